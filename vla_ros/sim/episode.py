@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Demonstrations: what the expert did in one episode, ready to be drawn at any size."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from vla_ros.dataset.lerobot import Frame
+from vla_ros.dataset.plan import PlannedEpisode
+from vla_ros.sim.cameras import Renderer
+from vla_ros.sim.env import TeaBagEnv
+from vla_ros.sim.expert import Expert
+from vla_ros.sim.perturbations import STYLES
+from vla_ros.sim.scene import CAMERAS, Scene, SceneState
+
+MAX_SECONDS = 30.0
+MAX_ATTEMPTS = 20
+
+
+class Step(NamedTuple):
+    """What was seen and commanded at one control tick."""
+
+    scene: SceneState
+    action: np.ndarray  # (6,) rad
+    phase: str
+
+
+@dataclass
+class Episode:
+    """The steps of one episode and how it ended."""
+
+    seed: int
+    cluster: int
+    recovery: str
+    steps: list[Step] = field(default_factory=list)
+    success: bool = False
+    retries: int = 0
+
+    def frames(self, scene: Scene, renderer: Renderer) -> Iterator[Frame]:
+        """Draw every step."""
+        for step in self.steps:
+            scene.apply(step.scene)
+            images = {camera: renderer.render(camera) for camera in CAMERAS}
+            yield Frame(scene.positions, step.action, images, step.phase)
+
+
+def demonstrate(env: TeaBagEnv, planned: PlannedEpisode) -> Episode:
+    """
+    Return a successful episode of the expert for a plan entry.
+
+    An attempt that fails, or whose disturbance called for no recovery, is dropped and another
+    seed tried; raises RuntimeError when none of MAX_ATTEMPTS will do.
+    """
+    for attempt in range(MAX_ATTEMPTS):
+        episode = attempt_episode(env, planned._replace(seed=planned.seed + attempt))
+        if episode is not None:
+            return episode
+    raise RuntimeError(f'no demonstration of {planned} succeeded in {MAX_ATTEMPTS} attempts')
+
+
+def attempt_episode(env: TeaBagEnv, planned: PlannedEpisode) -> Episode | None:
+    """Run the expert once; return None if the episode is not what the plan asks for."""
+    env.reset(planned.seed, planned.cluster)
+    expert = Expert(env, np.random.default_rng([planned.seed, 1]))
+    style = STYLES.get(planned.recovery)
+    disturbance = style and style(env, expert, np.random.default_rng([planned.seed, 2]))
+    episode = Episode(planned.seed, planned.cluster, planned.recovery)
+    while not expert.done and env.time < MAX_SECONDS:
+        state = env.scene.state()
+        action = expert.act()
+        if disturbance:
+            disturbance.tick()
+        episode.steps.append(Step(state, action, expert.phase))
+        env.step(action)
+    episode.success, episode.retries = env.success, expert.retries
+    recovered = disturbance is None or (disturbance.fired and (
+        episode.retries > 0 or planned.recovery in ('push', 'from_mug')))
+    return episode if episode.success and recovered else None

@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Generate a dataset of demonstrations in worker processes.
+
+Work in progress lives in ``<root>.partial``: one folder for each shard of episodes, renamed when
+it is whole. A run that was interrupted goes on with the shards that are missing, and ``root``
+appears only when everything is done.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.dataset import lerobot
+from vla_ros.dataset.plan import PlannedEpisode
+from vla_ros.sim.cameras import Renderer
+from vla_ros.sim.env import INSTRUCTION, TeaBagEnv
+from vla_ros.sim.episode import demonstrate
+from vla_ros.sim.expert import PHASES
+from vla_ros.sim.kinematics import JOINT_NAMES
+from vla_ros.sim.scene import CAMERAS, Scene
+
+SHARD = 10  # episodes
+_INFO = 'vla_ros_episodes.json'
+
+
+class Picture(NamedTuple):
+    """Size of the pictures in pixels."""
+
+    width: int = 128
+    height: int = 96
+
+
+class _Shard(NamedTuple):
+    folder: Path
+    episodes: list[PlannedEpisode]
+    picture: Picture
+
+
+def generate(root: Path, plan: list[PlannedEpisode], picture: Picture, workers: int,
+             on_progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+    """
+    Write the planned episodes as LeRobotDataset v3 to ``root``.
+
+    ``on_progress`` is told the finished and the total number of episodes. Raises ConfigError if
+    ``root`` exists, or if ``<root>.partial`` belongs to another plan.
+    """
+    lerobot.check_new(root)
+    work = root.with_name(root.name + '.partial')
+    _claim(work, plan, picture)
+    shards = [_Shard(work / f'shard_{start // SHARD:04d}', plan[start:start + SHARD], picture)
+              for start in range(0, len(plan), SHARD)]
+    missing = [shard for shard in shards if not shard.folder.exists()]
+    done = len(plan) - sum(len(shard.episodes) for shard in missing)
+    on_progress(done, len(plan))
+    with get_context('spawn').Pool(min(workers, max(1, len(missing)))) as pool:
+        for count in pool.imap_unordered(_write_shard, missing):
+            done += count
+            on_progress(done, len(plan))
+    lerobot.quiet()
+    whole = work / 'whole'
+    shutil.rmtree(whole, ignore_errors=True)
+    lerobot.merge([shard.folder for shard in shards], whole)
+    infos = [json.loads((shard.folder / 'meta' / _INFO).read_text()) for shard in shards]
+    (whole / 'meta' / _INFO).write_text(json.dumps(sum(infos, []), indent=1))
+    whole.rename(root)
+    shutil.rmtree(work)
+
+
+def _claim(work: Path, plan: list[PlannedEpisode], picture: Picture) -> None:
+    """Create the work folder, or check that it belongs to this very plan."""
+    text = json.dumps([picture, plan])
+    file = work / 'plan.json'
+    if not work.exists():
+        work.mkdir(parents=True)
+        file.write_text(text)
+    elif not file.exists() or file.read_text() != text:
+        raise ConfigError(
+            f'{work} belongs to another plan: expected the plan that it was started with; '
+            'repeat that command to go on with it, or remove the folder')
+
+
+def _write_shard(shard: _Shard) -> int:
+    """Simulate, draw and write the episodes of one shard; return their number."""
+    lerobot.quiet()
+    spec = lerobot.DatasetSpec(
+        fps=30, joint_names=JOINT_NAMES, cameras=CAMERAS, height=shard.picture.height,
+        width=shard.picture.width, robot_type='so101_sim', phases=PHASES)
+    unfinished = shard.folder.with_name(shard.folder.name + '.tmp')
+    shutil.rmtree(unfinished, ignore_errors=True)
+    writer = lerobot.DatasetWriter(unfinished, spec)
+    env, scene = TeaBagEnv(spec.fps), Scene()
+    renderer = Renderer(scene, shard.picture.width, shard.picture.height)
+    infos = []
+    for planned in shard.episodes:
+        episode = demonstrate(env, planned)
+        writer.write(episode.frames(scene, renderer), INSTRUCTION)
+        infos.append({'cluster': episode.cluster, 'recovery': episode.recovery,
+                      'seed': episode.seed, 'retries': episode.retries,
+                      'frames': len(episode.steps)})
+    writer.close()
+    renderer.close()
+    (unfinished / 'meta' / _INFO).write_text(json.dumps(infos))
+    unfinished.rename(shard.folder)
+    return len(shard.episodes)
