@@ -3,7 +3,8 @@
 """
 Scripted expert of the tea-bag task: it sees the true pose of the bag, and tries again.
 
-    reach -> descend -> close -> lift -> transfer -> lower -> release -> retreat -> home
+    raise -> reach -> descend -> close -> lift -> transfer -> lower -> release -> retreat
+    -> home
 
 Whatever goes wrong is seen at the end of a phase and answered with a new attempt, so the expert
 also finishes what a perturbation or another policy has begun.
@@ -18,7 +19,7 @@ from vla_ros.sim.grasp import CLOSED, OPEN, Grasp, GraspPlanner
 from vla_ros.sim.kinematics import HOME, inverse
 
 PHASES = ('reach', 'descend', 'close', 'lift', 'transfer', 'lower', 'release', 'retreat', 'home',
-          'retry')
+          'raise')
 
 _TRAVEL_HEIGHT = 0.150  # m, of the grasp site on the way to the mug
 _RELEASE_HEIGHT = 0.112  # m
@@ -128,13 +129,13 @@ class Expert:
         else:
             self._go_home()
 
-    def _after_retry(self) -> None:
+    def _after_raise(self) -> None:
         self._reach()
 
     def _after_descend(self) -> None:
         if self._bag_moved:
             self._replans += 1
-            self._go('retry', [self._above], 0.6)
+            self._go('raise', [self._above], 0.6)
         else:
             self._go('close', [_with_gripper(self._target, CLOSED)], 0.7)
 
@@ -204,7 +205,7 @@ class Expert:
         height = self._site[2]
         pitch = _TRAVEL_PITCH if height > 0.1 else np.radians(80)
         up = self._joints(self._site[:2], max(height, 0.09), pitch, self._target[4], OPEN)
-        self._go('retry', [_with_gripper(self._target, OPEN) if up is None else up], 0.5)
+        self._go('raise', [_with_gripper(self._target, OPEN) if up is None else up], 0.5)
 
     def _go_home(self) -> None:
         self._go('home', [HOME], 1.2)

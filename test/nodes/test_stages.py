@@ -1,0 +1,285 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The three nodes of a policy, spinning: what goes in, what comes out, what is refused."""
+
+import numpy as np
+import pytest
+from bundles import CHUNK, FPS, JOINTS, MEMORY, SIZE, pictures
+from diagnostic_msgs.msg import DiagnosticArray
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import String
+
+from vla_ros.core.errors import VlaError
+from vla_ros.msg import ActionChunk, Features, QueueStatus
+from vla_ros.nodes import convert, qos
+from vla_ros.nodes.action_expert import ActionExpertNode
+from vla_ros.nodes.llm_backbone import LlmBackboneNode
+from vla_ros.nodes.vision_encoder import VisionEncoderNode
+from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.pipeline import Policy
+
+STATE = np.linspace(-1, 1, len(JOINTS))
+
+
+class Robot:
+    """The peer as robot, cameras, queue and operator."""
+
+    def __init__(self, graph):
+        self.graph = graph
+        topics = {name: f'camera/{name}/image_raw' for name in pictures()}
+        self._images = {
+            name: graph.publisher(Image, topic, qos.SENSOR) for name, topic in topics.items()
+        }
+        self._joints = graph.publisher(JointState, 'joint_states', qos.SENSOR)
+        self._status = graph.publisher(QueueStatus, 'queue_status', qos.LATEST)
+
+    def now(self):
+        return self.graph.peer.get_clock().now().nanoseconds * 1e-9
+
+    def show(self, images, time=None):
+        """Publish pictures of one time."""
+        for name, image in images.items():
+            self._images[name].publish(convert.image_to_msg(image, time or self.now(), name))
+
+    def feel(self, state=STATE, names=JOINTS, time=None):
+        """Publish joint positions."""
+        msg = JointState(name=list(names), position=[float(value) for value in state])
+        msg.header.stamp = convert.stamp(time or self.now())
+        self._joints.publish(msg)
+
+    def observe(self, images=None, state=STATE):
+        """Publish a whole observation and return its time."""
+        time = convert.seconds(convert.stamp(self.now()))
+        self.show(images or pictures(), time)
+        self.feel(state, time=time)
+        return time
+
+    def ask(self, request):
+        """Ask for a chunk."""
+        self._status.publish(QueueStatus(request=True, request_id=request))
+
+
+@pytest.fixture
+def encoder_graph(start_graph, tiny_bundle):
+    """Return the running vision encoder's graph."""
+    graph = start_graph(f'policy:={tiny_bundle}', 'max_age:=0.2')
+    graph.start(VisionEncoderNode())
+    return graph
+
+
+@pytest.fixture
+def policy(tiny_bundle):
+    return Policy(load_bundle(tiny_bundle))
+
+
+def answer(graph, robot, answers, request, **observation):
+    """Observe and ask until the request is answered; return the answer."""
+    graph.until(
+        lambda: (
+            robot.observe(**observation),
+            robot.ask(request),
+            graph.spin(0.03),
+            answers and answers[-1].sequence == request,
+        )[-1]
+    )
+    return answers[-1]
+
+
+def test_request_is_answered_with_the_chunk_that_the_fused_policy_computes(
+    start_graph, tiny_bundle, policy
+):
+    graph = start_graph(f'policy:={tiny_bundle}')
+    for node in (VisionEncoderNode(), LlmBackboneNode(), ActionExpertNode()):
+        graph.start(node)
+    chunks = graph.collect(ActionChunk, 'action_chunk', qos.LATEST)
+    robot = Robot(graph)
+    time = robot.observe()
+    robot.ask(1)
+    graph.until(lambda: chunks)
+    chunk = convert.chunk_from_msg(chunks[0], JOINTS)
+    expected, _ = policy.predict(pictures(), STATE)
+    np.testing.assert_array_equal(chunk.values.astype(np.float32), expected)
+    assert chunk.values.shape == (CHUNK, len(JOINTS))
+    assert (chunk.start, chunk.step, chunk.sequence) == (time, 1 / FPS, 1)
+    assert convert.seconds(chunks[0].header.stamp) == time
+    timings = chunks[0].timings
+    assert [t.stage for t in timings] == ['vision_encoder', 'llm_backbone', 'action_expert']
+    moments = [convert.seconds(t) for timing in timings for t in (timing.start, timing.end)]
+    assert moments == sorted(moments)
+    assert time <= moments[0]
+
+
+def test_nothing_is_encoded_that_nobody_asked_for(encoder_graph):
+    answers = encoder_graph.collect(Features, 'vision_features', qos.LATEST)
+    robot = Robot(encoder_graph)
+    for _ in range(5):
+        robot.observe()
+        encoder_graph.spin(0.05)
+    assert not answers
+
+
+def test_request_is_answered_once_and_the_next_one_with_a_newer_observation(encoder_graph):
+    answers = encoder_graph.collect(Features, 'vision_features', qos.LATEST)
+    robot = Robot(encoder_graph)
+    robot.observe()
+    robot.ask(1)
+    encoder_graph.until(lambda: answers)
+    for request in (1, 2):
+        robot.ask(request)
+        encoder_graph.spin(0.2)
+    assert len(answers) == 1
+    second = answer(encoder_graph, robot, answers, 2)
+    times = [convert.seconds(msg.header.stamp) for msg in (answers[0], second)]
+    assert times[1] > times[0]
+
+
+def test_request_that_is_taken_back_is_not_answered(encoder_graph):
+    answers = encoder_graph.collect(Features, 'vision_features', qos.LATEST)
+    robot = Robot(encoder_graph)
+    robot.ask(1)
+    encoder_graph.spin(0.1)
+    robot._status.publish(QueueStatus(request=False, request_id=1))
+    encoder_graph.spin(0.1)
+    robot.observe()
+    encoder_graph.spin(0.2)
+    assert not answers
+
+
+def test_joint_states_are_mapped_by_name(encoder_graph):
+    answers = encoder_graph.collect(Features, 'vision_features', qos.LATEST)
+    robot = Robot(encoder_graph)
+    time = robot.now()
+    robot.show(pictures(), time)
+    robot.feel([9.0, *STATE[::-1]], ['other', *JOINTS[::-1]], time)
+    robot.ask(1)
+    encoder_graph.until(lambda: answers)
+    (state,) = convert.tensors_from_msg(answers[0].tensors, ('state',))
+    np.testing.assert_array_equal(state, STATE)
+
+
+def test_instruction_of_the_operator_goes_with_the_features(encoder_graph):
+    answers = encoder_graph.collect(Features, 'vision_features', qos.LATEST)
+    robot = Robot(encoder_graph)
+    first = answer(encoder_graph, robot, answers, 1)
+    assert first.instruction == 'Grab the tea bag and place it in the mug.'
+    operator = encoder_graph.publisher(String, 'instruction', qos.LATCHED)
+    operator.publish(String(data='Wave.'))
+    encoder_graph.spin(0.1)
+    assert answer(encoder_graph, robot, answers, 2).instruction == 'Wave.'
+
+
+@pytest.mark.parametrize(
+    ('mistake', 'message'),
+    [
+        (
+            lambda robot: robot.show({'top': np.zeros((480, 640, 3), np.uint8)}),
+            'camera top: got uint8 (480, 640, 3), expected uint8 (24, 32, 3); set the camera',
+        ),
+        (
+            lambda robot: robot._images['gripper'].publish(Image(encoding='yuv422')),
+            "camera gripper: got encoding 'yuv422'",
+        ),
+        (
+            lambda robot: robot.feel([float('nan'), *STATE[1:]]),
+            "joint state: got NaN or infinity for ['shoulder_pan']",
+        ),
+        (
+            lambda robot: robot.feel(STATE[:2], JOINTS[:2]),
+            "joint state: got joints ['shoulder_pan', 'shoulder_lift'], expected also",
+        ),
+    ],
+)
+def test_bad_input_is_named_and_not_answered(encoder_graph, capfd, mistake, message):
+    answers = encoder_graph.collect(Features, 'vision_features', qos.LATEST)
+    robot = Robot(encoder_graph)
+    robot.ask(1)
+    for _ in range(5):
+        mistake(robot)
+        encoder_graph.spin(0.05)
+    assert not answers
+    assert capfd.readouterr().err.count(message) == 1
+    assert answer(encoder_graph, robot, answers, 1).sequence == 1
+
+
+def test_request_that_waits_says_for_what(encoder_graph, capfd):
+    robot = Robot(encoder_graph)
+    for _ in range(8):
+        robot.show({'top': pictures()['top']})
+        robot.ask(1)
+        encoder_graph.spin(0.05)
+    text = capfd.readouterr().err
+    assert 'no answer yet: camera/gripper/image_raw, joint_states: nothing new' in text
+
+
+def test_deactivated_encoder_is_silent_and_answers_again_afterwards(encoder_graph):
+    answers = encoder_graph.collect(Features, 'vision_features', qos.LATEST)
+    encoder = encoder_graph.nodes[-1]
+    robot = Robot(encoder_graph)
+    answer(encoder_graph, robot, answers, 1)
+    encoder.trigger_deactivate()
+    for _ in range(4):
+        robot.observe()
+        robot.ask(2)
+        encoder_graph.spin(0.05)
+    assert len(answers) == 1
+    encoder.trigger_activate()
+    assert answer(encoder_graph, robot, answers, 2).sequence == 2
+
+
+@pytest.mark.parametrize(
+    ('tensors', 'message'),
+    [
+        ({'memory': np.zeros((1, 3, SIZE), np.float32)}, 'inference failed'),
+        ({'memory': np.full((1, MEMORY, SIZE), np.nan, np.float32)}, 'NaN or infinity'),
+        ({'other': np.zeros(1)}, "expected also ['memory']"),
+    ],
+)
+def test_context_that_can_not_be_computed_is_reported_and_survived(
+    start_graph, tiny_bundle, capfd, tensors, message
+):
+    graph = start_graph(f'policy:={tiny_bundle}')
+    graph.start(ActionExpertNode())
+    chunks = graph.collect(ActionChunk, 'action_chunk', qos.LATEST)
+    contexts = graph.publisher(Features, 'context', qos.LATEST)
+    contexts.publish(Features(sequence=1, tensors=convert.tensors_to_msg(tensors)))
+    graph.spin(0.2)
+    assert not chunks
+    assert message in capfd.readouterr().err
+    good = {'memory': np.zeros((1, MEMORY, SIZE), np.float32)}
+    contexts.publish(Features(sequence=2, tensors=convert.tensors_to_msg(good)))
+    graph.until(lambda: chunks)
+    assert chunks[0].sequence == 2
+
+
+def test_diagnostics_say_what_really_runs(start_graph, tiny_bundle):
+    graph = start_graph(f'policy:={tiny_bundle}')
+    graph.start(LlmBackboneNode())
+    reports = graph.collect(DiagnosticArray, '/diagnostics', 10)
+    graph.until(lambda: reports)
+    values = {item.key: item.value for item in reports[-1].status[0].values}
+    assert values['providers'] == 'CPUExecutionProvider'
+    assert values['device'] == 'cpu'
+    assert values['policy'] == str(tiny_bundle)
+
+
+def test_policy_that_is_not_there_is_named(start_graph, tmp_path, capfd):
+    node = start_graph(f'policy:={tmp_path}/none').add(VisionEncoderNode())
+    assert not node.start()
+    assert 'none' in capfd.readouterr().err
+
+
+def test_provider_that_is_not_there_stops_the_node(start_graph, tiny_bundle, tmp_path, capfd):
+    board = tmp_path / 'board.yaml'
+    board.write_text(
+        'nodes: {vision_encoder: {device: npu, providers: [NeutronExecutionProvider]}}'
+    )
+    node = start_graph(f'policy:={tiny_bundle}', f'placement:={board}').add(VisionEncoderNode())
+    assert not node.start()
+    text = capfd.readouterr().err
+    assert "providers ['NeutronExecutionProvider'], expected some of" in text
+    assert 'CPUExecutionProvider' in text
+
+
+def test_state_of_another_length_is_named(policy):
+    with pytest.raises(VlaError, match='expected one value for each of'):
+        policy.predict(pictures(), np.zeros(3))

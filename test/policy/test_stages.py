@@ -1,0 +1,144 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The stages compute what the blocks compute, and name what they can't take."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+from bundles import CAMERAS, CHUNK, JOINTS, MEMORY, SIZE, TOKENS, pictures, write_tiny_bundle
+from onnx import numpy_helper
+
+from vla_ros.core.errors import VlaError
+from vla_ros.policy.bundle import file_sha256, load_bundle
+from vla_ros.policy.stages import ActionExpert, LlmBackbone, VisionEncoder
+from vla_ros.runtime.placement import NodePlacement
+
+CPU = NodePlacement(threads=1)
+STATE = np.linspace(-1, 1, len(JOINTS))
+
+
+@pytest.fixture(scope='module')
+def bundle(tiny_bundle):
+    return load_bundle(tiny_bundle)
+
+
+@pytest.fixture(scope='module')
+def encoder(bundle):
+    return VisionEncoder(bundle, CPU)
+
+
+@pytest.fixture(scope='module')
+def backbone(bundle):
+    return LlmBackbone(bundle, CPU)
+
+
+@pytest.fixture(scope='module')
+def expert(bundle):
+    return ActionExpert(bundle, CPU)
+
+
+def weights(path, name):
+    """Return a constant of a model."""
+    graph = onnx.load(path).graph
+    return next(numpy_helper.to_array(item) for item in graph.initializer if item.name == name)
+
+
+def test_features_stand_in_the_order_of_the_policys_cameras(bundle, encoder):
+    images = pictures()
+    both = encoder.encode(dict(reversed(images.items())))
+    assert both.shape == (1, len(CAMERAS) * TOKENS, SIZE)
+    grey = {name: np.full_like(image, 128) for name, image in images.items()}
+    only_top = encoder.encode(grey | {'top': images['top']})
+    np.testing.assert_array_equal(only_top[:, :TOKENS], both[:, :TOKENS])
+    assert np.abs(only_top[:, TOKENS:] - both[:, TOKENS:]).max() > 0.01
+
+
+def test_features_are_those_of_the_convolution_written_out(tiny_bundle, bundle, encoder):
+    image, camera = pictures()['top'], bundle.spec.cameras[0]
+    normal = (image / 255.0 - camera.mean) / camera.std
+    patches = normal.reshape(3, 8, 4, 8, 3).transpose(0, 2, 4, 1, 3).reshape(TOKENS, -1)
+    kernel = weights(tiny_bundle / 'vision_encoder.onnx', 'kernel').reshape(SIZE, -1)
+    got = encoder.encode(pictures())[0, :TOKENS]
+    np.testing.assert_allclose(got, np.tanh(patches @ kernel.T), atol=1e-5)
+
+
+def test_answer_does_not_change_when_the_next_pictures_come(encoder):
+    first = encoder.encode(pictures(1))
+    kept = first.copy()
+    encoder.encode(pictures(2))
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_actions_have_one_row_per_step(encoder, backbone, expert):
+    memory = backbone.run(encoder.encode(pictures()), STATE, 'do it')
+    assert memory.shape == (1, MEMORY, SIZE)
+    actions = expert.run(memory)
+    assert actions.shape == (CHUNK, len(JOINTS))
+    assert actions.dtype == np.float32
+
+
+def test_pictures_of_two_sizes_are_encoded_apart(tmp_path, encoder):
+    path = write_tiny_bundle(tmp_path / 'two_sizes')
+    model = onnx.load(path / 'vision_encoder.onnx')
+    for axis in (1, 2):
+        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = 'hw'[axis - 1]
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_param = 't'
+    for item in model.graph.initializer:
+        if item.name == 'flat':
+            item.CopyFrom(numpy_helper.from_array(np.array([0, SIZE, -1], np.int64), 'flat'))
+    onnx.save(model, path / 'vision_encoder.onnx')
+    content = json.loads((path / 'policy.json').read_text())
+    block = content['blocks']['vision_encoder']
+    block['sha256'] = file_sha256(path / 'vision_encoder.onnx')
+    block['inputs']['image']['shape'] = ['n', 'h', 'w', 3]
+    block['outputs']['features']['shape'] = ['n', 't', SIZE]
+    content['cameras'][1] |= {'height': 16, 'width': 16}
+    (path / 'policy.json').write_text(json.dumps(content))
+    images = pictures() | {'gripper': np.zeros((16, 16, 3), np.uint8)}
+    features = VisionEncoder(load_bundle(path), CPU).encode(images)
+    assert features.shape == (1, TOKENS + 4, SIZE)
+    np.testing.assert_allclose(
+        features[:, :TOKENS], encoder.encode(pictures())[:, :TOKENS], atol=1e-6
+    )
+
+
+def test_missing_camera_is_named(encoder):
+    with pytest.raises(VlaError, match='camera gripper: got no picture'):
+        encoder.encode({'top': pictures()['top']})
+
+
+def test_picture_of_another_size_is_named(encoder):
+    images = pictures() | {'gripper': np.zeros((480, 640, 3), np.uint8)}
+    with pytest.raises(VlaError, match=r'camera gripper: got uint8 \(480, 640, 3\), .*24, 32'):
+        encoder.encode(images)
+
+
+def test_picture_of_another_type_is_named(encoder):
+    images = pictures() | {'top': np.zeros((24, 32, 3), np.float32)}
+    with pytest.raises(VlaError, match='camera top: got float32'):
+        encoder.encode(images)
+
+
+def test_state_of_another_robot_is_refused(encoder, backbone):
+    with pytest.raises(VlaError, match=r'got shape \(7,\), expected one value for each of'):
+        backbone.run(encoder.encode(pictures()), np.zeros(7), '')
+
+
+def test_joint_with_nan_is_named(encoder, backbone):
+    state = STATE.copy()
+    state[2] = np.nan
+    with pytest.raises(VlaError, match='elbow_flex'):
+        backbone.run(encoder.encode(pictures()), state, '')
+
+
+def test_memory_of_another_policy_is_refused_and_the_next_one_taken(expert):
+    with pytest.raises(VlaError, match='inference failed'):
+        expert.run(np.zeros((1, 3, SIZE), np.float32))
+    assert expert.run(np.zeros((1, MEMORY, SIZE), np.float32)).shape == (CHUNK, len(JOINTS))
+
+
+def test_actions_with_nan_are_refused(expert):
+    with pytest.raises(VlaError, match='NaN or infinity among the actions'):
+        expert.run(np.full((1, MEMORY, SIZE), np.nan, np.float32))

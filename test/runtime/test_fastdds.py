@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Which shared memory is taken for stale."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from vla_ros.runtime.fastdds import remove_stale_segments
+
+
+def make_segment(folder: Path, name: str, age: float = 60.0) -> Path:
+    """Write a segment of 8 KiB and its lock, both ``age`` seconds old."""
+    segment, lock = folder / name, folder / f'{name}_el'
+    segment.write_bytes(bytes(8192))
+    lock.touch()
+    then = lock.stat().st_mtime - age
+    os.utime(lock, (then, then))
+    return segment
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_segment_whose_owner_died_is_removed_with_its_lock(tmp_path: Path) -> None:
+    make_segment(tmp_path, 'fastdds_0123456789abcdef')
+    assert remove_stale_segments(tmp_path) == (1, 8192)
+    assert names(tmp_path) == []
+
+
+def test_a_segment_whose_owner_lives_stays(tmp_path: Path) -> None:
+    segment = make_segment(tmp_path, 'fastdds_0123456789abcdef')
+    with open(f'{segment}_el') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert remove_stale_segments(tmp_path) == (0, 0)
+    assert names(tmp_path) == ['fastdds_0123456789abcdef', 'fastdds_0123456789abcdef_el']
+
+
+def test_a_segment_that_its_owner_has_just_made_stays(tmp_path: Path) -> None:
+    make_segment(tmp_path, 'fastdds_0123456789abcdef', age=0.0)
+    assert remove_stale_segments(tmp_path) == (0, 0)
+
+
+def test_ports_and_other_files_stay(tmp_path: Path) -> None:
+    make_segment(tmp_path, 'fastdds_port7412')
+    make_segment(tmp_path, 'other_0123456789abcdef')
+    before = names(tmp_path)
+    assert remove_stale_segments(tmp_path) == (0, 0)
+    assert names(tmp_path) == before
+
+
+def test_a_lock_without_a_segment_is_removed(tmp_path: Path) -> None:
+    make_segment(tmp_path, 'fastdds_0123456789abcdef').unlink()
+    assert remove_stale_segments(tmp_path) == (1, 0)
+    assert names(tmp_path) == []

@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A placement file says where each node runs; what it says happens or is refused."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.runtime.placement import NodePlacement, apply, load_placement
+
+FILE = """
+description: two cores
+defaults: {threads: 1}
+nodes:
+  vision_encoder: {cores: [0], threads: 2, priority: 5}
+  llm_backbone: {device: gpu, providers: [TensorrtExecutionProvider]}
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a function that writes a placement file."""
+
+    def write_text(text):
+        path = tmp_path / 'board.yaml'
+        path.write_text(text)
+        return path
+
+    return write_text
+
+
+def test_each_node_has_its_placement_over_the_defaults(write):
+    placement = load_placement(write(FILE))
+    assert placement.node('vision_encoder') == NodePlacement(cores=(0,), threads=2, priority=5)
+    backbone = placement.node('llm_backbone')
+    assert (backbone.device, backbone.threads) == ('gpu', 1)
+    assert backbone.providers == ('TensorrtExecutionProvider',)
+
+
+def test_node_that_the_file_does_not_name_takes_the_defaults(write):
+    assert load_placement(write(FILE)).node('action_expert') == NodePlacement(threads=1)
+
+
+def test_file_without_nodes_places_nothing(write):
+    assert load_placement(write('nodes:')).node('camera') == NodePlacement()
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('nodes: {camera: {device: tpu}}', "nodes: camera: device: got 'tpu', expected one of"),
+        ('nodes: {camera: {speed: 9}}', r"nodes: camera: got \['speed'\], expected keys of"),
+        ('nodes: {camera: {threads: -1}}', 'threads: got -1, expected a whole number 0 to'),
+        ('nodes: {camera: {threads: 1.5}}', 'threads: got 1.5'),
+        ('nodes: {camera: {priority: 20}}', 'priority: got 20'),
+        ('nodes: {camera: {cores: 1}}', 'cores: got 1, expected a list of int'),
+        ('nodes: {camera: {providers: [1]}}', r'providers: got \[1\], expected a list of str'),
+        ('nodes: {camera: fast}', "camera: got 'fast', expected a mapping"),
+        ('nodes: [camera]', 'nodes: got'),
+        ('defaults: {device: tpu}', "defaults: device: got 'tpu'"),
+        ('machines: {}', 'machines'),
+    ],
+)
+def test_wrong_value_is_named_with_file_and_node(write, text, message):
+    with pytest.raises(ConfigError, match=f'board.yaml.*{message}'):
+        load_placement(write(text))
+
+
+def test_inference_takes_the_threads_asked_for_else_one_per_core():
+    assert NodePlacement(threads=3, cores=(0, 1)).thread_count() == 3
+    assert NodePlacement(cores=(0, 1)).thread_count() == 2
+    assert NodePlacement().thread_count() == len(os.sched_getaffinity(0))
+
+
+def test_core_that_is_not_there_is_named():
+    with pytest.raises(
+        ConfigError, match='cores: got .4000.*expected cores of this machine, 0 to'
+    ):
+        apply(NodePlacement(cores=(0, 4000)))
+
+
+def run_apart(code):
+    """Run Python in a process of its own, for a placement can't be undone."""
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_every_thread_of_the_process_is_placed():
+    core = max(os.sched_getaffinity(0))
+    code = f"""
+import os, threading
+from vla_ros.runtime.placement import NodePlacement, apply
+stop = threading.Event()
+early = threading.Thread(target=stop.wait); early.start()
+assert apply(NodePlacement(cores=({core},), priority=7)) == []
+late = threading.Thread(target=stop.wait); late.start()
+for thread in (early, late):
+    print(*os.sched_getaffinity(thread.native_id), os.getpriority(0, thread.native_id))
+stop.set()
+"""
+    assert run_apart(code) == [str(core), '7'] * 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root may take any priority')
+def test_priority_that_is_not_permitted_is_a_warning():
+    assert 'priority -20 is not permitted' in apply(NodePlacement(priority=-20))[0]
+
+
+def test_default_placement_changes_nothing():
+    before = os.sched_getaffinity(0), os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert apply(NodePlacement()) == []
+    after = os.sched_getaffinity(0), os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert after == before

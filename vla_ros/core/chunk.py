@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Action chunk: a short piece of the robot's future."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_ros.core.errors import VlaError
+
+
+@dataclass(frozen=True)
+class ActionChunk:
+    """
+    Joint positions a policy wants at ``start``, ``start + step``, and so on.
+
+    Rows are bound to time, not to a cursor: whoever holds the chunk and a clock knows what the
+    robot should do. Raises VlaError for values that are no finite (steps, joints) array.
+    """
+
+    values: np.ndarray  # (steps, joints), rad or m
+    start: float  # s, time of row 0
+    step: float  # s between rows
+    sequence: int  # of the request that it answers
+    joint_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Check shape, step and values."""
+        joints = len(self.joint_names)
+        if self.values.ndim != 2 or self.values.shape[1] != joints or not len(self.values):
+            raise VlaError(
+                f'chunk {self.sequence}: got values of shape {self.values.shape}, expected '
+                f'(steps, {joints}) with a column for each of {", ".join(self.joint_names)}')
+        if not self.step > 0:
+            raise VlaError(f'chunk {self.sequence}: step: got {self.step} s, expected above 0')
+        if not np.isfinite(self.values).all() or not np.isfinite(self.start):
+            raise VlaError(
+                f'chunk {self.sequence}: got NaN or infinity, expected finite positions; the '
+                'policy or its input is broken')
+
+    @property
+    def end(self) -> float:
+        """Return the time of the last row, s."""
+        return self.start + (len(self.values) - 1) * self.step
+
+    def at(self, time: float) -> np.ndarray:
+        """Return the positions at ``time``, interpolated; the end rows hold outside the chunk."""
+        row = min(max((time - self.start) / self.step, 0.0), len(self.values) - 1.0)
+        low = int(row)
+        high = min(low + 1, len(self.values) - 1)
+        return self.values[low] + (row - low) * (self.values[high] - self.values[low])

@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Where configuration lies, and strict reading of it."""
+
+import os
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vla_ros.core.errors import ConfigError
+
+_CHECKOUT = Path(__file__).resolve().parents[2] / 'config'
+
+
+def find_config(kind: str, name: str) -> Path:
+    """
+    Return the path of configuration ``name`` in the folder ``kind`` ('' for the top one).
+
+    A name that is the path of a file or folder is taken as it is; else it is looked for with and
+    without .yaml. Raises ConfigError that lists what there is.
+    """
+    given = Path(name).expanduser()
+    if name and (os.sep in name or given.suffix == '.yaml') and given.exists():
+        return given
+    for folder in _folders():
+        for candidate in (folder / kind / name, folder / kind / f'{name}.yaml'):
+            if name and candidate.exists() and candidate.resolve() != (folder / kind).resolve():
+                return candidate
+    raise ConfigError(
+        f'{kind or "configuration"}: got {name!r}, expected one of '
+        f'{", ".join(_names(kind)) or "none, there is nothing"}, or a path')
+
+
+def load_yaml(path: Path, keys: Collection[str]) -> dict[str, Any]:
+    """Return the mapping in a YAML file; raise ConfigError for a key that is not in ``keys``."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f'{path}: cannot be read: {error}') from None
+    if not isinstance(content, dict):
+        raise ConfigError(f'{path}: got {type(content).__name__}, expected a mapping')
+    unknown = sorted(str(key) for key in content if key not in keys)
+    if unknown:
+        raise ConfigError(
+            f'{path}: unknown key {", ".join(unknown)}, expected {", ".join(sorted(keys))}')
+    return content
+
+
+def _folders() -> list[Path]:
+    """Return the folders called config: of the ROS 2 prefixes, of this Python, of the checkout."""
+    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
+    shared = [Path(prefix) / 'share' / 'vla_ros' / 'config' for prefix in prefixes if prefix]
+    checkout = [_CHECKOUT] if (_CHECKOUT.parent / 'package.xml').exists() else []
+    return [folder for folder in (*checkout, *shared) if folder.is_dir()]
+
+
+def _names(kind: str) -> list[str]:
+    names = {entry.name if entry.is_dir() else entry.stem
+             for folder in _folders() for entry in (folder / kind).glob('*')
+             if entry.is_dir() != (entry.suffix == '.yaml') and (kind or not entry.is_dir())}
+    return sorted(names)

@@ -1,0 +1,50 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Action expert node: the context of an observation in, a chunk of actions out."""
+
+from vla_ros.core.chunk import ActionChunk
+from vla_ros.msg import ActionChunk as ActionChunkMsg
+from vla_ros.msg import Features
+from vla_ros.nodes import convert, qos
+from vla_ros.nodes.lifecycle import spin_node
+from vla_ros.nodes.stage import StageNode
+from vla_ros.policy.stages import ActionExpert
+
+
+class ActionExpertNode(StageNode):
+    """Compute the chunk of each context; its first row is for the time of the observation."""
+
+    def __init__(self) -> None:
+        """Declare the parameters."""
+        super().__init__('action_expert')
+
+    def configure(self) -> None:
+        """Load the block and the policy's facts."""
+        bundle = self.load_bundle()
+        self._spec = bundle.spec
+        self._expert = ActionExpert(bundle, self.placement)
+        self._chunks = self.advertise(ActionChunkMsg, 'action_chunk', qos.LATEST)
+        self.ready(self._expert.session)
+
+    def activate(self) -> None:
+        """Listen to the backbone."""
+        self.subscribe(Features, 'context', self._on_context, qos.LATEST)
+
+    def _on_context(self, msg: Features) -> None:
+        (memory,) = convert.tensors_from_msg(msg.tensors, ('memory',))
+        actions, timing = self.timed(lambda: self._expert.run(memory))
+        time = convert.seconds(msg.header.stamp)
+        step = 1.0 / self._spec.fps
+        chunk = ActionChunk(actions, time, step, msg.sequence, self._spec.joint_names)
+        answer = convert.chunk_to_msg(chunk)
+        answer.timings = [*msg.timings, timing]
+        self._chunks.publish(answer)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node; return its exit code."""
+    return spin_node(ActionExpertNode, args)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,166 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Camera node: one camera, from the simulation, a video device or a video file.
+
+Publishes image_raw and camera_info below ``camera/<name>``. A simulated camera draws its own view
+in its own process, from the state that the simulation publishes.
+"""
+
+import math
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sensor_msgs.msg import CameraInfo, Image
+
+from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.msg import SimState
+from vla_ros.nodes import convert, qos
+from vla_ros.nodes.lifecycle import VlaNode, spin_node
+from vla_ros.nodes.params import declare, param
+from vla_ros.runtime.capture import Device, File, Size, resize
+
+if TYPE_CHECKING:
+    from vla_ros.sim.cameras import Renderer  # only a simulated camera needs MuJoCo
+
+SOURCES = ('sim', 'v4l2', 'file')
+
+
+@dataclass(frozen=True)
+class CameraParams:
+    """Parameters of the camera node."""
+
+    camera: str = param('top', 'Name of the camera in topics and in the policy.')
+    source: str = param('sim', 'Where pictures come from: sim, v4l2 or file.')
+    device: str = param('0', 'v4l2: number or path of the video device.')
+    file: str = param('', 'file: path of the video.')
+    width: int = param(640, 'Width of the published picture in pixels.', 8, 8192)
+    height: int = param(480, 'Height of the published picture in pixels.', 8, 8192)
+    fps: float = param(30.0, 'Pictures per second.', 0.1, 1000.0)
+    field_of_view: float = param(
+        0.0, 'Vertical field of view in rad for camera_info; 0: not calibrated.', 0.0, 3.1)
+
+
+class CameraNode(VlaNode):
+    """Publish the newest picture of one camera at the asked rate."""
+
+    def __init__(self) -> None:
+        """Declare the parameters; raise ConfigError for a source that does not exist."""
+        super().__init__('camera')
+        self._params = declare(self, CameraParams)
+        if self._params.source not in SOURCES:
+            raise ConfigError(
+                f'{self.get_name()}: source: got {self._params.source!r}, '
+                f'expected one of {", ".join(SOURCES)}')
+        self._size = Size(self._params.width, self._params.height)
+        self._frame = f'camera_{self._params.camera}'
+        self._published = 0
+        self._source: Device | File | Renderer | None = None
+        self._next_due = -math.inf
+        self._thread: threading.Thread | None = None
+
+    def configure(self) -> None:
+        """Open the source, so that a missing one is known before anything moves."""
+        topic = f'camera/{self._params.camera}'
+        self._images = self.advertise(Image, f'{topic}/image_raw', qos.SENSOR)
+        self._infos = self.advertise(CameraInfo, f'{topic}/camera_info', qos.SENSOR)
+        {'sim': self._open_sim, 'v4l2': self._open_device, 'file': self._open_file}[
+            self._params.source]()
+        self._info = self._camera_info()
+
+    def activate(self) -> None:
+        """Begin to publish."""
+        if self._params.source == 'sim':
+            self.subscribe(SimState, 'sim_state', self._on_sim_state, qos.SENSOR)
+        else:
+            self._running = threading.Event()
+            self._running.set()
+            self._thread = threading.Thread(target=self._capture, daemon=True)
+            self._thread.start()
+
+    def deactivate(self) -> None:
+        """Stop to publish."""
+        if self._thread is not None:
+            self._running.clear()
+            self._thread.join(timeout=2.0)
+            self._thread = None
+
+    def cleanup(self) -> None:
+        """Close the source."""
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+
+    def diagnostics(self) -> dict[str, str]:
+        """Tell the source and the number of pictures."""
+        return {'source': self._params.source, 'pictures': str(self._published)}
+
+    def _open_sim(self) -> None:
+        from vla_ros.sim.cameras import Renderer
+        from vla_ros.sim.scene import CAMERAS, Scene, SceneState
+
+        if self._params.camera not in CAMERAS:
+            raise ConfigError(
+                f'{self.get_name()}: camera: got {self._params.camera!r}, the simulation has '
+                f'{", ".join(CAMERAS)}')
+        self._scene = Scene(2 * self._size.width, 2 * self._size.height)
+        self._scene_state = SceneState
+        self._source = self._renderer = Renderer(self._scene, *self._size)
+        self._renderer.render(self._params.camera)
+        camera = self._scene.model.camera(self._params.camera)
+        self._field_of_view = math.radians(float(camera.fovy[0]))
+
+    def _open_device(self) -> None:
+        self._source = Device(self._params.device, self._size, self._params.fps)
+        self._field_of_view = self._params.field_of_view
+
+    def _open_file(self) -> None:
+        self._source = File(self._params.file, self._params.fps)
+        self._field_of_view = self._params.field_of_view
+
+    def _on_sim_state(self, msg: SimState) -> None:
+        time = convert.seconds(msg.header.stamp)
+        period = 1.0 / self._params.fps
+        if time < self._next_due - 0.1 * period and self._next_due - time < 1.0:
+            return
+        self._next_due = max(self._next_due + period, time)
+        self._scene.apply(self._scene_state(
+            np.array(msg.qpos), np.array(msg.mug_pose), msg.light))
+        self._publish(self._renderer.render(self._params.camera), time)
+
+    def _capture(self) -> None:
+        while self._running.is_set():
+            try:
+                image = self._source.read()
+            except VlaError as error:
+                self.report('source', str(error))
+                self._running.clear()
+                return
+            self._publish(resize(image, self._size), self.now())
+
+    def _publish(self, image: np.ndarray, time: float) -> None:
+        msg = convert.image_to_msg(image, time, self._frame)
+        self._info.header = msg.header
+        self._images.publish(msg)
+        self._infos.publish(self._info)
+        self._published += 1
+
+    def _camera_info(self) -> CameraInfo:
+        """Return a pinhole without distortion; a focal length of 0 says: not calibrated."""
+        width, height = self._size
+        info = CameraInfo(width=width, height=height, distortion_model='plumb_bob')
+        info.d = [0.0] * 5
+        if self._field_of_view:
+            focal = height / 2 / math.tan(self._field_of_view / 2)
+            x, y = width / 2, height / 2
+            info.k = [focal, 0.0, x, 0.0, focal, y, 0.0, 0.0, 1.0]
+            info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+            info.p = [focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0]
+        return info
+
+
+def main() -> int:
+    """Run the node."""
+    return spin_node(CameraNode)

@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Backbone node: features of an observation in, the context for the action expert out."""
+
+from vla_ros.msg import Features
+from vla_ros.nodes import convert, qos
+from vla_ros.nodes.lifecycle import spin_node
+from vla_ros.nodes.stage import StageNode
+from vla_ros.policy.stages import LlmBackbone
+
+
+class LlmBackboneNode(StageNode):
+    """Compute the memory of each set of features; the newest one first, older ones never."""
+
+    def __init__(self) -> None:
+        """Declare the parameters."""
+        super().__init__('llm_backbone')
+
+    def configure(self) -> None:
+        """Load the block."""
+        self._backbone = LlmBackbone(self.load_bundle(), self.placement)
+        self._contexts = self.advertise(Features, 'context', qos.LATEST)
+        self.ready(self._backbone.session)
+
+    def activate(self) -> None:
+        """Listen to the vision encoder."""
+        self.subscribe(Features, 'vision_features', self._on_vision_features, qos.LATEST)
+
+    def _on_vision_features(self, msg: Features) -> None:
+        features, state = convert.tensors_from_msg(msg.tensors, ('features', 'state'))
+        memory, timing = self.timed(lambda: self._backbone.run(features, state, msg.instruction))
+        context = Features(
+            header=msg.header,
+            sequence=msg.sequence,
+            instruction=msg.instruction,
+            tensors=convert.tensors_to_msg({'memory': memory}),
+            timings=[*msg.timings, timing],
+        )
+        self._contexts.publish(context)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node; return its exit code."""
+    return spin_node(LlmBackboneNode, args)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,22 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The quality-of-service profiles of the package; nodes use these and no others."""
+
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+# images and joint states: the newest one, never a resend of an old one
+SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+# features, chunks, status, commands: the newest one, and it arrives
+LATEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+# the instruction: whoever joins late still gets the last one
+LATCHED = QoSProfile(
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+# episode events: none is lost, and whoever joins late gets the last ten
+EVENTS = QoSProfile(
+    depth=10,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)

@@ -1,0 +1,225 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Simulation node: the tea-bag scene in real time, and the episodes that are played in it.
+
+Publishes joint_states, sim_state (for the cameras), episode and /clock; takes joint_commands. An
+episode starts with the first motion, and ends with success, or when its time is over. After the
+last one the node ends itself. ~/reset starts the next episode at once; the parameters seed and
+clusters are read again then.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from rclpy.clock import Clock, ClockType
+from rosgraph_msgs.msg import Clock as ClockMsg
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.dataset.plan import CLUSTER_SETS, evaluation_plan
+from vla_ros.msg import EpisodeEvent, SimState
+from vla_ros.nodes import convert, qos
+from vla_ros.nodes.lifecycle import VlaNode, spin_node
+from vla_ros.nodes.params import declare, param
+from vla_ros.sim.env import TeaBagEnv
+from vla_ros.sim.kinematics import JOINT_NAMES
+
+FIRST_MOTION = 0.01  # rad, of any joint's target
+SETTLE = 0.5  # s that the bag must stay in the mug
+LATEST_CATCH_UP = 0.5  # s; a simulation that is further behind gives the time up
+EVENT_NAMES = {EpisodeEvent.SUCCESS: 'success', EpisodeEvent.TIMEOUT: 'timeout'}
+
+
+@dataclass(frozen=True)
+class SimParams:
+    """Parameters of the sim node."""
+
+    rate: float = param(60.0, 'Control steps per second; divides 600.', 10.0, 600.0)
+    state_rate: float = param(30.0, 'sim_state messages per second.', 1.0, 600.0)
+    episodes: int = param(1, 'Episodes to play; 0: without end.', 0, 1_000_000)
+    seed: int = param(0, 'Seed of the first episode.', 0, 2**31 - 1, read_only=False)
+    clusters: str = param(
+        'test', 'Where the bag starts: test, validation, global, or one cluster.',
+        read_only=False)
+    timeout: float = param(20.0, 'Seconds for an episode.', 1.0, 3600.0)
+    start_timeout: float = param(60.0, 'Seconds to wait for the first motion.', 1.0, 3600.0)
+
+
+class SimNode(VlaNode):
+    """Steps the physics along the wall clock and referees the episodes."""
+
+    def __init__(self) -> None:
+        """Declare the parameters; raise ConfigError for a cluster that does not exist."""
+        super().__init__('sim')
+        self._params = declare(self, SimParams)
+        parse_clusters(self._params.clusters)
+        self._episode = 0
+        self._successes = 0
+
+    def configure(self) -> None:
+        """Load the scene."""
+        self._env = TeaBagEnv(self._params.rate)
+        self._state_every = max(1, round(self._params.rate / self._params.state_rate))
+        self._joint_states = self.advertise(JointState, 'joint_states', qos.SENSOR)
+        self._sim_states = self.advertise(SimState, 'sim_state', qos.SENSOR)
+        self._events = self.advertise(EpisodeEvent, 'episode', qos.EVENTS)
+        self._clock_msgs = self.advertise(ClockMsg, '/clock', qos.SENSOR)
+
+    def activate(self) -> None:
+        """Start the clock and the first episode."""
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._wall_start = self._steady.now().nanoseconds * 1e-9
+        self._time_start = Clock(clock_type=ClockType.SYSTEM_TIME).now().nanoseconds * 1e-9
+        self._steps = 0
+        self.subscribe(JointTrajectory, 'joint_commands', self._on_command, qos.LATEST)
+        self._service = self.create_service(Trigger, '~/reset', self._on_reset)
+        self._timer = self.create_timer(1.0 / self._params.rate, self._on_timer, self._steady)
+        self._begin()
+
+    def deactivate(self) -> None:
+        """Stop the clock."""
+        self.destroy_timer(self._timer)
+        self.destroy_service(self._service)
+
+    def diagnostics(self) -> dict[str, str]:
+        """Tell how the episodes went."""
+        return {'episodes': str(self._episode), 'successes': str(self._successes)}
+
+    @property
+    def _time(self) -> float:
+        """Return the simulated time, s: the system's at the start, and physics since."""
+        return self._time_start + self._steps / self._params.rate
+
+    def _begin(self) -> None:
+        """Set the next episode up."""
+        seed = self.get_parameter('seed').value
+        clusters = parse_clusters(self.get_parameter('clusters').value)
+        planned = evaluation_plan(clusters, self._episode + 1, seed)[self._episode]
+        self._env.reset(planned.seed, planned.cluster)
+        self._target = self._home = self._env.positions
+        self._began, self._started, self._succeeded = self._time, math.inf, math.inf
+        self._announce(EpisodeEvent.RESET)
+
+    def _on_command(self, msg: JointTrajectory) -> None:
+        """Take the last point of the trajectory as the target."""
+        if not msg.points:
+            raise VlaError('joint_commands: got no points, expected one')
+        position = dict(zip(msg.joint_names, msg.points[-1].positions, strict=False))
+        missing = [name for name in JOINT_NAMES if name not in position]
+        target = np.array([position.get(name, math.nan) for name in JOINT_NAMES])
+        if missing or not np.isfinite(target).all():
+            raise VlaError(
+                f'joint_commands: joints missing {missing}, positions {target.tolist()}: '
+                f'expected finite positions of {", ".join(JOINT_NAMES)}')
+        if convert.seconds(msg.header.stamp) < self._began - 0.001:
+            return  # was sent for the episode before
+        self._target = target
+        moved = np.max(np.abs(target - self._home)) > FIRST_MOTION
+        if moved and self._started == math.inf:
+            self._started = self._time
+            self._announce(EpisodeEvent.START)
+
+    def _on_timer(self) -> None:
+        """Step as far as the wall clock has come."""
+        elapsed = self._steady.now().nanoseconds * 1e-9 - self._wall_start
+        behind = elapsed - self._steps / self._params.rate
+        if behind > LATEST_CATCH_UP:
+            self._wall_start += behind
+            self.report('real time', f'the simulation was {behind:.1f} s behind real time and '
+                        'gave that up; use fewer or smaller cameras, or more cores')
+            return
+        while self._steps < int(elapsed * self._params.rate):
+            self._step()
+
+    def _step(self) -> None:
+        self._env.step(self._target)
+        self._steps += 1
+        stamp = convert.stamp(self._time)
+        self._clock_msgs.publish(ClockMsg(clock=stamp))
+        joints = JointState(name=JOINT_NAMES, position=self._env.positions.tolist())
+        joints.header.stamp = stamp
+        self._joint_states.publish(joints)
+        if self._steps % self._state_every == 0:
+            self._publish_state(stamp)
+        self._referee()
+
+    def _publish_state(self, stamp: Time) -> None:
+        state = self._env.scene.state()
+        msg = SimState(seed=self._env.seed, light=state.light)
+        msg.qpos = convert.double_field(state.qpos)
+        msg.mug_pose = state.mug_pose
+        msg.header.stamp = stamp
+        self._sim_states.publish(msg)
+
+    def _referee(self) -> None:
+        """End the episode when the bag has settled in the mug or the time is over."""
+        if not self._env.success:
+            self._succeeded = math.inf
+        elif self._succeeded == math.inf:
+            self._succeeded = self._time
+        if self._time - self._succeeded >= SETTLE:
+            self._successes += 1
+            self._end(EpisodeEvent.SUCCESS)
+        elif self._time - self._started > self._params.timeout:
+            self._end(EpisodeEvent.TIMEOUT)
+        elif self._started == math.inf and (
+                self._time - self._began > self._params.start_timeout):
+            self._end(EpisodeEvent.TIMEOUT, 'the arm never moved: is the policy running?')
+
+    def _end(self, event: int, detail: str = '') -> None:
+        duration = self._announce(event, detail)
+        self._episode += 1
+        last = self._params.episodes and self._episode >= self._params.episodes
+        self.get_logger().info(
+            f'episode {self._episode}'
+            + (f' of {self._params.episodes}' if self._params.episodes else '')
+            + f', cluster {self._env.cluster}: {EVENT_NAMES[event]} after {duration:.1f} s'
+            + (f' ({detail})' if detail else '') + f'; {self._successes} succeeded so far')
+        if last:
+            self._announce(EpisodeEvent.DONE)
+            self.finish()
+        else:
+            self._begin()
+
+    def _announce(self, event: int, detail: str = '') -> float:
+        """Publish an event and return the seconds since the start of the episode."""
+        duration = max(0.0, self._time - self._started) if self._started < math.inf else 0.0
+        msg = EpisodeEvent(
+            event=event, episode=self._episode, seed=self._env.seed,
+            cluster=str(self._env.cluster), detail=detail, duration=duration)
+        msg.header.stamp = convert.stamp(self._time)
+        self._events.publish(msg)
+        return duration
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Give the running episode up and begin the next one."""
+        try:
+            self._episode += 1
+            self._begin()
+        except ConfigError as error:
+            response.success, response.message = False, str(error)
+            return response
+        response.success = True
+        response.message = f'episode {self._episode}, seed {self._env.seed}'
+        return response
+
+
+def parse_clusters(text: str) -> tuple[int, ...]:
+    """Return the clusters of a set's name or of one number; raise ConfigError for others."""
+    if text in CLUSTER_SETS:
+        return CLUSTER_SETS[text]
+    if text.isdecimal() and int(text) in CLUSTER_SETS['global']:
+        return (int(text),)
+    raise ConfigError(
+        f'clusters: got {text!r}, expected {", ".join(CLUSTER_SETS)} or a number from 1 to '
+        f'{len(CLUSTER_SETS["global"])}')
+
+
+def main() -> int:
+    """Run the node."""
+    return spin_node(SimNode)

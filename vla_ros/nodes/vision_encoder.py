@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Vision encoder node: camera pictures and joint states in, features out when a chunk is asked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import String
+
+from vla_ros.msg import Features, QueueStatus
+from vla_ros.nodes import convert, qos
+from vla_ros.nodes.lifecycle import spin_node
+from vla_ros.nodes.params import declare, param
+from vla_ros.nodes.stage import StageNode
+from vla_ros.policy.observation import Observation, Observations
+from vla_ros.policy.spec import CameraSpec
+from vla_ros.policy.stages import VisionEncoder, check_image
+
+JOINT_STATES = 'joint_states'
+
+
+@dataclass(frozen=True)
+class VisionEncoderParams:
+    """Parameters of the vision encoder node."""
+
+    max_skew: float = param(
+        0.05, 'Seconds between the oldest and newest part of an observation.', low=0.001, high=10.0
+    )
+    max_age: float = param(
+        0.5, 'Seconds after which an observation is too old to act on.', low=0.01, high=60.0
+    )
+
+
+class VisionEncoderNode(StageNode):
+    """
+    Answer each request of the action queue with features of the newest observation.
+
+    Pictures wait as they came; only those of an answered request are encoded. A request that
+    nothing new and whole can answer stays open until something can: the robot holds meanwhile.
+    """
+
+    def __init__(self) -> None:
+        """Declare the parameters."""
+        super().__init__('vision_encoder')
+        self._params = declare(self, VisionEncoderParams)
+        self._request: int | None = None  # the open one
+        self._requested_at = 0.0  # s
+        self._answered: int | None = None  # the last one
+
+    def configure(self) -> None:
+        """Load the block and the policy's facts."""
+        bundle = self.load_bundle()
+        self._spec = bundle.spec
+        self._encoder = VisionEncoder(bundle, self.placement)
+        self._instruction = self._spec.instruction
+        self._features = self.advertise(Features, 'vision_features', qos.LATEST)
+        self.ready(self._encoder.session)
+
+    def activate(self) -> None:
+        """Listen to the cameras, the joints, the queue and the operator."""
+        self._topics = {camera.name: image_topic(camera) for camera in self._spec.cameras}
+        sources = [*self._topics.values(), JOINT_STATES]
+        self._observations = Observations(sources, self._params.max_skew, self._params.max_age)
+        for camera in self._spec.cameras:
+            self.subscribe(Image, image_topic(camera), self._image_callback(camera), qos.SENSOR)
+        self.subscribe(JointState, JOINT_STATES, self._on_joint_states, qos.SENSOR)
+        self.subscribe(String, 'instruction', self._on_instruction, qos.LATCHED)
+        self.subscribe(QueueStatus, 'queue_status', self._on_queue_status, qos.LATEST)
+
+    def deactivate(self) -> None:
+        """Forget the open request: it will be asked again."""
+        self._request = None
+
+    def _image_callback(self, camera: CameraSpec) -> Callable[[Image], None]:
+        def on_image(msg: Image) -> None:
+            image = convert.image_from_msg(msg, f'camera {camera.name}')
+            check_image(camera, image)
+            self._add(image_topic(camera), convert.seconds(msg.header.stamp), image)
+
+        return on_image
+
+    def _on_joint_states(self, msg: JointState) -> None:
+        state = convert.joint_positions(msg, self._spec.joint_names)
+        self._add(JOINT_STATES, convert.seconds(msg.header.stamp), state)
+
+    def _on_instruction(self, msg: String) -> None:
+        self._instruction = msg.data or self._spec.instruction
+
+    def _on_queue_status(self, msg: QueueStatus) -> None:
+        request = msg.request_id if msg.request and msg.request_id != self._answered else None
+        if request != self._request:
+            self._request, self._requested_at = request, self.now()
+        self._answer()
+
+    def _add(self, source: str, time: float, value: object) -> None:
+        self._observations.add(source, time, value)
+        self._answer()
+
+    def _answer(self) -> None:
+        """Answer the open request, if there is one and all that it needs."""
+        if self._request is None:
+            return
+        observation = self._observations.take(self.now())
+        if observation is not None:
+            self._publish(observation, self._request)
+            self._answered, self._request = self._request, None
+        elif self.now() - self._requested_at > self._params.max_age:
+            self.report('observation', f'no answer yet: {self._observations.waiting_for}')
+
+    def _publish(self, observation: Observation, request: int) -> None:
+        images = {name: observation.values[topic] for name, topic in self._topics.items()}
+        features, timing = self.timed(lambda: self._encoder.encode(images))
+        msg = Features(sequence=request, instruction=self._instruction, timings=[timing])
+        msg.header.stamp = convert.stamp(observation.time)
+        msg.tensors = convert.tensors_to_msg(
+            {'features': features, 'state': observation.values[JOINT_STATES]}
+        )
+        self._features.publish(msg)
+
+
+def image_topic(camera: CameraSpec) -> str:
+    """Return the topic of a camera's pictures."""
+    return f'camera/{camera.name}/image_raw'
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node; return its exit code."""
+    return spin_node(VisionEncoderNode, args)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A policy bundle: a folder with policy.json and one ONNX model for each block."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.policy.spec import BLOCKS, PolicySpec, policy_spec
+from vla_ros.runtime.placement import NodePlacement
+from vla_ros.runtime.session import Session, TensorSpec, providers_of
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A policy on disk whose files are the ones that its policy.json was written for."""
+
+    path: Path
+    spec: PolicySpec
+
+    def open(
+        self, block: str, placement: NodePlacement, sizes: Mapping[str, int] | None = None
+    ) -> Session:
+        """
+        Load one block where ``placement`` says; ``sizes`` fixes named dimensions.
+
+        Raise ConfigError where it does not load there, and where the model's arrays are not the
+        ones of policy.json.
+        """
+        wanted = self.spec.blocks[block]
+        path = self.path / wanted.file
+        session = Session(path, providers_of(placement), placement.thread_count(), sizes=sizes)
+        _check_tensors(f'{path}: inputs', session.inputs, wanted.inputs, sizes or {})
+        _check_tensors(f'{path}: outputs', session.outputs, wanted.outputs, sizes or {})
+        return session
+
+
+def load_bundle(path: Path, blocks: Sequence[str] = BLOCKS) -> Bundle:
+    """
+    Read the bundle in the folder ``path`` and check the files of ``blocks``.
+
+    Raise ConfigError naming the file where one is missing, was altered, or makes no sense.
+    """
+    file = path / 'policy.json'
+    if not file.is_file():
+        raise ConfigError(
+            f'{path}: got a folder without policy.json, expected a policy bundle; '
+            'make one with: vla_ros export'
+        )
+    try:
+        spec = policy_spec(json.loads(file.read_text(encoding='utf-8')))
+    except ValueError as error:  # of JSON, of Unicode and our own
+        raise ConfigError(f'{file}: {error}') from None
+    for block in blocks:
+        _check_file(path / spec.blocks[block].file, spec.blocks[block].sha256)
+    return Bundle(path, spec)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _check_file(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise ConfigError(f'{path}: not there; copy the whole bundle, or export it again')
+    got = file_sha256(path)
+    if got != expected:
+        raise ConfigError(
+            f'{path}: got sha256 {got[:12]}..., expected {expected[:12]}...; the file was altered '
+            'or copied in part: copy the bundle again, or export it again'
+        )
+
+
+def _check_tensors(
+    where: str,
+    got: Mapping[str, TensorSpec],
+    expected: Mapping[str, TensorSpec],
+    sizes: Mapping[str, int],
+) -> None:
+    if got.keys() != expected.keys():
+        raise ConfigError(f'{where}: got {list(got)}, expected {list(expected)} as in policy.json')
+    for name, spec in expected.items():
+        if not _agree(got[name], spec):
+            raise ConfigError(f'{where}: {name}: got {got[name]}, expected {spec} of policy.json')
+
+
+def _agree(got: TensorSpec, expected: TensorSpec) -> bool:
+    """Say whether two arrays can be the same; a size that may vary agrees with any."""
+    if got.dtype != expected.dtype or len(got.shape) != len(expected.shape):
+        return False
+    sizes = zip(got.shape, expected.shape, strict=True)
+    return all(a == b for a, b in sizes if isinstance(a, int) and isinstance(b, int))

@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a bundle's policy.json says: the facts of a policy, checked once and then trusted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar, get_origin
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.runtime.session import TensorSpec
+
+FORMAT = 1
+BLOCKS = ('vision_encoder', 'llm_backbone', 'action_expert')
+TYPES = ('act',)
+JSON_TYPES: dict[Any, tuple[type, ...]] = {
+    str: (str,),
+    int: (int,),
+    float: (float, int),
+    tuple: (list,),
+    dict: (dict,),
+}
+T = TypeVar('T')
+
+
+@dataclass(frozen=True)
+class CameraSpec:
+    """One camera of a policy: the picture that it was trained on."""
+
+    name: str  # in topics: camera/<name>/image_raw
+    key: str  # in the dataset
+    height: int  # px
+    width: int  # px
+    mean: tuple[float, ...]  # of each channel, R G B, scaled to 0..1
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Take lists for the channels' statistics; check that there are three."""
+        for name in ('mean', 'std'):
+            value = tuple(float(item) for item in getattr(self, name))
+            if len(value) != 3:
+                raise ConfigError(f'{name}: got {value}, expected one number for R, G and B')
+            object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True)
+class BlockSpec:
+    """One block of a policy: its file and its arrays."""
+
+    file: str  # beside policy.json
+    sha256: str
+    inputs: dict[str, TensorSpec]
+    outputs: dict[str, TensorSpec]
+
+    def __post_init__(self) -> None:
+        """Take the JSON form of the arrays."""
+        object.__setattr__(self, 'inputs', _tensors(self.inputs))
+        object.__setattr__(self, 'outputs', _tensors(self.outputs))
+
+
+@dataclass(frozen=True)
+class PolicySpec:
+    """The facts of a policy; raises ConfigError naming the key that is wrong or missing."""
+
+    name: str
+    type: str
+    fps: float  # rows of a chunk per second
+    chunk_size: int  # rows of a chunk
+    instruction: str  # what to do where nobody says otherwise
+    joint_names: tuple[str, ...]
+    cameras: tuple[CameraSpec, ...]  # in the order of the backbone's features
+    statistics: dict[str, Any]
+    blocks: dict[str, BlockSpec]
+    source: dict[str, Any]  # where the policy comes from, for people
+
+    def __post_init__(self) -> None:
+        """Build the nested specifications and check what other code relies on."""
+        object.__setattr__(self, 'joint_names', tuple(self.joint_names))
+        cameras = (_build(CameraSpec, 'cameras', item) for item in self.cameras)
+        object.__setattr__(self, 'cameras', tuple(cameras))
+        blocks = {name: _build(BlockSpec, name, item) for name, item in self.blocks.items()}
+        object.__setattr__(self, 'blocks', blocks)
+        self._check()
+
+    def _check(self) -> None:
+        if self.type not in TYPES:
+            raise ConfigError(f'type: got {self.type!r}, expected one of {list(TYPES)}')
+        missing = [name for name in BLOCKS if name not in self.blocks]
+        if missing:
+            raise ConfigError(f'blocks: got {list(self.blocks)}, expected also {missing}')
+        if not self.fps > 0 or self.chunk_size < 1:
+            raise ConfigError(
+                f'fps and chunk_size: got {self.fps} and {self.chunk_size}, expected above zero'
+            )
+        if not self.joint_names or not self.cameras:
+            raise ConfigError('joint_names and cameras: got none, expected at least one of each')
+
+
+def policy_spec(content: Any) -> PolicySpec:
+    """Return the specification in the parsed policy.json; raise ConfigError for a bad one."""
+    version = content.get('format') if isinstance(content, dict) else None
+    if version != FORMAT:
+        raise ConfigError(f'format: got {version!r}, expected {FORMAT}; export the policy again')
+    return _build(PolicySpec, '', {key: content[key] for key in content if key != 'format'})
+
+
+def _build(cls: type[T], where: str, content: Any) -> T:
+    """Return ``cls`` from a mapping that has exactly its fields."""
+    known = [item.name for item in fields(cls)]  # type: ignore[arg-type]
+    prefix = f'{where}: ' if where else ''
+    if not isinstance(content, Mapping) or sorted(content) != sorted(known):
+        got = sorted(content) if isinstance(content, Mapping) else content
+        raise ConfigError(f'{prefix}got keys {got}, expected exactly {sorted(known)}')
+    for item in fields(cls):  # type: ignore[arg-type]
+        expected = JSON_TYPES[get_origin(item.type) or item.type]
+        if not isinstance(content[item.name], expected):
+            text = f'{item.name}: got {content[item.name]!r}, expected {expected[0].__name__}'
+            raise ConfigError(prefix + text)
+    try:
+        return cls(**content)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f'{prefix}{error}') from None
+
+
+def _tensors(content: Any) -> dict[str, TensorSpec]:
+    try:
+        return {
+            name: TensorSpec(str(item['dtype']), tuple(item['shape']))
+            for name, item in content.items()
+        }
+    except (KeyError, TypeError):
+        raise ConfigError(
+            f'inputs and outputs: got {content!r}, expected {{name: {{dtype, shape}}}}'
+        ) from None

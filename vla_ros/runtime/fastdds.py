@@ -1,0 +1,50 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Shared memory that Fast DDS left behind: a process that is killed never removes its segment."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+SHARED_MEMORY = Path('/dev/shm')
+YOUNGEST = 5.0  # s; a segment is a moment old before its owner has locked it
+
+
+def remove_stale_segments(folder: Path = SHARED_MEMORY) -> tuple[int, int]:
+    """
+    Remove the segments in ``folder`` whose owner has died; return their number and bytes.
+
+    The owner of ``fastdds_<id>`` holds a lock on ``fastdds_<id>_el`` as long as it lives. Ports
+    (``fastdds_port<number>``) are shared between processes and small: they stay.
+    """
+    removed = [_remove(lock) for lock in folder.glob('fastdds_*_el') if _is_stale(lock)]
+    return len(removed), sum(removed)
+
+
+def _is_stale(lock: Path) -> bool:
+    """Say whether nobody holds ``lock``; a file that may not be opened is taken as held."""
+    if lock.name.startswith('fastdds_port'):
+        return False
+    try:
+        if time.time() - lock.stat().st_mtime < YOUNGEST:
+            return False
+        descriptor = os.open(lock, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _remove(lock: Path) -> int:
+    """Remove a segment and its lock; return the bytes that it held."""
+    segment = lock.with_name(lock.name.removesuffix('_el'))
+    size = segment.stat().st_blocks * 512 if segment.exists() else 0
+    segment.unlink(missing_ok=True)
+    lock.unlink(missing_ok=True)
+    return size

@@ -1,0 +1,148 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Placement: on which device, cores and threads each node runs.
+
+A placement file says what differs from the default, under the node's own name::
+
+    defaults: {device: cpu, threads: 1}
+    nodes:
+      vision_encoder: {device: cpu, cores: [0, 1], threads: 2, priority: -5}
+      llm_backbone: {device: gpu, providers: [TensorrtExecutionProvider]}
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from vla_ros.core.config import load_yaml
+from vla_ros.core.errors import ConfigError
+
+PROVIDERS: dict[str, tuple[str, ...]] = {
+    'cpu': ('CPUExecutionProvider',),
+    'gpu': ('CUDAExecutionProvider',),
+    'npu': (),  # every vendor has its own: the placement must name it
+}
+
+
+@dataclass(frozen=True)
+class NodePlacement:
+    """
+    Where one node runs; raises ConfigError for a value that no machine could serve.
+
+    ``providers`` are ONNX Runtime's names, first choice first; empty takes the device's default.
+    ``threads`` 0 gives inference one thread per core that the node may use.
+    """
+
+    device: str = 'cpu'  # cpu, gpu or npu
+    providers: tuple[str, ...] = ()
+    cores: tuple[int, ...] = ()  # of the machine; empty leaves the choice to the kernel
+    threads: int = 0
+    priority: int = 0  # nice value, -20 (first) to 19 (last)
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        object.__setattr__(self, 'providers', _sequence('providers', self.providers, str))
+        object.__setattr__(self, 'cores', _sequence('cores', self.cores, int))
+        if self.device not in PROVIDERS:
+            raise ConfigError(f'device: got {self.device!r}, expected one of {list(PROVIDERS)}')
+        _check_range('threads', self.threads, 0, 1024)
+        _check_range('priority', self.priority, -20, 19)
+        for core in self.cores:
+            _check_range('cores', core, 0, 4095)
+
+    def thread_count(self) -> int:
+        """Return how many threads inference takes, at least one."""
+        return self.threads or len(self.cores) or len(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The placement of every node of a deployment."""
+
+    nodes: Mapping[str, NodePlacement] = field(default_factory=dict)
+    default: NodePlacement = field(default_factory=NodePlacement)
+
+    def node(self, name: str) -> NodePlacement:
+        """Return the placement of the node ``name``, the default where the file has none."""
+        return self.nodes.get(name, self.default)
+
+
+def load_placement(path: Path) -> Placement:
+    """Read a placement file; raise ConfigError naming the file, the node and the value."""
+    content = load_yaml(path, {'defaults', 'nodes', 'description'})
+    defaults = _settings(path, 'defaults', content.get('defaults'))
+    nodes = {
+        name: _node(path, f'nodes: {name}', defaults | _settings(path, name, entry))
+        for name, entry in _settings(path, 'nodes', content.get('nodes')).items()
+    }
+    return Placement(nodes, _node(path, 'defaults', defaults))
+
+
+def apply(placement: NodePlacement) -> list[str]:
+    """
+    Pin every thread of this process and set its priority; return what was not permitted.
+
+    Threads that start later inherit both. Raise ConfigError for a core that isn't there.
+    """
+    _check_cores(placement.cores)
+    threads = [int(name) for name in os.listdir('/proc/self/task')]
+    for thread in threads if placement.cores else ():
+        os.sched_setaffinity(thread, placement.cores)
+    try:
+        for thread in threads if placement.priority else ():
+            os.setpriority(os.PRIO_PROCESS, thread, placement.priority)
+    except PermissionError:
+        return [
+            f'priority {placement.priority} is not permitted: the node runs at the usual one; '
+            'allow it with a nice limit in /etc/security/limits.conf, or run as root'
+        ]
+    return []
+
+
+def _check_cores(cores: tuple[int, ...]) -> None:
+    allowed = os.sched_getaffinity(0)
+    there = os.cpu_count() or 1
+    wrong = [core for core in cores if core >= there]
+    if wrong:
+        raise ConfigError(
+            f'cores: got {wrong}, expected cores of this machine, 0 to {there - 1}; '
+            'use a placement made for this board'
+        )
+    if cores and not allowed.intersection(cores):
+        raise ConfigError(
+            f'cores: got {list(cores)}, expected some of {sorted(allowed)}, which this process '
+            'may use; widen the container or change the placement'
+        )
+
+
+def _node(path: Path, where: str, settings: Mapping[str, Any]) -> NodePlacement:
+    known = {item.name for item in fields(NodePlacement)}
+    unknown = sorted(set(settings) - known)
+    if unknown:
+        raise ConfigError(f'{path}: {where}: got {unknown}, expected keys of {sorted(known)}')
+    try:
+        return NodePlacement(**settings)
+    except ConfigError as error:
+        raise ConfigError(f'{path}: {where}: {error}') from None
+
+
+def _settings(path: Path, where: str, value: Any) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ConfigError(f'{path}: {where}: got {value!r}, expected a mapping')
+    return value
+
+
+def _sequence(name: str, value: Any, item_type: type) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple) or not all(type(item) is item_type for item in value):
+        raise ConfigError(f'{name}: got {value!r}, expected a list of {item_type.__name__}')
+    return tuple(value)
+
+
+def _check_range(name: str, value: Any, low: int, high: int) -> None:
+    if type(value) is not int or not low <= value <= high:
+        raise ConfigError(f'{name}: got {value!r}, expected a whole number {low} to {high}')

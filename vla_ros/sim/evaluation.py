@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The study's evaluation protocol in simulation: sets of episodes, played in worker processes."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.core.robot import RobotSpec
+from vla_ros.core.statistics import Rate, success_rate
+from vla_ros.dataset.plan import CLUSTER_SETS, PlannedEpisode, evaluation_plan
+from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.pipeline import Policy
+from vla_ros.runtime.placement import NodePlacement, Placement
+from vla_ros.sim.rollout import EpisodeResult, Rollout, RolloutConfig
+
+STUDY_EPISODES = {'test': 20, 'validation': 10, 'global': 30}
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one set of episodes came to; times in s, simulated but for the latency."""
+
+    episodes: int
+    success: Rate
+    latency_p50: float
+    latency_p95: float
+    time_per_episode: float  # median of the successful ones, nan without any
+    idle_per_episode: float  # mean
+    starved_per_episode: float  # mean
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {**asdict(self), 'success': {**self.success._asdict(), 'rate': self.success.value}}
+
+
+def score(results: list[EpisodeResult]) -> Score:
+    """Sum a set of episodes up."""
+    latencies = np.concatenate([result.latencies for result in results] or [[]])
+    p50, p95 = np.percentile(latencies, (50, 95)) if len(latencies) else (np.nan, np.nan)
+    times = [result.duration for result in results if result.success]
+    return Score(
+        episodes=len(results),
+        success=success_rate(sum(result.success for result in results), len(results)),
+        latency_p50=float(p50), latency_p95=float(p95),
+        time_per_episode=float(np.median(times)) if times else float('nan'),
+        idle_per_episode=float(np.mean([result.idle for result in results])),
+        starved_per_episode=float(np.mean([result.starved for result in results])))
+
+
+def plan_set(name: str, episodes: int | None = None, seed: int = 0) -> list[PlannedEpisode]:
+    """
+    Return the episodes of a set; the study's number of them unless told otherwise.
+
+    test: 2 positions in each of 10 clusters; validation: 10 positions in cluster 6; global: both.
+    """
+    if name not in CLUSTER_SETS:
+        raise ConfigError(f'set: got {name!r}, expected one of {", ".join(CLUSTER_SETS)}')
+    if name != 'global':
+        return evaluation_plan(CLUSTER_SETS[name], episodes or STUDY_EPISODES[name], seed)
+    total = episodes or STUDY_EPISODES['global']
+    validation = round(total / 3)
+    return [*plan_set('test', total - validation, seed),
+            *plan_set('validation', max(1, validation), seed)]
+
+
+def evaluate(bundle: Path, robot: RobotSpec, config: RolloutConfig, plan: list[PlannedEpisode],
+             workers: int = 1, on_episode: Callable[[EpisodeResult], None] = lambda result: None,
+             ) -> list[EpisodeResult]:
+    """Play the planned episodes, in worker processes of one thread each, and return them in order."""
+    arguments = (bundle, robot, config)
+    if workers == 1:
+        _start_worker(*arguments)
+        results = map(_play, plan)
+    else:
+        pool = get_context('spawn').Pool(min(workers, len(plan)), _start_worker, arguments)
+        results = pool.imap(_play, plan)
+    played = []
+    for result in results:
+        played.append(result)
+        on_episode(result)
+    if workers == 1:
+        _worker.pop().close()
+    else:
+        pool.close()
+        pool.join()
+    return played
+
+
+_worker: list[Rollout] = []  # the rollout of this worker process
+
+
+def _start_worker(bundle: Path, robot: RobotSpec, config: RolloutConfig) -> None:
+    policy = Policy(load_bundle(bundle), Placement(default=NodePlacement(threads=1)))
+    _worker[:] = [Rollout(policy, robot, config)]
+
+
+def _play(planned: PlannedEpisode) -> EpisodeResult:
+    return _worker[0].play(planned)

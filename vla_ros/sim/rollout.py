@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Rollouts in lockstep: the executor, the policy's blocks and the physics on one simulated clock.
+
+What the nodes do in real time happens here step by step, so that hundreds of episodes are
+evaluated as fast as the processor allows: a chunk that was asked for at one time arrives one
+latency later in simulated time, while the arm goes on (or waits, in synchronous mode).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from vla_ros.core.chunk import ActionChunk
+from vla_ros.core.executor import Executor, ExecutorConfig, Mode
+from vla_ros.core.robot import RobotSpec
+from vla_ros.dataset.plan import PlannedEpisode
+from vla_ros.policy.spec import PolicySpec
+from vla_ros.sim.cameras import Renderer
+from vla_ros.sim.env import TeaBagEnv
+from vla_ros.sim.scene import Scene, SceneState
+
+SETTLE = 0.5  # s that the bag must stay in the mug
+
+
+class Predicts(Protocol):
+    """What a rollout needs of a policy; vla_ros.policy.pipeline.Policy has it."""
+
+    spec: PolicySpec
+
+    def predict(self, images: dict[str, np.ndarray], state: np.ndarray,
+                ) -> tuple[np.ndarray, dict[str, float]]:
+        """Return actions (chunk, joints), rad, and the seconds of each stage."""
+
+
+@dataclass(frozen=True)
+class RolloutConfig:
+    """How episodes are played."""
+
+    executor: ExecutorConfig = ExecutorConfig()
+    rate: float = 60.0  # Hz, commands
+    timeout: float = 20.0  # s for an episode
+    latency: float | None = None  # s from observation to chunk; None: as long as it took
+
+
+class QueueSample(NamedTuple):
+    """The queue at one control step."""
+
+    time: float  # s since the start of the episode
+    remaining: float  # s of motion in the queue
+    idle: bool  # whether the arm waits for a chunk
+
+
+@dataclass
+class EpisodeResult:
+    """How one episode went; times in simulated seconds, from the first motion on."""
+
+    seed: int
+    cluster: int
+    success: bool = False
+    duration: float = 0.0
+    idle: float = 0.0  # s in which the arm waited for a chunk
+    starved: int = 0  # times that the queue ran dry
+    latencies: list[float] = field(default_factory=list)  # s of each inference, as measured
+    queue: list[QueueSample] = field(default_factory=list)
+    states: list[SceneState] = field(default_factory=list)  # for a video, where asked for
+
+
+class Rollout:
+    """Plays episodes of one policy; holds the scene, the renderers and the policy."""
+
+    def __init__(self, policy: Predicts, robot: RobotSpec, config: RolloutConfig) -> None:
+        """Prepare to draw the pictures that the policy's cameras ask for."""
+        self.env = TeaBagEnv(config.rate)
+        self._policy, self._robot, self._config = policy, robot, config
+        self._scene = Scene()
+        self._renderers = {
+            size: Renderer(self._scene, *size)
+            for size in {(camera.width, camera.height) for camera in policy.spec.cameras}}
+
+    def close(self) -> None:
+        """Free the OpenGL contexts."""
+        for renderer in self._renderers.values():
+            renderer.close()
+
+    def play(self, planned: PlannedEpisode, keep_states: bool = False,
+             until: Callable[[float], bool] = lambda time: False) -> EpisodeResult:
+        """
+        Play one episode until success, until its time is over, or ``until(time)``.
+
+        With keep_states the result holds the SceneState of every control step.
+        """
+        env, config = self.env, self._config
+        env.reset(planned.seed, planned.cluster)
+        result = EpisodeResult(planned.seed, planned.cluster)
+        executor = Executor(self._robot, config.executor)
+        executor.enable()
+        arrival, chunk = np.inf, None
+        started = succeeded = np.inf
+        while env.time - started < config.timeout and not until(env.time):
+            now = env.time
+            if chunk is not None and now >= arrival - 1e-9:
+                executor.push(chunk, now)
+                chunk = None
+            tick = executor.tick(now, env.positions)
+            if tick.request is not None:
+                chunk, seconds = self._infer(now, tick.request)
+                result.latencies.append(seconds)
+                arrival = now + (seconds if config.latency is None else config.latency)
+            playing = tick.mode is Mode.RUNNING
+            started = min(started, now) if playing else started
+            result.queue.append(QueueSample(now, executor.queue.remaining(now), not playing))
+            if keep_states:
+                result.states.append(env.scene.state())
+            env.step(tick.positions)
+            succeeded = min(succeeded, env.time) if env.success else np.inf
+            if env.time - succeeded >= SETTLE:
+                result.success = True
+                break
+        result.duration = max(0.0, env.time - started) if started < np.inf else 0.0
+        result.idle, result.starved = executor.counters.idle, executor.counters.starved
+        return result
+
+    def _infer(self, now: float, request: int) -> tuple[ActionChunk, float]:
+        """Return the chunk for what the cameras see now, and the seconds that it took."""
+        spec = self._policy.spec
+        self._scene.apply(self.env.scene.state())
+        images = {camera.name: self._renderers[camera.width, camera.height].render(camera.name)
+                  for camera in spec.cameras}
+        state = dict(zip(self._robot.joint_names, self.env.positions, strict=True))
+        actions, seconds = self._policy.predict(
+            images, np.array([state[name] for name in spec.joint_names]))
+        columns = [spec.joint_names.index(name) for name in self._robot.joint_names]
+        chunk = ActionChunk(actions[:, columns].astype(float), now, 1 / spec.fps, request,
+                            self._robot.joint_names)
+        return chunk, sum(seconds.values())

@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The ``vla_ros`` command: finds the subcommand's module, loads it alone and runs it.
+
+A subcommand is a module with ``add_arguments(parser)``, ``run(args) -> int`` and a docstring whose
+first line is its help. Exit codes: 2 for what the user can mend, 130 after Ctrl-C.
+"""
+
+import ast
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from vla_ros.core.errors import VlaError
+
+COMMANDS = {
+    'up': 'vla_ros.tools.up',
+    'evaluate': 'vla_ros.tools.evaluate',
+    'generate': 'vla_ros.tools.generate',
+    'train': 'vla_ros.tools.train',
+    'export': 'vla_ros.tools.export',
+}
+# which extra of the package installs a module that the run time does without
+EXTRAS = {
+    'mujoco': 'sim',
+    'lerobot': 'train',
+    'onnx': 'train',
+    'onnxscript': 'train',
+    'torch': 'train',
+    'torchvision': 'train',
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the subcommand that ``argv`` (default: the command line) names; return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args = make_parser(words).parse_args(words)
+        return int(args.run(args))
+    except VlaError as error:
+        return _refuse(str(error))
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or '').partition('.')[0])
+        if extra is None:
+            raise
+        return _refuse(f"{error.name} is not installed: run pip install 'vla_ros[{extra}]'")
+    except KeyboardInterrupt:
+        return 130
+
+
+def make_parser(words: Sequence[str]) -> ArgumentParser:
+    """Return the parser of the subcommand in ``words``, or of all of them with their help only."""
+    parser = ArgumentParser('vla_ros', description='Vision-Language-Action policies on ROS 2.')
+    commands = parser.add_subparsers(metavar='command', required=True)
+    chosen = next((word for word in words if not word.startswith('-')), '')
+    for name in [chosen] if chosen in COMMANDS else COMMANDS:
+        text = read_docstring(COMMANDS[name])
+        command = commands.add_parser(
+            name,
+            help=text.partition('\n')[0],
+            description=text,
+            formatter_class=RawDescriptionHelpFormatter,
+        )
+        if name == chosen:
+            module = import_module(COMMANDS[name])
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return parser
+
+
+def read_docstring(path: str) -> str:
+    """Return the docstring of the module ``path`` without running the module."""
+    spec = find_spec(path)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f'No module named {path!r}', name=path)
+    return ast.get_docstring(ast.parse(Path(spec.origin).read_text())) or ''
+
+
+def _refuse(message: str) -> int:
+    print(f'vla_ros: {message}', file=sys.stderr)
+    return 2
+
+
+if __name__ == '__main__':
+    sys.exit(main())

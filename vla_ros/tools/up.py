@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Run a deployment: all its nodes, without launch_ros.
+
+The deployment is the name of one in config/ (tea_bag) or a YAML file; its arguments are written as
+for `ros2 launch`, name:=value. One Ctrl-C stops every node, a second one kills them. The exit code
+is 0 when the job has ended by itself, and at the end a table shows what each node used.
+"""
+
+import os
+import random
+import shutil
+import socket
+import sys
+import tempfile
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.runtime.deployment import Deployment, ProcessSpec, as_text, load_deployment
+from vla_ros.runtime.fastdds import remove_stale_segments
+from vla_ros.runtime.supervisor import Command, Supervisor
+from vla_ros.runtime.usage import format_table
+
+PACKAGE = 'vla_ros'
+DOMAINS = range(1, 102)  # the ROS domains whose UDP ports lie below Linux's ephemeral ones
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument('deployment', help='name of a deployment, or its file')
+    parser.add_argument(
+        'arguments', nargs='*', metavar='name:=value', help='arguments of the deployment'
+    )
+    parser.add_argument(
+        '-s', '--show-args', action='store_true', help='show the arguments it takes, and end'
+    )
+    parser.add_argument(
+        '--isolate', action='store_true', help='use a free ROS_DOMAIN_ID, on this host only'
+    )
+
+
+def run(args: Namespace) -> int:
+    """Run the deployment to its end and return its exit code."""
+    deployment = load_deployment(args.deployment)
+    if args.show_args:
+        print(describe_arguments(deployment))
+        return 0
+    specs = deployment.resolve(parse_assignments(args.arguments))
+    environment = {**os.environ, **(isolate() if args.isolate else {})}
+    with tempfile.TemporaryDirectory(prefix='vla_ros_') as folder:
+        commands = [make_command(spec, Path(folder), environment) for spec in specs]
+        return supervise(deployment.name, commands)
+
+
+def supervise(name: str, commands: Sequence[Command]) -> int:
+    """Run the commands, show what they used, and return the exit code of the run."""
+    supervisor = Supervisor(commands)
+    segments, size = remove_stale_segments()
+    if segments:
+        supervisor.say(f'removed {size / 1e6:.0f} MB that {segments} dead nodes left in /dev/shm')
+    supervisor.say(f'{name}: {", ".join(command.name for command in commands)}')
+    code = supervisor.run()
+    print(format_table(supervisor.usages))
+    return code
+
+
+def parse_assignments(words: Sequence[str]) -> dict[str, str]:
+    """Return the names and values of ``name:=value`` words; raise ConfigError for another word."""
+    for word in words:
+        if ':=' not in word:
+            raise ConfigError(f'argument: got {word!r}, expected name:=value')
+    return dict(word.split(':=', 1) for word in words)  # type: ignore[misc]
+
+
+def describe_arguments(deployment: Deployment) -> str:
+    """Return a text on what the deployment is and which arguments it takes."""
+    lines = [deployment.description, '']
+    for argument in deployment.arguments:
+        choices = ' | '.join(map(as_text, argument.choices))
+        lines.append(f'{argument.name}:={as_text(argument.default)}'.ljust(28) + choices)
+        lines.append(f'    {argument.description}')
+    return '\n'.join(lines)
+
+
+def make_command(spec: ProcessSpec, folder: Path, environment: Mapping[str, str]) -> Command:
+    """Return the command of a node, its parameters written into ``folder``."""
+    ros = ['--ros-args', '-r', f'__node:={spec.name}']
+    if spec.namespace:
+        ros += ['-r', f'__ns:=/{spec.namespace.strip("/")}']
+    for topic, other in spec.remappings.items():
+        ros += ['-r', f'{topic}:={other}']
+    ros += ['--params-file', str(spec.write_parameters(folder))]
+    return Command(
+        name=spec.name,
+        argv=[*find_executable(spec), *spec.arguments, *ros],
+        env={**environment, **spec.env},
+        required=spec.required,
+        ends_run=spec.ends_run,
+        respawn=spec.respawn,
+    )
+
+
+def find_executable(spec: ProcessSpec) -> list[str]:
+    """
+    Return the start of the node's command line, found as `ros2 run` does.
+
+    A node of this package that isn't installed as an executable runs from its module. Raise
+    ConfigError naming what is missing.
+    """
+    if not spec.package:
+        return [spec.executable]
+    for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep):
+        path = Path(prefix, 'lib', spec.package, spec.executable)
+        if prefix and os.access(path, os.X_OK):
+            return [str(path)]
+    module = f'{PACKAGE}.nodes.{spec.executable}'
+    if spec.package == PACKAGE and find_spec(module):
+        return [sys.executable, '-m', module]
+    on_path = shutil.which(spec.executable)
+    if on_path and spec.package != PACKAGE:
+        return [on_path]
+    raise ConfigError(
+        f'{spec.name}: got executable {spec.executable!r} of package {spec.package!r}, which is '
+        'not installed, expected it in AMENT_PREFIX_PATH; install the package or source its setup'
+    )
+
+
+def isolate() -> dict[str, str]:
+    """Return an environment in which no other ROS 2 node, on this host or another, is seen."""
+    domain = next(d for d in random.sample(DOMAINS, len(DOMAINS)) if _is_free(d))
+    return {'ROS_DOMAIN_ID': str(domain), 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+
+
+def _is_free(domain: int) -> bool:
+    """Say whether no participant of ``domain`` is on this host: the first one takes this port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(('', 7400 + 250 * domain + 10))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,122 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+LeRobot's own ACT, made fit to be trained from scratch.
+
+LeRobot freezes the batch normalisation of the ResNet, which suits pretrained weights. Without
+them it is the identity, and a ResNet without normalisation learns badly. So while training the
+layers are real ones; a checkpoint holds their values in LeRobot's frozen layers again, and any
+LeRobot installation loads it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from lerobot.configs import FeatureType
+from lerobot.policies.act.configuration_act import ACTConfig
+from lerobot.policies.act.modeling_act import ACTPolicy
+from lerobot.utils.feature_utils import dataset_to_policy_features
+from torch import nn
+from torchvision.ops.misc import FrozenBatchNorm2d
+
+
+@dataclass(frozen=True)
+class ActSize:
+    """The parts of ACT's configuration that one chooses; names and meaning are LeRobot's."""
+
+    chunk_size: int = 100
+    dim_model: int = 256
+    dim_feedforward: int = 1024
+    n_heads: int = 8
+    n_encoder_layers: int = 4
+    n_decoder_layers: int = 1
+    n_vae_encoder_layers: int = 4
+    use_vae: bool = False
+    dropout: float = 0.0
+    vision_backbone: str = 'resnet18'
+    pretrained_backbone_weights: str | None = None
+
+
+def act_config(features: dict[str, dict], size: ActSize, device: str) -> ACTConfig:
+    """Return the configuration for a dataset with these ``features``."""
+    policy_features = dataset_to_policy_features(features)
+    outputs = {key: feature for key, feature in policy_features.items()
+               if feature.type is FeatureType.ACTION}
+    inputs = {key: feature for key, feature in policy_features.items() if key not in outputs}
+    return ACTConfig(
+        input_features=inputs, output_features=outputs, n_action_steps=size.chunk_size,
+        device=device, push_to_hub=False, **vars(size))
+
+
+def thaw_batch_norm(module: nn.Module) -> None:
+    """Replace LeRobot's frozen batch normalisation by layers that learn, value for value."""
+    for name, child in module.named_children():
+        if isinstance(child, FrozenBatchNorm2d):
+            layer = nn.BatchNorm2d(len(child.weight), eps=child.eps, device=child.weight.device)
+            layer.load_state_dict(child.state_dict(), strict=False)
+            setattr(module, name, layer)
+        else:
+            thaw_batch_norm(child)
+
+
+@torch.no_grad()
+def calibrate_frozen_batch_norm(backbone: nn.Module, images: torch.Tensor) -> None:
+    """
+    Set each frozen layer's mean and variance to those of its own input for ``images``.
+
+    ``images`` are (n, 3, height, width), normalised. The layers are set in the order in which
+    the pictures pass them, so that each one sees what it will see.
+    """
+    hooks = [layer.register_forward_pre_hook(_measure) for layer in backbone.modules()
+             if isinstance(layer, FrozenBatchNorm2d)]
+    try:
+        backbone(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def training_loss(
+        policy: ACTPolicy, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """
+    Return LeRobot's loss of a normalised batch, with one pass of the ResNet for all cameras.
+
+    LeRobot passes camera after camera; batch statistics of one camera are not what a layer that
+    is frozen afterwards, with the same values for all, will use.
+    """
+    keys = list(policy.config.image_features)
+    maps = _feature_maps(policy.model.backbone, [batch[key] for key in keys])
+    with _given_features(policy.model):
+        loss, _ = policy.forward({**batch, **dict(zip(keys, maps))})
+    return loss
+
+
+def _measure(layer: FrozenBatchNorm2d, inputs: tuple[torch.Tensor]) -> None:
+    variance, mean = torch.var_mean(inputs[0].float(), dim=(0, 2, 3), correction=0)
+    layer.running_mean.copy_(mean)
+    layer.running_var.copy_(variance)
+
+
+def _feature_maps(backbone: nn.Module, images: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
+    if len({image.shape for image in images}) > 1:  # cameras of different sizes
+        return [backbone(image)['feature_map'] for image in images]
+    return backbone(torch.cat(list(images)))['feature_map'].chunk(len(images))
+
+
+class _GivenFeatures(nn.Module):
+    """Stands for the ResNet where what comes in has passed it already."""
+
+    def forward(self, feature_map: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {'feature_map': feature_map}
+
+
+@contextmanager
+def _given_features(model: nn.Module) -> Iterator[None]:
+    backbone = model.backbone
+    model.backbone = _GivenFeatures()
+    try:
+        yield
+    finally:
+        model.backbone = backbone

@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Batches of frames, drawn uniformly over all the episodes of all the datasets.
+
+Batch number ``step`` is a pure function of the seed and the step, so that a training run that
+goes on after an interruption sees what it would have seen.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.train.frames import ACTION, STATE, Frames
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How much the pictures are varied; each picture of a batch for itself."""
+
+    shift: int = 0  # px, largest, in both directions; the border is repeated
+    brightness: float = 0.1  # largest, of pictures scaled to 0..1
+    contrast: float = 0.1  # largest relative change
+
+
+class Batches:
+    """An endless sequence of batches in which every frame comes once in each epoch."""
+
+    def __init__(
+            self, datasets: Sequence[Frames], size: int, chunk_size: int, seed: int = 0,
+            augmentation: Augmentation = Augmentation()) -> None:
+        """Draw ``size`` frames at a time from ``datasets``, which must hold the same keys."""
+        _check_alike(datasets)
+        self._datasets = datasets
+        self._first = np.cumsum([0, *(len(frames) for frames in datasets)])
+        self._size, self._chunk_size = size, chunk_size
+        self._seed, self._augmentation = seed, augmentation
+        self._epoch, self._order = -1, np.empty(0, int)
+
+    @property
+    def frame_count(self) -> int:
+        """Return the number of frames in an epoch."""
+        return int(self._first[-1])
+
+    def batch(self, step: int) -> dict[str, torch.Tensor]:
+        """
+        Return batch number ``step``: pictures (n, 3, height, width) float32 in 0..1, laid out
+        channels last, state (n, ds), action (n, chunk, da), action_is_pad (n, chunk).
+        """
+        rng = np.random.default_rng([self._seed, 1, step])
+        return self.gather(self._indices(step), rng)
+
+    def gather(
+            self, indices: np.ndarray, rng: np.random.Generator | None = None
+    ) -> dict[str, torch.Tensor]:
+        """Return the frames with these numbers, as they are or varied with ``rng``."""
+        where = np.searchsorted(self._first, indices, side='right') - 1
+        items = [(self._datasets[d], i - self._first[d]) for d, i in zip(where, indices)]
+        batch = {key: self._pictures(key, items, rng) for key in self._datasets[0].images}
+        rows = [(frames, frames.rows[i]) for frames, i in items]
+        chunks = [_chunk(frames, row, self._chunk_size) for frames, row in rows]
+        batch[STATE] = torch.from_numpy(np.stack([frames.state[row] for frames, row in rows]))
+        batch[ACTION] = torch.from_numpy(np.stack([actions for actions, _ in chunks]))
+        batch['action_is_pad'] = torch.from_numpy(np.stack([pad for _, pad in chunks]))
+        return batch
+
+    def _indices(self, step: int) -> np.ndarray:
+        places = step * self._size + np.arange(self._size)
+        return np.array([self._shuffled(p // self.frame_count)[p % self.frame_count]
+                         for p in places])
+
+    def _shuffled(self, epoch: int) -> np.ndarray:
+        if epoch != self._epoch:
+            self._order = np.random.default_rng([self._seed, 0, epoch]).permutation(
+                self.frame_count)
+            self._epoch = epoch
+        return self._order
+
+    def _pictures(
+            self, key: str, items: list[tuple[Frames, int]], rng: np.random.Generator | None
+    ) -> torch.Tensor:
+        shift = self._augmentation.shift if rng else 0
+        pictures = [_shifted(frames.images[key][i], rng, shift) for frames, i in items]
+        scaled = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().div_(255)
+        return scaled if rng is None else self._jittered(scaled, rng)
+
+    def _jittered(self, pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+        brightness, contrast = self._augmentation.brightness, self._augmentation.contrast
+        shape = (len(pictures), 1, 1, 1)
+        gain = 1 + contrast * rng.uniform(-1, 1, shape)
+        offset = 0.5 * (1 - gain) + brightness * rng.uniform(-1, 1, shape)
+        pictures.mul_(torch.from_numpy(gain)).add_(torch.from_numpy(offset))
+        return pictures.clamp_(0, 1)
+
+
+def _chunk(frames: Frames, row: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the actions (size, da) from ``row`` on, and where they lie beyond the episode."""
+    rows = np.arange(row, row + size)
+    last = frames.end[row] - 1
+    return frames.action[np.minimum(rows, last)], rows > last
+
+
+def _shifted(
+        picture: np.ndarray, rng: np.random.Generator | None, largest: int) -> np.ndarray:
+    if rng is None or largest == 0:
+        return picture
+    down, right = rng.integers(-largest, largest + 1, 2)
+    height, width = picture.shape[:2]
+    rows = np.clip(np.arange(height) + down, 0, height - 1)
+    columns = np.clip(np.arange(width) + right, 0, width - 1)
+    return picture[rows[:, None], columns]
+
+
+def _check_alike(datasets: Sequence[Frames]) -> None:
+    if not datasets:
+        raise ConfigError('dataset: got none, expected at least one')
+    shapes = [_shapes(frames) for frames in datasets]
+    for other in shapes[1:]:
+        if other != shapes[0]:
+            raise ConfigError(
+                f'datasets: got {other} beside {shapes[0]}, expected the same cameras, picture '
+                'sizes and joints in all of them')
+
+
+def _shapes(frames: Frames) -> dict[str, tuple[int, ...]]:
+    shapes = {key: images.shape[1:] for key, images in frames.images.items()}
+    return shapes | {STATE: frames.state.shape[1:], ACTION: frames.action.shape[1:]}

@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints: folders that LeRobot loads, and a note on the data that made them."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lerobot.datasets.dataset_metadata import LeRobotDatasetMetadata
+from lerobot.policies.act.modeling_act import ACTPolicy
+from lerobot.policies.factory import make_pre_post_processors
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.train.frames import ACTION
+
+_FACTS = 'dataset.json'
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What a policy must know about its data and LeRobot's checkpoint does not say."""
+
+    fps: float  # Hz
+    joint_names: tuple[str, ...]
+    instruction: str
+    datasets: tuple[str, ...]  # names of the folders
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A policy with the processors that normalise what goes in and comes out."""
+
+    policy: ACTPolicy
+    preprocess: Callable[[dict[str, Any]], dict[str, Any]]
+    postprocess: Callable[[torch.Tensor], torch.Tensor]
+
+    def save(self, path: Path, facts: DatasetFacts) -> None:
+        """Write the folder ``path`` in LeRobot's format; whole or not at all."""
+        partial = path.with_name(f'{path.name}.partial')
+        shutil.rmtree(partial, ignore_errors=True)
+        for part in (self.policy, self.preprocess, self.postprocess):
+            part.save_pretrained(partial)
+        (partial / _FACTS).write_text(json.dumps(asdict(facts), indent=2))
+        replace_folder(partial, path)
+
+
+def load_checkpoint(path: Path, device: str = 'cpu') -> Checkpoint:
+    """Load a LeRobot ACT checkpoint; raise ConfigError naming what is not one."""
+    file = path / 'config.json'
+    kind = json.loads(file.read_text()).get('type') if file.is_file() else 'no config.json'
+    if kind != 'act':
+        raise ConfigError(
+            f'checkpoint {path}: got {kind}, expected the folder of a LeRobot ACT policy '
+            '(its pretrained_model folder, with config.json and model.safetensors)')
+    policy = ACTPolicy.from_pretrained(path, cli_overrides=[f'--device={device}'])
+    return Checkpoint(policy, *make_pre_post_processors(
+        policy.config, str(path),
+        preprocessor_overrides={'device_processor': {'device': device}}))
+
+
+def dataset_facts(metas: list[LeRobotDatasetMetadata]) -> DatasetFacts:
+    """Return what the metadata of the datasets say; raise ConfigError where they disagree."""
+    facts = [(float(meta.fps), _joint_names(meta)) for meta in metas]
+    if len(set(facts)) > 1:
+        raise ConfigError(
+            f'datasets: got rates and joints {facts}, expected the same in all of them')
+    instruction = str(metas[0].tasks.index[0]) if len(metas[0].tasks) else ''
+    return DatasetFacts(*facts[0], instruction, tuple(Path(meta.root).name for meta in metas))
+
+
+def load_facts(path: Path) -> DatasetFacts | None:
+    """Return the note on the data beside a checkpoint; None where the checkpoint has none."""
+    file = path / _FACTS
+    if not file.is_file():
+        return None
+    content = json.loads(file.read_text())
+    return DatasetFacts(**{key: tuple(value) if isinstance(value, list) else value
+                           for key, value in content.items()})
+
+
+def replace_folder(new: Path, path: Path) -> None:
+    """Put the folder ``new`` in the place of ``path``."""
+    old = path.with_name(f'{path.name}.old')
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        os.replace(path, old)
+    os.replace(new, path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _joint_names(meta: LeRobotDatasetMetadata) -> tuple[str, ...]:
+    """Return the names of the action's numbers, without LeRobot's ending ``.pos``."""
+    names = meta.features[ACTION]['names']
+    if isinstance(names, dict):  # {'motors': [...]}, as some recorders write it
+        names = [name for part in names.values() for name in part]
+    return tuple(str(name).removesuffix('.pos') for name in names or ())

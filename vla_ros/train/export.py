@@ -1,0 +1,212 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Write an ACT checkpoint as a policy bundle: three ONNX models and policy.json.
+
+A bundle is written only where its blocks, run one after the other in ONNX Runtime, give what
+LeRobot's own preprocessor, policy and postprocessor give.
+"""
+
+import json
+import logging
+import shutil
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.policy.bundle import file_sha256, load_bundle
+from vla_ros.policy.pipeline import Policy
+from vla_ros.policy.spec import BLOCKS, FORMAT
+from vla_ros.train.blocks import Blocks, split
+from vla_ros.train.checkpoint import Checkpoint, DatasetFacts, replace_folder
+from vla_ros.train.frames import ACTION, STATE
+
+FILES = dict(zip(BLOCKS, ('vision_encoder.onnx', 'backbone.onnx', 'action_expert.onnx')))
+TOLERANCE = 1e-4  # largest difference in rad, or of the action's scale where that is above 1
+_OPSET = 20
+
+
+class Observation(NamedTuple):
+    """What a policy sees at one time: (height, width, 3) uint8 by camera name, and (joints,)."""
+
+    images: dict[str, np.ndarray]
+    state: np.ndarray
+
+
+def export(
+        checkpoint: Checkpoint, facts: DatasetFacts, output: Path,
+        observations: Sequence[Observation] = (), source: dict[str, Any] | None = None,
+        tolerance: float = TOLERANCE) -> float:
+    """
+    Write the bundle ``output``; return the largest difference between blocks and torch.
+
+    They are compared on random observations and on ``observations``. Raises VlaError, and leaves
+    no bundle, where they differ by more than ``tolerance``.
+    """
+    if output.exists():
+        raise ConfigError(f'{output}: is there already; remove it, or name another folder')
+    partial = output.with_name(f'{output.name}.partial')
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        _write(checkpoint, facts, partial, output.name, source or {})
+        seen = [*random_observations(checkpoint), *observations]
+        difference = check(partial, checkpoint, seen, tolerance)
+        replace_folder(partial, output)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return difference
+
+
+def check(
+        bundle: Path, checkpoint: Checkpoint, observations: Sequence[Observation],
+        tolerance: float = TOLERANCE) -> float:
+    """
+    Return the largest difference between the bundle's actions and the checkpoint's.
+
+    Raises VlaError naming the observation and the joint where it is above ``tolerance``.
+    """
+    policy = Policy(load_bundle(bundle))
+    scale = np.maximum(1.0, _scale(checkpoint))
+    differences = []
+    for number, seen in enumerate(observations):
+        actions, _ = policy.predict(seen.images, seen.state)
+        difference = np.abs(actions - reference(checkpoint, seen)) / scale
+        worst = float(difference.max())
+        if not worst <= tolerance:
+            joint = policy.spec.joint_names[int(difference.max(axis=0).argmax())]
+            raise VlaError(
+                f'{bundle.name}: the blocks differ from the torch policy by {worst:.2e} in '
+                f'{joint} on observation {number}, expected at most {tolerance:.0e}; the '
+                'bundle was not written')
+        differences.append(worst)
+    return max(differences)
+
+
+def reference(checkpoint: Checkpoint, seen: Observation) -> np.ndarray:
+    """Return the actions (chunk, joints) of LeRobot's own chain."""
+    batch = {STATE: torch.from_numpy(np.asarray(seen.state, np.float32))}
+    for key in checkpoint.policy.config.image_features:
+        image = torch.from_numpy(seen.images[camera_name(key)])
+        batch[key] = image.permute(2, 0, 1).float() / 255
+    actions = checkpoint.policy.predict_action_chunk(checkpoint.preprocess(batch))
+    return checkpoint.postprocess(actions)[0].numpy()
+
+
+def random_observations(checkpoint: Checkpoint, count: int = 3) -> list[Observation]:
+    """Return pictures of noise and states that are spread like the data's."""
+    rng = np.random.default_rng(0)
+    config = checkpoint.policy.config
+    stats = _statistics(checkpoint)[STATE]
+    mean, std = np.array(stats['mean']), np.array(stats['std'])
+    return [Observation(
+        {camera_name(key): rng.integers(0, 256, (*feature.shape[1:], 3), np.uint8)
+         for key, feature in config.image_features.items()},
+        mean + std * rng.standard_normal(len(mean))) for _ in range(count)]
+
+
+def camera_name(key: str) -> str:
+    """Return the name of the camera in topics: the end of its key in the dataset."""
+    return key.rsplit('.', 1)[-1]
+
+
+def _write(
+        checkpoint: Checkpoint, facts: DatasetFacts, folder: Path, name: str,
+        source: dict[str, Any]) -> None:
+    blocks = split(checkpoint)
+    tensors = _write_models(checkpoint, blocks, folder)
+    config = checkpoint.policy.config
+    _check_joints(config, facts)
+    cameras = [
+        {'name': camera_name(key), 'key': key, 'height': feature.shape[1],
+         'width': feature.shape[2], 'mean': blocks.images[key].offset.tolist(),
+         'std': blocks.images[key].scale.tolist()}
+        for key, feature in config.image_features.items()]
+    content = {
+        'format': FORMAT, 'name': name, 'type': 'act', 'fps': facts.fps,
+        'chunk_size': config.chunk_size, 'instruction': facts.instruction,
+        'joint_names': list(facts.joint_names), 'cameras': cameras,
+        'statistics': _statistics(checkpoint),
+        'blocks': {block: {'file': file, 'sha256': file_sha256(folder / file), **tensors[block]}
+                   for block, file in FILES.items()},
+        'source': {'datasets': list(facts.datasets), **source}}
+    (folder / 'policy.json').write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+
+
+def _write_models(checkpoint: Checkpoint, blocks: Blocks, folder: Path) -> dict[str, Any]:
+    """Write the three models; return the names, types and shapes of their arrays."""
+    shapes = [feature.shape for feature in checkpoint.policy.config.image_features.values()]
+    _, height, width = shapes[0]
+    size = ('n', height, width, 3) if len(set(shapes)) == 1 else ('n', 'height', 'width', 3)
+    image = torch.zeros(2, height, width, 3, dtype=torch.uint8)
+    statistics = torch.zeros(2, 3), torch.ones(2, 3)
+    state = torch.zeros(1, len(blocks.llm_backbone.offset))
+    memory = blocks.llm_backbone.positions.transpose(0, 1)
+    features = memory[:, 2:]  # without latent and state
+
+    dynamic = {place: torch.export.Dim(axis, min=1, max=4096)
+               for place, axis in enumerate(size) if isinstance(axis, str)}
+    batch = {0: dynamic[0]}
+    tokens = 'tokens' if 'height' in size else features.shape[1] // len(shapes)
+    _write_model(blocks.vision_encoder, (image, *statistics), folder / FILES[BLOCKS[0]],
+                 ['image', 'mean', 'std'], 'features', (dynamic, batch, batch))
+    _write_model(blocks.llm_backbone, (features, state), folder / FILES[BLOCKS[1]],
+                 ['features', 'state'], 'memory')
+    _write_model(blocks.action_expert, (memory,), folder / FILES[BLOCKS[2]],
+                 ['memory'], 'actions')
+    chunk = [1, checkpoint.policy.config.chunk_size, len(blocks.action_expert.offset)]
+    return {
+        'vision_encoder': {
+            'inputs': {'image': _array('uint8', size), 'mean': _array('float32', ('n', 3)),
+                       'std': _array('float32', ('n', 3))},
+            'outputs': {'features': _array('float32', ('n', tokens, features.shape[2]))}},
+        'llm_backbone': {
+            'inputs': {'features': _array('float32', features.shape),
+                       'state': _array('float32', state.shape)},
+            'outputs': {'memory': _array('float32', memory.shape)}},
+        'action_expert': {'inputs': {'memory': _array('float32', memory.shape)},
+                          'outputs': {'actions': _array('float32', chunk)}}}
+
+
+def _write_model(
+        module: nn.Module, inputs: tuple[torch.Tensor, ...], path: Path, names: list[str],
+        output: str, dynamic: tuple[dict[int, Any], ...] | None = None) -> None:
+    logging.getLogger('torch.onnx').setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter('ignore')
+        torch.onnx.export(
+            module, inputs, path, input_names=names, output_names=[output], dynamo=True,
+            opset_version=_OPSET, external_data=False, verbose=False, dynamic_shapes=dynamic)
+
+
+def _array(dtype: str, shape: Sequence[int | str]) -> dict[str, Any]:
+    return {'dtype': dtype, 'shape': list(shape)}
+
+
+def _check_joints(config: Any, facts: DatasetFacts) -> None:
+    joints = len(facts.joint_names)
+    sizes = {STATE: config.input_features[STATE].shape[0],
+             ACTION: config.output_features[ACTION].shape[0]}
+    for key, size in sizes.items():
+        if size != joints:
+            raise ConfigError(
+                f'joint names: got {list(facts.joint_names)}, expected {size} as in {key}; '
+                'name them')
+
+
+def _statistics(checkpoint: Checkpoint) -> dict[str, dict[str, list[float]]]:
+    """Return mean, std, min and max of state and action, as the processors hold them."""
+    held = next(step.stats for step in checkpoint.preprocess.steps if hasattr(step, 'norm_map'))
+    names = 'mean', 'std', 'min', 'max'
+    return {key: {name: np.asarray(held[key][name]).ravel().tolist() for name in names
+                  if name in held[key]} for key in (STATE, ACTION)}
+
+
+def _scale(checkpoint: Checkpoint) -> np.ndarray:
+    return np.array(_statistics(checkpoint)[ACTION]['std'])

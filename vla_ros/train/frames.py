@@ -1,0 +1,175 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Decode the videos of a LeRobotDataset once, into arrays on disk that are cheap to sample from.
+
+Decoding one random frame costs 30-120 ms, reading one from a memory map microseconds. The arrays
+lie in a folder beside the dataset, are named after what the dataset holds, and decoding goes on
+where it was interrupted.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lerobot.datasets.lerobot_dataset import LeRobotDataset
+from lerobot.datasets.video_utils import decode_video_frames
+
+from vla_ros.core.errors import ConfigError
+
+Progress = Callable[[int, int], None]  # done, total
+
+STATE = 'observation.state'
+ACTION = 'action'
+_DECODER = 'pyav'  # needs no FFmpeg on the machine; read in sequence it is as fast as others
+_SLICE = 256  # frames that are decoded at a time, which bounds the memory
+
+
+@dataclass(frozen=True)
+class Frames:
+    """
+    What a policy learns from: pictures, and the joint positions around them.
+
+    A picture may be kept for every few rows only; ``rows`` says which row each belongs to.
+    """
+
+    images: dict[str, np.ndarray]  # camera key -> (pictures, height, width, 3) uint8
+    rows: np.ndarray  # (pictures,) int
+    state: np.ndarray  # (rows, state) float32
+    action: np.ndarray  # (rows, action) float32
+    end: np.ndarray  # (rows,) int: the row after the last one of the same episode
+
+    def __len__(self) -> int:
+        """Return the number of pictures of each camera."""
+        return len(self.rows)
+
+
+def open_dataset(root: Path) -> LeRobotDataset:
+    """Open the LeRobotDataset v3 in the folder ``root``; raise ConfigError if none is there."""
+    if not (root / 'meta' / 'info.json').is_file():
+        raise ConfigError(
+            f'dataset {root}: got no meta/info.json in it, expected the folder of a '
+            'LeRobotDataset v3; record one or make one with: vla_ros generate')
+    return LeRobotDataset(f'local/{root.name}', root=root, video_backend=_DECODER)
+
+
+def load_frames(
+        dataset: LeRobotDataset, stride: int = 1, progress: Progress | None = None) -> Frames:
+    """
+    Return the frames of a dataset, decoding those that no earlier call has decoded.
+
+    ``stride`` keeps the pictures of every so many rows; states and actions stay whole.
+    """
+    if stride < 1:
+        raise ConfigError(f'stride: got {stride}, expected 1 or more')
+    episodes = _episode_bounds(dataset)
+    rows = np.concatenate([np.arange(start, stop, stride) for start, stop in episodes])
+    end = np.concatenate([np.full(stop - start, stop) for start, stop in episodes])
+    images = _decoded_images(dataset, episodes, stride, len(rows), progress)
+    return Frames(images, rows, _column(dataset, STATE), _column(dataset, ACTION), end)
+
+
+def fingerprint(root: Path) -> str:
+    """Return a name for the content of a dataset: its metadata and its files' sizes."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in root.rglob('*') if p.is_file()):
+        name = path.relative_to(root)
+        if name.parts[0] == 'meta':
+            digest.update(path.read_bytes())
+        elif name.parts[0] in ('data', 'videos'):
+            digest.update(f'{name} {path.stat().st_size}\n'.encode())
+    return digest.hexdigest()[:16]
+
+
+def _episode_bounds(dataset: LeRobotDataset) -> list[tuple[int, int]]:
+    episodes = dataset.meta.episodes
+    starts, stops = episodes['dataset_from_index'], episodes['dataset_to_index']
+    return [(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True)]
+
+
+def _column(dataset: LeRobotDataset, key: str) -> np.ndarray:
+    """Return a column of numbers (rows, width) float32; raise ConfigError where it is bad."""
+    if key not in dataset.features:
+        raise ConfigError(f'dataset {dataset.root}: got no column {key}, expected one')
+    values = np.asarray(dataset.hf_dataset.with_format('numpy')[key], np.float32)
+    values = values.reshape(len(values), -1)
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if len(bad):
+        raise ConfigError(
+            f'dataset {dataset.root}: {key}: got NaN or infinity in row {bad[0]} and in '
+            f'{len(bad)} rows in all, expected numbers; delete the episodes that hold them')
+    return values
+
+
+def _decoded_images(
+        dataset: LeRobotDataset, episodes: list[tuple[int, int]], stride: int, count: int,
+        progress: Progress | None) -> dict[str, np.ndarray]:
+    root = Path(dataset.root)
+    folder = root.parent / f'{root.name}.frames' / f'{fingerprint(root)}-{stride}'
+    folder.mkdir(parents=True, exist_ok=True)
+    images = {key: _memory_map(folder / f'{key}.uint8', (count, *_picture_shape(dataset, key)))
+              for key in dataset.meta.camera_keys}
+    state = folder / 'decoded.json'
+    decoded = json.loads(state.read_text())['episodes'] if state.is_file() else 0
+    at = sum(len(range(*bounds, stride)) for bounds in episodes[:decoded])
+    for index in range(decoded, len(episodes)):
+        at = _decode_episode(dataset, index, episodes[index], stride, images, at)
+        for image in images.values():
+            image.flush()
+        _write_atomically(state, json.dumps({'episodes': index + 1}))
+        if progress:
+            progress(index + 1, len(episodes))
+    return dict(images)
+
+
+def _picture_shape(dataset: LeRobotDataset, key: str) -> tuple[int, int, int]:
+    height, width, channels = dataset.features[key]['shape']
+    if channels != 3:
+        raise ConfigError(
+            f'dataset {dataset.root}: {key}: got {channels} channels, expected 3 (RGB)')
+    return height, width, channels
+
+
+def _memory_map(path: Path, shape: tuple[int, ...]) -> np.memmap:
+    size = int(np.prod(shape))
+    if not path.is_file() or path.stat().st_size != size:
+        path.unlink(missing_ok=True)
+        (path.parent / 'decoded.json').unlink(missing_ok=True)
+    return np.memmap(path, np.uint8, 'r+' if path.is_file() else 'w+', shape=shape)
+
+
+def _decode_episode(
+        dataset: LeRobotDataset, index: int, bounds: tuple[int, int], stride: int,
+        images: dict[str, np.memmap], at: int) -> int:
+    """Write one episode's pictures from ``at`` on; return where the next episode's begin."""
+    for start in range(bounds[0], bounds[1], stride * _SLICE):
+        rows = range(start, min(bounds[1], start + stride * _SLICE), stride)
+        for key, image in images.items():
+            image[at:at + len(rows)] = _pictures(dataset, index, key, rows)
+        at += len(rows)
+    return at
+
+
+def _pictures(dataset: LeRobotDataset, index: int, key: str, rows: range) -> np.ndarray:
+    """Return the pictures (rows, height, width, 3) uint8 of one camera, as LeRobot reads them."""
+    if key not in dataset.meta.video_keys:
+        stored = dataset.hf_dataset[list(rows)][key]
+        return np.stack([(picture * 255).round().byte().permute(1, 2, 0) for picture in stored])
+    episode: dict[str, Any] = dataset.meta.episodes[index]
+    first = episode[f'videos/{key}/from_timestamp']
+    times = [first + time.item() for time in dataset.hf_dataset[list(rows)]['timestamp']]
+    path = Path(dataset.root) / dataset.meta.get_video_file_path(index, key)
+    pictures = decode_video_frames(
+        path, times, dataset.tolerance_s, _DECODER, return_uint8=True)
+    return pictures.permute(0, 2, 3, 1).numpy()
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    partial = path.with_suffix('.partial')
+    partial.write_text(text)
+    os.replace(partial, path)

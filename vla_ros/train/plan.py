@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""How long and how fast to train."""
+
+import math
+from dataclasses import dataclass
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.train.batches import Augmentation
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Everything that decides a training run beside the policy's size and the data."""
+
+    steps: int | None = None  # end after so many
+    minutes: float | None = None  # end after so long, evaluations included
+    batch_size: int = 8  # frames
+    learning_rate: float = 3e-4  # highest; ACT's 1e-5 is meant for a pretrained ResNet
+    warmup: int = 200  # steps over which the learning rate rises
+    weight_decay: float = 1e-4
+    gradient_limit: float = 10.0  # largest norm
+    average_decay: float = 0.999  # of the running average of the weights, which is what is saved
+    evaluate_every: int = 1000  # steps between checkpoints
+    report_every: int = 20  # steps between lines of progress
+    seed: int = 0
+    bf16: bool = True  # compute in bfloat16 where that is precise enough
+    stride: int = 1  # keep the pictures of every so many rows
+    augmentation: Augmentation = Augmentation()
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for a plan without an end, or without a checkpoint."""
+        if self.steps is None and self.minutes is None:
+            raise ConfigError('steps and minutes: got neither, expected one of them as the end')
+        for name in ('steps', 'minutes', 'batch_size', 'evaluate_every', 'report_every'):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f'{name}: got {value}, expected above zero')
+
+    def progress(self, step: int, seconds: float) -> float:
+        """Return the part of the plan that is done after ``step`` steps; 1 or more is all."""
+        by_steps = step / self.steps if self.steps else 0.0
+        by_time = seconds / (60 * self.minutes) if self.minutes else 0.0
+        return max(by_steps, by_time)
+
+    def rate(self, step: int, progress: float) -> float:
+        """Return the learning rate: a linear rise, then a cosine down to a hundredth."""
+        cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+        return self.learning_rate * min(1.0, (step + 1) / self.warmup) * (0.01 + 0.99 * cosine)
+
+    def decay(self, step: int) -> float:
+        """Return the decay of the average, small while the first steps are still bad."""
+        return min(self.average_decay, (1 + step) / (10 + step))
