@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Build vla_ros: an ament_python package whose messages (msg/) rosidl generates on the way.
 
-Serves `colcon build [--symlink-install]` on ROS 2 and `pip install [-e] .` on the PyPI wheels of ROS 2.
-What the package is called, its version and its licence stand in package.xml.
+Serves `colcon build [--symlink-install]` on ROS 2, and `pip install [-e] .` on the PyPI wheels of
+ROS 2. What the package is called, its version and its licence stand in package.xml.
 """
 
 import hashlib
@@ -79,7 +79,7 @@ class BuildMessages(build_ext):
     """Generate and compile the messages with CMake; lay the results beside the package's code."""
 
     def run(self):
-        """Build what changed, then hand the files on: modules to the package, the rest to share/."""
+        """Build what changed, then hand on the files: Python modules, data, executables."""
         work = Path(self.build_temp).resolve() / 'messages'
         self.generate(work)
         self.place_modules(work / 'stage' / SITE_PACKAGES / NAME)
@@ -90,9 +90,11 @@ class BuildMessages(build_ext):
             self.run_command('install_data')
 
     def generate(self, work):
-        """Run CMake into work/stage unless nothing that it reads has changed since the last time."""
-        prefixes = os.pathsep.join(find_prefixes())
-        key = fingerprint(prefixes, sys.executable, shutil.which('cmake'))
+        """Run CMake into work/stage unless nothing that it reads has changed since then."""
+        prefixes, cmake = os.pathsep.join(find_prefixes()), shutil.which('cmake')
+        if cmake is None:
+            raise SystemExit('vla_ros: cmake is missing, and building msg/ needs it; install it')
+        key = fingerprint(prefixes, sys.executable, cmake)
         stamp = work / 'stamp'
         if stamp.exists() and stamp.read_text() == key:
             return
@@ -107,11 +109,11 @@ class BuildMessages(build_ext):
             ['--build', build, '--parallel', str(os.cpu_count() or 1)],
             ['--install', build],
         ):
-            subprocess.run(['cmake', *arguments], env=environment, check=True)
+            subprocess.run([cmake, *arguments], env=environment, check=True)
         stamp.write_text(key)
 
     def place_modules(self, generated):
-        """Copy vla_ros/msg and its libraries to where vla_ros/__init__.py lets Python find them."""
+        """Copy vla_ros/msg and its libraries to where vla_ros/__init__.py has Python look."""
         root = self.find_modules_root()
         self.placed = []
         for source in sorted(path for path in generated.rglob('*') if path.is_file()):

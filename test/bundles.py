@@ -14,6 +14,11 @@ from onnx import TensorProto, helper, numpy_helper
 JOINTS = ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll', 'gripper')
 CAMERAS = ('top', 'gripper')
 HEIGHT, WIDTH = 24, 32  # px
+FILES = {
+    'vision_encoder': 'vision_encoder.onnx',
+    'llm_backbone': 'backbone.onnx',
+    'action_expert': 'action_expert.onnx',
+}
 CHUNK = 20  # rows
 FPS = 30.0
 SIZE = 8  # of a token
@@ -31,7 +36,7 @@ def write_tiny_bundle(path: Path, seed: int = 0) -> Path:
         'llm_backbone': llm_backbone(rng),
         'action_expert': action_expert(rng),
     }
-    blocks = {name: _save(path, name, model) for name, model in models.items()}
+    blocks = {name: _save(path / FILES[name], model) for name, model in models.items()}
     (path / 'policy.json').write_text(json.dumps(policy_facts() | {'blocks': blocks}))
     return path
 
@@ -152,13 +157,13 @@ def _model(
     return helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
 
 
-def _save(path: Path, name: str, model: onnx.ModelProto) -> dict[str, Any]:
+def _save(path: Path, model: onnx.ModelProto) -> dict[str, Any]:
     """Write one block and return what policy.json says about it."""
     onnx.checker.check_model(model)
     content = model.SerializeToString()
-    (path / f'{name}.onnx').write_bytes(content)
+    path.write_bytes(content)
     return {
-        'file': f'{name}.onnx',
+        'file': path.name,
         'sha256': hashlib.sha256(content).hexdigest(),
         'inputs': {value.name: _array_facts(value) for value in model.graph.input},
         'outputs': {value.name: _array_facts(value) for value in model.graph.output},

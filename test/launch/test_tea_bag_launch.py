@@ -121,12 +121,12 @@ def test_the_launch_ends_well_with_the_node_that_ends_the_run(
 
 @pytest.mark.parametrize('role', ['required', 'ends_run'])
 def test_the_launch_fails_when_a_node_that_it_needs_dies(
-    launch_file: ModuleType, tmp_path: Path, role: str, capfd: pytest.CaptureFixture[str]
+    launch_file: ModuleType, tmp_path: Path, role: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     arm = {'name': 'arm', 'run': 'sleep 0.3; kill -9 $$', role: True}
     other = {'name': 'other', 'run': 'exec sleep 60', 'required': True}
     assert launch(launch_file, tmp_path, arm, other) == 1
-    assert 'arm ended (killed by SIGKILL), and the run needs it' in str(capfd.readouterr())
+    assert 'arm ended (killed by SIGKILL), and the run needs it' in caplog.text
 
 
 def test_the_launch_goes_on_without_a_node_that_nobody_needs(

@@ -120,7 +120,7 @@ def test_fault_is_counted_shown_and_survived(start_graph, capfd):
     values = {item.key: item.value for item in status.values}
     assert status.name == '/echo'
     assert status.message == 'word: got bad, expected good; say another'
-    assert int(values['faults']) >= 1
+    assert int(values['faults: word']) >= 1
     assert values['state'] == 'active'
     assert values['steps'] == 'configure activate'
     assert values['memory'].endswith('MiB')

@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The three nodes of a policy, spinning: what goes in, what comes out, what is refused."""
 
+import json
+
 import numpy as np
+import onnx
 import pytest
-from bundles import CHUNK, FPS, JOINTS, MEMORY, SIZE, pictures
+from bundles import CAMERAS, CHUNK, FPS, JOINTS, MEMORY, SIZE, pictures, write_tiny_bundle
 from diagnostic_msgs.msg import DiagnosticArray
+from onnx import TensorProto, helper, numpy_helper
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
@@ -15,7 +19,7 @@ from vla_ros.nodes import convert, qos
 from vla_ros.nodes.action_expert import ActionExpertNode
 from vla_ros.nodes.llm_backbone import LlmBackboneNode
 from vla_ros.nodes.vision_encoder import VisionEncoderNode
-from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.bundle import file_sha256, load_bundle
 from vla_ros.policy.pipeline import Policy
 
 STATE = np.linspace(-1, 1, len(JOINTS))
@@ -199,6 +203,47 @@ def test_bad_input_is_named_and_not_answered(encoder_graph, capfd, mistake, mess
     assert not answers
     assert capfd.readouterr().err.count(message) == 1
     assert answer(encoder_graph, robot, answers, 1).sequence == 1
+
+
+def write_fragile_bundle(path):
+    """Write a bundle whose vision encoder fails on white pixels: it looks them up in a table."""
+    write_tiny_bundle(path)
+    model = onnx.load(path / 'vision_encoder.onnx')
+    graph = model.graph
+    graph.node[-1].output[0] = 'unchecked'
+    graph.initializer.append(numpy_helper.from_array(np.zeros(255, np.float32), 'table'))
+    graph.node.extend(
+        [
+            helper.make_node('Cast', ['image'], ['whole'], to=TensorProto.INT64),
+            helper.make_node('ReduceMax', ['whole'], ['brightest'], keepdims=0),
+            helper.make_node('Gather', ['table', 'brightest'], ['nothing']),
+            helper.make_node('Add', ['unchecked', 'nothing'], ['features']),
+        ]
+    )
+    onnx.save(model, path / 'vision_encoder.onnx')
+    content = json.loads((path / 'policy.json').read_text())
+    sha256 = file_sha256(path / 'vision_encoder.onnx')
+    content['blocks']['vision_encoder']['sha256'] = sha256
+    (path / 'policy.json').write_text(json.dumps(content))
+    return path
+
+
+def test_failed_inference_is_reported_and_the_next_observation_encoded(
+    start_graph, tmp_path, capfd
+):
+    graph = start_graph(f'policy:={write_fragile_bundle(tmp_path / "fragile")}')
+    graph.start(VisionEncoderNode())
+    answers = graph.collect(Features, 'vision_features', qos.LATEST)
+    robot = Robot(graph)
+    robot.ask(1)
+    white, grey = ({name: np.full((24, 32, 3), v, np.uint8) for name in CAMERAS} for v in (255, 9))
+    for _ in range(3):
+        robot.observe(white)
+        graph.spin(0.05)
+    assert not answers
+    assert 'vision_encoder.onnx: inference failed' in capfd.readouterr().err
+    robot.observe(grey)
+    graph.until(lambda: answers)
 
 
 def test_request_that_waits_says_for_what(encoder_graph, capfd):

@@ -53,8 +53,8 @@ def test_folder_without_policy_is_named(tmp_path):
 
 
 def test_missing_model_file_is_named(own_bundle):
-    (own_bundle / 'llm_backbone.onnx').unlink()
-    with pytest.raises(ConfigError, match='llm_backbone.onnx: not there'):
+    (own_bundle / 'backbone.onnx').unlink()
+    with pytest.raises(ConfigError, match='/backbone.onnx: not there'):
         load_bundle(own_bundle)
 
 

@@ -21,8 +21,9 @@ def test_share_is_of_one_core() -> None:
 
 
 def test_table_has_a_row_for_each_process_and_the_sums() -> None:
-    usages = [Usage('sim', 80_000_000, 5.0, 10.0, 0), Usage('camera_top', 46_500_000, 1.0, 10.0, -9)]
-    assert format_table(usages).splitlines() == [
+    sim = Usage('sim', 80_000_000, 5.0, 10.0, 0)
+    camera = Usage('camera_top', 46_500_000, 1.0, 10.0, -9)
+    assert format_table([sim, camera]).splitlines() == [
         'node        memory (MB)  CPU (% of a core)  exit code',
         'sim                80.0               50.0          0',
         'camera_top         46.5               10.0         -9',

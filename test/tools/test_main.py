@@ -11,7 +11,6 @@ import pytest
 
 from vla_ros.tools.main import COMMANDS, main, read_docstring
 
-
 Command = Callable[[str], None]
 
 

@@ -4,6 +4,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import yaml
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.runtime.deployment import ProcessSpec, load_deployment
-from vla_ros.tools.up import find_executable, isolate, parse_assignments
+from vla_ros.tools.up import find_executable, isolate, parse_assignments, without_wheels
 
 SLEEP = 'sleep 60'
 Up = Callable[..., subprocess.Popen[str]]
@@ -92,7 +93,7 @@ def test_the_job_ends_by_itself_with_a_table_of_what_each_node_used(
 
 
 def test_a_killed_node_is_reported_with_its_last_lines(up: Up, tmp_path: Path) -> None:
-    arm = {'name': 'arm', 'run': 'echo too hot >&2; kill -9 $$', 'required': True}
+    arm = {'name': 'arm', 'run': 'echo too hot >&2; sleep 0.2; kill -9 $$', 'required': True}
     text = finish(up(deploy(tmp_path, arm, {'name': 'other'})), 1)
     assert '[up] arm died: killed by SIGKILL. Its last lines:\n[up]     too hot' in text
 
@@ -111,6 +112,16 @@ def test_no_node_survives_a_runner_that_is_killed(up: Up, tmp_path: Path) -> Non
     pids = wait_for_pids(tmp_path, 2)
     process.kill()
     assert are_gone(pids)
+
+
+def test_nodes_are_stopped_when_nobody_reads_their_output_any_more(up: Up, tmp_path: Path) -> None:
+    chatty = {'name': 'chatty', 'run': 'while true; do echo hello; sleep 0.1; done'}
+    process = up(deploy(tmp_path, chatty, sleeper(tmp_path, 'one')))
+    pids = wait_for_pids(tmp_path, 1)
+    process.stdout.close()
+    assert process.wait(timeout=10) == 128 + signal.SIGPIPE
+    assert are_gone(pids)
+    assert process.stderr.read() == ''
 
 
 def test_arguments_reach_the_nodes_as_ros_parameters(up: Up, tmp_path: Path) -> None:
@@ -152,8 +163,6 @@ def test_an_isolated_run_has_a_domain_of_its_own_on_this_host(
 
 
 def test_a_domain_in_use_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    import socket
-
     monkeypatch.setattr('vla_ros.tools.up.DOMAINS', range(50, 52))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as participant:
         participant.bind(('', 7400 + 250 * 50 + 10))
@@ -216,3 +225,14 @@ def test_a_node_of_this_package_runs_from_a_checkout(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv('AMENT_PREFIX_PATH', '')
     expected = [sys.executable, '-m', 'vla_ros.nodes.sim']
     assert find_executable(node('vla_ros', 'sim')) == expected
+
+
+def test_a_program_of_another_package_is_spared_the_wheels_libraries() -> None:
+    own = os.path.join(sys.prefix, 'lib')
+    environment = {
+        'HOME': '/home',
+        'LD_LIBRARY_PATH': f'{own}{os.pathsep}/opt/lib',
+        '_ROS_WHEELS_BOOTSTRAP_COMPLETE': '1',
+    }
+    assert without_wheels(environment) == {'HOME': '/home', 'LD_LIBRARY_PATH': '/opt/lib'}
+    assert without_wheels({'LD_LIBRARY_PATH': own}) == {}

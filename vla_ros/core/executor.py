@@ -113,6 +113,21 @@ class Executor:
         """Whether commands come from chunks."""
         return self._enabled
 
+    @property
+    def mode(self) -> Mode:
+        """Return what the last tick did."""
+        return self._mode
+
+    @property
+    def request(self) -> int | None:
+        """Return the sequence of the chunk that is asked for, None while none is."""
+        return None if self._asked_at is None else self._request
+
+    @property
+    def last_request(self) -> int:
+        """Return the sequence of the newest request, 0 before the first."""
+        return self._request
+
     def enable(self) -> None:
         """Play chunks from the next tick on."""
         self._enabled = True

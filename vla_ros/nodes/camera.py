@@ -161,6 +161,10 @@ class CameraNode(VlaNode):
         return info
 
 
-def main() -> int:
-    """Run the node."""
-    return spin_node(CameraNode)
+def main(args: list[str] | None = None) -> int:
+    """Run the node; return its exit code."""
+    return spin_node(CameraNode, args)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

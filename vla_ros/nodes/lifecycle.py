@@ -221,8 +221,8 @@ class VlaNode(LifecycleNode):
             'state': self._state_machine.current_state[1],
             'device': self.placement.device,
             'memory': f'{resident_memory() / 2**20:.0f} MiB',
-            'faults': str(self._faults.total()),
             **self.diagnostics(),
+            **{f'faults: {kind}': str(count) for kind, count in self._faults.items()},
         }
         status = DiagnosticStatus(
             name=self.get_fully_qualified_name(),

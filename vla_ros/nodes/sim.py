@@ -29,7 +29,8 @@ from vla_ros.nodes.params import declare, param
 from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.kinematics import JOINT_NAMES
 
-FIRST_MOTION = 0.01  # rad, of any joint's target
+FIRST_MOTION = 0.02  # rad, of any joint's target
+RESET_TIME = 0.1  # s after a reset in which commands may still be meant for the last episode
 SETTLE = 0.5  # s that the bag must stay in the mug
 LATEST_CATCH_UP = 0.5  # s; a simulation that is further behind gives the time up
 EVENT_NAMES = {EpisodeEvent.SUCCESS: 'success', EpisodeEvent.TIMEOUT: 'timeout'}
@@ -78,7 +79,7 @@ class SimNode(VlaNode):
         self._steps = 0
         self.subscribe(JointTrajectory, 'joint_commands', self._on_command, qos.LATEST)
         self._service = self.create_service(Trigger, '~/reset', self._on_reset)
-        self._timer = self.create_timer(1.0 / self._params.rate, self._on_timer, self._steady)
+        self._timer = self.create_timer(1.0 / self._params.rate, self._on_timer, clock=self._steady)
         self._begin()
 
     def deactivate(self) -> None:
@@ -116,8 +117,8 @@ class SimNode(VlaNode):
             raise VlaError(
                 f'joint_commands: joints missing {missing}, positions {target.tolist()}: '
                 f'expected finite positions of {", ".join(JOINT_NAMES)}')
-        if convert.seconds(msg.header.stamp) < self._began - 0.001:
-            return  # was sent for the episode before
+        if convert.seconds(msg.header.stamp) < self._began + RESET_TIME:
+            return
         self._target = target
         moved = np.max(np.abs(target - self._home)) > FIRST_MOTION
         if moved and self._started == math.inf:
@@ -220,6 +221,10 @@ def parse_clusters(text: str) -> tuple[int, ...]:
         f'{len(CLUSTER_SETS["global"])}')
 
 
-def main() -> int:
-    """Run the node."""
-    return spin_node(SimNode)
+def main(args: list[str] | None = None) -> int:
+    """Run the node; return its exit code."""
+    return spin_node(SimNode, args)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

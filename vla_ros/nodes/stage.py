@@ -4,6 +4,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import TypeVar
 
 from vla_ros.core.config import find_config
@@ -49,12 +50,11 @@ class StageNode(VlaNode):
 
     def timed(self, work: Callable[[], T]) -> tuple[T, StageTiming]:
         """Return what ``work`` returns, and when it was done by the node's clock."""
-        start = self.now()
+        start, began = self.now(), perf_counter()
         result = work()
-        end = self.now()
+        self._duration = perf_counter() - began
         self._answers += 1
-        self._duration = end - start
-        return result, convert.timing_to_msg(self._block, start, end)
+        return result, convert.timing_to_msg(self._block, start, self.now())
 
     def diagnostics(self) -> dict[str, str]:
         """Return what runs where and how fast."""

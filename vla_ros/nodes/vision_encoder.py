@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
+from vla_ros.core.errors import VlaError
 from vla_ros.msg import Features, QueueStatus
 from vla_ros.nodes import convert, qos
 from vla_ros.nodes.lifecycle import spin_node
@@ -103,12 +104,20 @@ class VisionEncoderNode(StageNode):
             return
         observation = self._observations.take(self.now())
         if observation is not None:
-            self._publish(observation, self._request)
-            self._answered, self._request = self._request, None
+            self._encode(observation, self._request)
         elif self.now() - self._requested_at > self._params.max_age:
             self.report('observation', f'no answer yet: {self._observations.waiting_for}')
 
-    def _publish(self, observation: Observation, request: int) -> None:
+    def _encode(self, observation: Observation, request: int) -> None:
+        """Publish the features; where that fails, the request stays open for the next pictures."""
+        try:
+            self._features.publish(self._features_msg(observation, request))
+        except VlaError as error:
+            self.report('encoding', str(error))
+        else:
+            self._answered, self._request = request, None
+
+    def _features_msg(self, observation: Observation, request: int) -> Features:
         images = {name: observation.values[topic] for name, topic in self._topics.items()}
         features, timing = self.timed(lambda: self._encoder.encode(images))
         msg = Features(sequence=request, instruction=self._instruction, timings=[timing])
@@ -116,7 +125,7 @@ class VisionEncoderNode(StageNode):
         msg.tensors = convert.tensors_to_msg(
             {'features': features, 'state': observation.values[JOINT_STATES]}
         )
-        self._features.publish(msg)
+        return msg
 
 
 def image_topic(camera: CameraSpec) -> str:

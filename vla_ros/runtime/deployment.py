@@ -119,7 +119,7 @@ class Deployment:
         names = [entry.name for entry in self.nodes]
         for name in names:
             if names.count(name) > 1:
-                raise ConfigError(f'nodes: got {name!r} twice, expected a name of its own for each')
+                raise ConfigError(f'nodes: got {name!r} twice, expected a name for each')
         _check_references(self)
 
     @property
@@ -173,10 +173,15 @@ def load_deployment(name: str) -> Deployment:
     path = find_config('', name).resolve()
     content = load_yaml(path, {item.name for item in fields(Deployment)} - {'path'})
     try:
-        arguments = _typed('arguments', content.get('arguments', {}), Mapping).items()
+        arguments = _typed('arguments', content.get('arguments', {}), Mapping)
         nodes = _typed('nodes', content.get('nodes'), list)
-        content['arguments'] = [_make(Argument, f'arguments: {k}', v, name=k) for k, v in arguments]
-        content['nodes'] = [_make(NodeEntry, f'nodes: {i}', v) for i, v in enumerate(nodes)]
+        content['arguments'] = [
+            _make(Argument, f'arguments: {key}', entry, name=key)
+            for key, entry in arguments.items()
+        ]
+        content['nodes'] = [
+            _make(NodeEntry, f'nodes: {i}', entry) for i, entry in enumerate(nodes)
+        ]
         return _make(Deployment, 'deployment', content, path=path)
     except ConfigError as error:
         raise ConfigError(f'{path}: {error}') from None
@@ -235,7 +240,7 @@ def _convert(text: str, kind: type) -> Scalar | None:
     if kind is bool:
         return {'true': True, 'false': False}.get(text.lower())
     try:
-        return kind(text)  # type: ignore[no-any-return]
+        return kind(text)
     except ValueError:
         return None
 

@@ -33,6 +33,7 @@ SAMPLE_PERIOD = 1.0  # s between two looks at their memory
 RESPAWN_DELAY = 1.0  # s
 TERMINATE_TIME = 2.0  # s from SIGTERM to SIGKILL
 PR_SET_PDEATHSIG = 1  # prctl(2)
+LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,9 @@ class Process:
         )
 
     def close(self) -> list[str]:
-        """End what is left of the process's group; return its last lines that nobody has read."""
+        """Kill what is left of the process's group; return its last lines that nobody has read."""
         self.signal(signal.SIGKILL)
+        self._popen.wait()
         lines = self.read() + self._keep([self._rest] if self._rest else [])
         assert self._popen.stdout is not None
         self._popen.stdout.close()
@@ -251,7 +253,11 @@ class Supervisor:
         prefix = f'[{name}]'
         if self._out.isatty() and 'NO_COLOR' not in os.environ:
             prefix = f'\x1b[{self._colours.get(name, 1)}m{prefix}\x1b[0m'
-        print(prefix, line, file=self._out, flush=True)
+        try:
+            print(prefix, line, file=self._out, flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+            self._interrupts.append(signal.SIGPIPE)
 
     @contextmanager
     def _handle_signals(self) -> Iterator[None]:
@@ -277,4 +283,4 @@ def describe_exit(exit_code: int) -> str:
 
 def _end_with_parent() -> None:
     """Have the kernel end this process when its parent dies."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,29 +1,38 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`vla_ros train`: train an ACT policy on LeRobot datasets and keep the best checkpoint."""
+"""
+Train an ACT policy on LeRobot datasets and keep the checkpoint that succeeds most often.
+
+The checkpoints are LeRobot's. Success is measured in simulation, on the training clusters and on
+the one that is held out; the best checkpoint is copied to OUTPUT/best.
+"""
 
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-DESCRIPTION = """\
-Train LeRobot's ACT on one or more LeRobotDataset v3 folders. Checkpoints are LeRobot's; the one
-that succeeds most often in simulation, on the training clusters and on the one held out, is
-copied to OUTPUT/best."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.description = DESCRIPTION
     add, default = parser.add_argument, '(default %(default)s)'
-    add('--dataset', type=Path, action='append', required=True, metavar='FOLDER',
-        help='a LeRobotDataset v3; may be given several times')
+    add(
+        '--dataset',
+        type=Path,
+        action='append',
+        required=True,
+        metavar='FOLDER',
+        help='a LeRobotDataset v3; may be given several times',
+    )
     add('--output', type=Path, required=True, metavar='FOLDER', help='where the run is kept')
     add('--steps', type=int, help='end after so many steps')
     add('--minutes', type=float, help='end after so many minutes')
     add('--resume', action='store_true', help='go on with the run in OUTPUT')
-    add('--start', type=Path, metavar='CHECKPOINT',
-        help='start from the weights and the normalisation of this checkpoint')
+    add(
+        '--start',
+        type=Path,
+        metavar='CHECKPOINT',
+        help='start from the weights and the normalisation of this checkpoint',
+    )
     add('--device', default='cpu', help=f'cpu or cuda {default}')
     add('--threads', type=int, help='threads of the CPU (default: as many as torch takes)')
     add('--batch-size', type=int, default=8, help=f'frames of a step {default}')
@@ -36,13 +45,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--shift', type=int, default=0, help=f'move pictures by up to so many pixels {default}')
     add('--stride', type=int, default=1, help=f'learn from every so many frames {default}')
     add('--seed', type=int, default=0, help=default)
-    add('--evaluate-every', type=int, default=1000, metavar='STEPS',
-        help=f'steps between checkpoints {default}')
-    add('--episodes', type=int, default=20, metavar='N',
-        help=f'episodes of an evaluation on each set; 0 evaluates nothing {default}')
+    add(
+        '--evaluate-every',
+        type=int,
+        default=1000,
+        metavar='STEPS',
+        help=f'steps between checkpoints {default}',
+    )
+    add(
+        '--episodes',
+        type=int,
+        default=20,
+        metavar='N',
+        help=f'episodes of an evaluation on each set; 0 evaluates nothing {default}',
+    )
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
     """Train, and print where the best checkpoint is."""
     import torch
 
@@ -54,20 +73,40 @@ def run(args: argparse.Namespace) -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     size = ActSize(
-        chunk_size=args.chunk_size, dim_model=args.dim_model, dim_feedforward=4 * args.dim_model,
-        n_encoder_layers=args.encoder_layers, use_vae=args.use_vae, dropout=args.dropout)
+        chunk_size=args.chunk_size,
+        dim_model=args.dim_model,
+        dim_feedforward=4 * args.dim_model,
+        n_encoder_layers=args.encoder_layers,
+        use_vae=args.use_vae,
+        dropout=args.dropout,
+    )
     plan = TrainingPlan(
-        steps=args.steps, minutes=args.minutes, batch_size=args.batch_size,
-        learning_rate=args.learning_rate, evaluate_every=args.evaluate_every, seed=args.seed,
-        stride=args.stride, augmentation=Augmentation(shift=args.shift))
+        steps=args.steps,
+        minutes=args.minutes,
+        batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        evaluate_every=args.evaluate_every,
+        seed=args.seed,
+        stride=args.stride,
+        augmentation=Augmentation(shift=args.shift),
+    )
 
     def evaluate(checkpoint: Path) -> Mapping[str, float]:
         return _success_rates(checkpoint, args.episodes)
 
     best = train(
-        args.dataset, args.output, plan, size, args.device,
-        evaluate if args.episodes else None, args.resume, args.start, _say)
+        args.dataset,
+        args.output,
+        plan,
+        size,
+        args.device,
+        evaluate if args.episodes else None,
+        args.resume,
+        args.start,
+        _say,
+    )
     _say(f'best checkpoint: {best}\nnext: vla_ros export --checkpoint {best} --output FOLDER')
+    return 0
 
 
 def _success_rates(checkpoint: Path, episodes: int) -> Mapping[str, float]:

@@ -26,6 +26,8 @@ from vla_ros.runtime.supervisor import Command, Supervisor
 from vla_ros.runtime.usage import format_table
 
 PACKAGE = 'vla_ros'
+# set by the wheels' bootstrap, which starts this Python once more with its libraries on the path
+WHEELS_VARIABLES = {'_ROS_WHEELS_BOOTSTRAP_COMPLETE', 'LD_LIBRARY_PATH'}
 DOMAINS = range(1, 102)  # the ROS domains whose UDP ports lie below Linux's ephemeral ones
 
 
@@ -61,10 +63,11 @@ def supervise(name: str, commands: Sequence[Command]) -> int:
     supervisor = Supervisor(commands)
     segments, size = remove_stale_segments()
     if segments:
-        supervisor.say(f'removed {size / 1e6:.0f} MB that {segments} dead nodes left in /dev/shm')
-    supervisor.say(f'{name}: {", ".join(command.name for command in commands)}')
+        supervisor.say(f'removed {size / 1e6:.0f} MB of /dev/shm that dead nodes had left')
+    names = [command.name for command in commands]
+    supervisor.say(f'{name}: {", ".join(names)}')
     code = supervisor.run()
-    print(format_table(supervisor.usages))
+    print(format_table(sorted(supervisor.usages, key=lambda usage: names.index(usage.name))))
     return code
 
 
@@ -73,15 +76,15 @@ def parse_assignments(words: Sequence[str]) -> dict[str, str]:
     for word in words:
         if ':=' not in word:
             raise ConfigError(f'argument: got {word!r}, expected name:=value')
-    return dict(word.split(':=', 1) for word in words)  # type: ignore[misc]
+    return {name: value for name, _, value in (word.partition(':=') for word in words)}
 
 
 def describe_arguments(deployment: Deployment) -> str:
     """Return a text on what the deployment is and which arguments it takes."""
     lines = [deployment.description, '']
     for argument in deployment.arguments:
-        choices = ' | '.join(map(as_text, argument.choices))
-        lines.append(f'{argument.name}:={as_text(argument.default)}'.ljust(28) + choices)
+        choices = f'  ({" | ".join(map(as_text, argument.choices))})' if argument.choices else ''
+        lines.append(f'{argument.name}:={as_text(argument.default)}{choices}')
         lines.append(f'    {argument.description}')
     return '\n'.join(lines)
 
@@ -94,10 +97,11 @@ def make_command(spec: ProcessSpec, folder: Path, environment: Mapping[str, str]
     for topic, other in spec.remappings.items():
         ros += ['-r', f'{topic}:={other}']
     ros += ['--params-file', str(spec.write_parameters(folder))]
+    inherited = environment if spec.package == PACKAGE else without_wheels(environment)
     return Command(
         name=spec.name,
         argv=[*find_executable(spec), *spec.arguments, *ros],
-        env={**environment, **spec.env},
+        env={**inherited, **spec.env},
         required=spec.required,
         ends_run=spec.ends_run,
         respawn=spec.respawn,
@@ -127,6 +131,18 @@ def find_executable(spec: ProcessSpec) -> list[str]:
         f'{spec.name}: got executable {spec.executable!r} of package {spec.package!r}, which is '
         'not installed, expected it in AMENT_PREFIX_PATH; install the package or source its setup'
     )
+
+
+def without_wheels(environment: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the environment without what ROS 2's PyPI wheels added to it for this Python.
+
+    Their libraries are for nodes of this Python only; another program brings its own.
+    """
+    libraries = environment.get('LD_LIBRARY_PATH', '').split(os.pathsep)
+    own = [path for path in libraries if path and not Path(path).is_relative_to(sys.prefix)]
+    rest = {key: value for key, value in environment.items() if key not in WHEELS_VARIABLES}
+    return rest | ({'LD_LIBRARY_PATH': os.pathsep.join(own)} if own else {})
 
 
 def isolate() -> dict[str, str]:

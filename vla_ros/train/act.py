@@ -89,7 +89,7 @@ def training_loss(
     keys = list(policy.config.image_features)
     maps = _feature_maps(policy.model.backbone, [batch[key] for key in keys])
     with _given_features(policy.model):
-        loss, _ = policy.forward({**batch, **dict(zip(keys, maps))})
+        loss, _ = policy.forward({**batch, **dict(zip(keys, maps, strict=True))})
     return loss
 
 

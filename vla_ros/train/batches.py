@@ -47,8 +47,10 @@ class Batches:
 
     def batch(self, step: int) -> dict[str, torch.Tensor]:
         """
-        Return batch number ``step``: pictures (n, 3, height, width) float32 in 0..1, laid out
-        channels last, state (n, ds), action (n, chunk, da), action_is_pad (n, chunk).
+        Return batch number ``step`` with varied pictures.
+
+        Pictures are (n, 3, height, width) float32 in 0..1, laid out channels last, state (n, ds),
+        action (n, chunk, da), and action_is_pad (n, chunk) says which lie beyond the episode.
         """
         rng = np.random.default_rng([self._seed, 1, step])
         return self.gather(self._indices(step), rng)
@@ -57,8 +59,7 @@ class Batches:
             self, indices: np.ndarray, rng: np.random.Generator | None = None
     ) -> dict[str, torch.Tensor]:
         """Return the frames with these numbers, as they are or varied with ``rng``."""
-        where = np.searchsorted(self._first, indices, side='right') - 1
-        items = [(self._datasets[d], i - self._first[d]) for d, i in zip(where, indices)]
+        items = [self._find(index) for index in indices]
         batch = {key: self._pictures(key, items, rng) for key in self._datasets[0].images}
         rows = [(frames, frames.rows[i]) for frames, i in items]
         chunks = [_chunk(frames, row, self._chunk_size) for frames, row in rows]
@@ -66,6 +67,11 @@ class Batches:
         batch[ACTION] = torch.from_numpy(np.stack([actions for actions, _ in chunks]))
         batch['action_is_pad'] = torch.from_numpy(np.stack([pad for _, pad in chunks]))
         return batch
+
+    def _find(self, index: int) -> tuple[Frames, int]:
+        """Return the dataset that holds frame ``index``, and its number there."""
+        place = int(np.searchsorted(self._first, index, side='right')) - 1
+        return self._datasets[place], index - self._first[place]
 
     def _indices(self, step: int) -> np.ndarray:
         places = step * self._size + np.arange(self._size)

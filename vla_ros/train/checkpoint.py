@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lerobot.datasets.compute_stats import aggregate_stats
 from lerobot.datasets.dataset_metadata import LeRobotDatasetMetadata
 from lerobot.policies.act.modeling_act import ACTPolicy
 from lerobot.policies.factory import make_pre_post_processors
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.train.act import ActSize, act_config
 from vla_ros.train.frames import ACTION
 
 _FACTS = 'dataset.json'
@@ -47,6 +49,19 @@ class Checkpoint:
             part.save_pretrained(partial)
         (partial / _FACTS).write_text(json.dumps(asdict(facts), indent=2))
         replace_folder(partial, path)
+
+
+def new_checkpoint(
+        metas: list[LeRobotDatasetMetadata], size: ActSize, device: str = 'cpu', seed: int = 0
+) -> Checkpoint:
+    """Return an untrained policy that normalises with the statistics of the datasets."""
+    torch.manual_seed(seed)
+    config = act_config(metas[0].features, size, device)
+    used = {*config.input_features, *config.output_features}
+    stats = {key: value for key, value in aggregate_stats([meta.stats for meta in metas]).items()
+             if key in used}
+    policy = ACTPolicy(config).to(device)
+    return Checkpoint(policy, *make_pre_post_processors(config, dataset_stats=stats))
 
 
 def load_checkpoint(path: Path, device: str = 'cpu') -> Checkpoint:

@@ -8,28 +8,30 @@ LeRobot's own preprocessor, policy and postprocessor give.
 """
 
 import json
-import logging
 import shutil
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
+from lerobot.policies.act.configuration_act import ACTConfig
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.policy.bundle import file_sha256, load_bundle
 from vla_ros.policy.pipeline import Policy
-from vla_ros.policy.spec import BLOCKS, FORMAT
+from vla_ros.policy.spec import FORMAT
 from vla_ros.train.blocks import Blocks, split
 from vla_ros.train.checkpoint import Checkpoint, DatasetFacts, replace_folder
-from vla_ros.train.frames import ACTION, STATE
+from vla_ros.train.frames import ACTION, STATE, open_dataset
+from vla_ros.train.onnx_file import write_model
 
-FILES = dict(zip(BLOCKS, ('vision_encoder.onnx', 'backbone.onnx', 'action_expert.onnx')))
+FILES = {
+    'vision_encoder': 'vision_encoder.onnx',
+    'llm_backbone': 'backbone.onnx',
+    'action_expert': 'action_expert.onnx',
+}
 TOLERANCE = 1e-4  # largest difference in rad, or of the action's scale where that is above 1
-_OPSET = 20
 
 
 class Observation(NamedTuple):
@@ -111,6 +113,16 @@ def random_observations(checkpoint: Checkpoint, count: int = 3) -> list[Observat
         mean + std * rng.standard_normal(len(mean))) for _ in range(count)]
 
 
+def dataset_observations(root: Path, count: int = 3) -> list[Observation]:
+    """Return observations from all over a dataset."""
+    dataset = open_dataset(root)
+    seen = [dataset[int(row)] for row in np.linspace(0, len(dataset) - 1, count)]
+    return [Observation(
+        {camera_name(key): (item[key] * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+         for key in dataset.meta.camera_keys},
+        item[STATE].numpy()) for item in seen]
+
+
 def camera_name(key: str) -> str:
     """Return the name of the camera in topics: the end of its key in the dataset."""
     return key.rsplit('.', 1)[-1]
@@ -119,10 +131,10 @@ def camera_name(key: str) -> str:
 def _write(
         checkpoint: Checkpoint, facts: DatasetFacts, folder: Path, name: str,
         source: dict[str, Any]) -> None:
-    blocks = split(checkpoint)
-    tensors = _write_models(checkpoint, blocks, folder)
     config = checkpoint.policy.config
     _check_joints(config, facts)
+    blocks = split(checkpoint)
+    arrays = _write_models(config, blocks, folder)
     cameras = [
         {'name': camera_name(key), 'key': key, 'height': feature.shape[1],
          'width': feature.shape[2], 'mean': blocks.images[key].offset.tolist(),
@@ -133,63 +145,32 @@ def _write(
         'chunk_size': config.chunk_size, 'instruction': facts.instruction,
         'joint_names': list(facts.joint_names), 'cameras': cameras,
         'statistics': _statistics(checkpoint),
-        'blocks': {block: {'file': file, 'sha256': file_sha256(folder / file), **tensors[block]}
+        'blocks': {block: {'file': file, 'sha256': file_sha256(folder / file), **arrays[block]}
                    for block, file in FILES.items()},
         'source': {'datasets': list(facts.datasets), **source}}
     (folder / 'policy.json').write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
 
 
-def _write_models(checkpoint: Checkpoint, blocks: Blocks, folder: Path) -> dict[str, Any]:
+def _write_models(config: ACTConfig, blocks: Blocks, folder: Path) -> dict[str, dict[str, Any]]:
     """Write the three models; return the names, types and shapes of their arrays."""
-    shapes = [feature.shape for feature in checkpoint.policy.config.image_features.values()]
-    _, height, width = shapes[0]
-    size = ('n', height, width, 3) if len(set(shapes)) == 1 else ('n', 'height', 'width', 3)
-    image = torch.zeros(2, height, width, 3, dtype=torch.uint8)
-    statistics = torch.zeros(2, 3), torch.ones(2, 3)
-    state = torch.zeros(1, len(blocks.llm_backbone.offset))
+    shapes = {feature.shape for feature in config.image_features.values()}
+    _, height, width = next(iter(shapes))
+    varying = {'image': {0: 'n'}, 'mean': {0: 'n'}, 'std': {0: 'n'}, 'features': {0: 'n'}}
+    if len(shapes) > 1:  # pictures of several sizes
+        varying['image'] |= {1: 'height', 2: 'width'}
+        varying['features'] |= {1: 'tokens'}
+    pictures = {'image': torch.zeros(2, height, width, 3, dtype=torch.uint8),
+                'mean': torch.zeros(2, 3), 'std': torch.ones(2, 3)}
     memory = blocks.llm_backbone.positions.transpose(0, 1)
-    features = memory[:, 2:]  # without latent and state
-
-    dynamic = {place: torch.export.Dim(axis, min=1, max=4096)
-               for place, axis in enumerate(size) if isinstance(axis, str)}
-    batch = {0: dynamic[0]}
-    tokens = 'tokens' if 'height' in size else features.shape[1] // len(shapes)
-    _write_model(blocks.vision_encoder, (image, *statistics), folder / FILES[BLOCKS[0]],
-                 ['image', 'mean', 'std'], 'features', (dynamic, batch, batch))
-    _write_model(blocks.llm_backbone, (features, state), folder / FILES[BLOCKS[1]],
-                 ['features', 'state'], 'memory')
-    _write_model(blocks.action_expert, (memory,), folder / FILES[BLOCKS[2]],
-                 ['memory'], 'actions')
-    chunk = [1, checkpoint.policy.config.chunk_size, len(blocks.action_expert.offset)]
-    return {
-        'vision_encoder': {
-            'inputs': {'image': _array('uint8', size), 'mean': _array('float32', ('n', 3)),
-                       'std': _array('float32', ('n', 3))},
-            'outputs': {'features': _array('float32', ('n', tokens, features.shape[2]))}},
-        'llm_backbone': {
-            'inputs': {'features': _array('float32', features.shape),
-                       'state': _array('float32', state.shape)},
-            'outputs': {'memory': _array('float32', memory.shape)}},
-        'action_expert': {'inputs': {'memory': _array('float32', memory.shape)},
-                          'outputs': {'actions': _array('float32', chunk)}}}
+    seen = {'features': memory[:, 2:], 'state': blocks.llm_backbone.offset[None]}
+    vision, backbone, expert = (folder / file for file in FILES.values())
+    return dict(zip(FILES, (
+        write_model(blocks.vision_encoder, pictures, 'features', vision, varying),
+        write_model(blocks.llm_backbone, seen, 'memory', backbone),
+        write_model(blocks.action_expert, {'memory': memory}, 'actions', expert)), strict=True))
 
 
-def _write_model(
-        module: nn.Module, inputs: tuple[torch.Tensor, ...], path: Path, names: list[str],
-        output: str, dynamic: tuple[dict[int, Any], ...] | None = None) -> None:
-    logging.getLogger('torch.onnx').setLevel(logging.ERROR)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter('ignore')
-        torch.onnx.export(
-            module, inputs, path, input_names=names, output_names=[output], dynamo=True,
-            opset_version=_OPSET, external_data=False, verbose=False, dynamic_shapes=dynamic)
-
-
-def _array(dtype: str, shape: Sequence[int | str]) -> dict[str, Any]:
-    return {'dtype': dtype, 'shape': list(shape)}
-
-
-def _check_joints(config: Any, facts: DatasetFacts) -> None:
+def _check_joints(config: ACTConfig, facts: DatasetFacts) -> None:
     joints = len(facts.joint_names)
     sizes = {STATE: config.input_features[STATE].shape[0],
              ACTION: config.output_features[ACTION].shape[0]}

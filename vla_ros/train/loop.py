@@ -13,21 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from lerobot.datasets.compute_stats import aggregate_stats
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 from lerobot.policies.act.modeling_act import ACTPolicy
-from lerobot.policies.factory import make_pre_post_processors
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.train.act import ActSize, act_config
+from vla_ros.train.act import ActSize
 from vla_ros.train.batches import Batches
 from vla_ros.train.checkpoint import (
-    Checkpoint,
     dataset_facts,
     load_checkpoint,
+    new_checkpoint,
     replace_folder,
 )
-from vla_ros.train.frames import load_frames, open_dataset
+from vla_ros.train.frames import Progress, load_frames, open_dataset
 from vla_ros.train.learner import Learner, load_state
 from vla_ros.train.plan import TrainingPlan
 from vla_ros.train.table import Table
@@ -39,7 +37,7 @@ _CALIBRATION_FRAMES = 128
 
 
 def train(
-        roots: Sequence[Path], output: Path, plan: TrainingPlan, size: ActSize = ActSize(),
+        roots: Sequence[Path], output: Path, plan: TrainingPlan, size: ActSize,
         device: str = 'cpu', evaluate: Evaluate | None = None, resume: bool = False,
         start: Path | None = None, report: Callable[[str], None] = print) -> Path:
     """
@@ -57,7 +55,8 @@ def train(
     facts = dataset_facts([dataset.meta for dataset in datasets])
 
     source = output / state['checkpoint'] if state else start
-    checkpoint = load_checkpoint(source, device) if source else _new(datasets, size, device, plan)
+    checkpoint = load_checkpoint(source, device) if source else new_checkpoint(
+        [dataset.meta for dataset in datasets], size, device, plan.seed)
     learner = Learner(checkpoint.policy, plan)
     if state:
         learner.restore(state)
@@ -69,18 +68,18 @@ def train(
     report(f'{batches.frame_count} frames, {_millions(checkpoint.policy)} M parameters')
 
     began = time.monotonic() - learner.seconds
-    mean, rate_from, best = 0.0, (learner.step, time.monotonic()), None
+    recent, since, best = [], (learner.step, time.monotonic()), None
     while (progress := plan.progress(learner.step, learner.seconds)) < 1:
         rate = plan.rate(learner.step, progress)
         loss = learner.learn(checkpoint.preprocess(batches.batch(learner.step)), rate)
         learner.seconds = time.monotonic() - began
-        mean += loss / plan.report_every
+        recent.append(loss)
         progress = plan.progress(learner.step, learner.seconds)
 
         if learner.step % plan.report_every == 0:
-            losses.append(learner.step, learner.seconds, mean, rate)
-            report(_line(learner, mean, rate, progress, rate_from, plan))
-            mean, rate_from = 0.0, (learner.step, time.monotonic())
+            losses.append(learner.step, learner.seconds, np.mean(recent), rate)
+            report(_line(learner, np.mean(recent), rate, progress, since, plan))
+            recent, since = [], (learner.step, time.monotonic())
 
         if learner.step % plan.evaluate_every == 0 or progress >= 1:
             path = output / f'step_{learner.step:06d}'
@@ -94,23 +93,8 @@ def train(
                        f'{rates["validation"]:.2f} validation')
                 best = _keep_best(output, success)
             learner.seconds = time.monotonic() - began
-            rate_from = (learner.step, time.monotonic())
+            since = (learner.step, time.monotonic())
     return best or max(output.glob('step_*[0-9]'))
-
-
-def _new(
-        datasets: Sequence[LeRobotDataset], size: ActSize, device: str, plan: TrainingPlan
-) -> Checkpoint:
-    """Return an untrained policy that normalises with the statistics of the datasets."""
-    import torch
-
-    torch.manual_seed(plan.seed)
-    config = act_config(datasets[0].features, size, device)
-    stats = aggregate_stats([dataset.meta.stats for dataset in datasets])
-    used = {*config.input_features, *config.output_features}
-    stats = {key: value for key, value in stats.items() if key in used}
-    policy = ACTPolicy(config).to(device)
-    return Checkpoint(policy, *make_pre_post_processors(config, dataset_stats=stats))
 
 
 def _calibration_batch(batches: Batches) -> dict:
@@ -120,25 +104,25 @@ def _calibration_batch(batches: Batches) -> dict:
 
 def _keep_best(output: Path, success: Table) -> Path:
     """Copy the checkpoint that succeeded most often to best/, of equals the latest."""
-    step = max(success.rows, key=lambda row: (row['test'] + row['validation'], row['step']))['step']
+    score = max((row['test'] + row['validation'], row['step']) for row in success.rows)
     partial, best = output / 'best.partial', output / 'best'
     shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(output / f'step_{int(step):06d}', partial)
+    shutil.copytree(output / f'step_{int(score[1]):06d}', partial)
     replace_folder(partial, best)
     return best
 
 
 def _line(
         learner: Learner, loss: float, rate: float, progress: float,
-        rate_from: tuple[int, float], plan: TrainingPlan) -> str:
-    steps, since = learner.step - rate_from[0], time.monotonic() - rate_from[1]
+        since: tuple[int, float], plan: TrainingPlan) -> str:
+    steps, seconds = learner.step - since[0], time.monotonic() - since[1]
     left = learner.seconds * (1 - progress) / max(progress, 1e-9) / 60
     return (f'step {learner.step}  loss {loss:.4f}  learning rate {rate:.1e}  '
-            f'{steps * plan.batch_size / since:.1f} frames/s  {progress:.1%} done, '
+            f'{steps * plan.batch_size / seconds:.1f} frames/s  {progress:.1%} done, '
             f'{max(left, 0):.0f} min left')
 
 
-def _progress(report: Callable[[str], None], dataset: LeRobotDataset) -> Callable[[int, int], None]:
+def _progress(report: Callable[[str], None], dataset: LeRobotDataset) -> Progress:
     name = Path(dataset.root).name
 
     def progress(done: int, total: int) -> None:

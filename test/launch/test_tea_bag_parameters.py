@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The deployment gives its nodes only parameters that they have: ROS ignores the others."""
+
+from dataclasses import fields, is_dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from vla_ros.runtime.deployment import load_deployment
+
+pytest.importorskip('rclpy')
+pytest.importorskip('mujoco')
+
+from vla_ros.nodes.lifecycle import VlaNode
+
+ENTRIES = [entry for entry in load_deployment('tea_bag').nodes if entry.package == 'vla_ros']
+
+
+def declared_in(module: ModuleType) -> dict[str, Any]:
+    """Return the parameters, with their defaults, of a node's module and of its base classes."""
+    nodes = [item for item in vars(module).values() if isinstance(item, type)]
+    bases = {base.__module__ for node in nodes if issubclass(node, VlaNode) for base in node.mro()}
+    declarations = [
+        item
+        for name in bases
+        for item in vars(import_module(name)).values()
+        if isinstance(item, type) and is_dataclass(item)
+    ]
+    return {
+        item.name: item.default
+        for declaration in declarations
+        for item in fields(declaration)
+        if 'param' in item.metadata
+    }
+
+
+@pytest.mark.parametrize('entry', ENTRIES, ids=lambda entry: entry.name)
+def test_every_parameter_is_one_that_the_node_declares(entry: Any) -> None:
+    declared = declared_in(import_module(f'vla_ros.nodes.{entry.executable}'))
+    assert set(entry.parameters) | {'placement'} <= set(declared)
+
+
+def test_arguments_have_the_type_of_the_parameters_that_they_set() -> None:
+    defaults = {
+        argument.name: argument.default for argument in load_deployment('tea_bag').arguments
+    }
+    for entry in ENTRIES:
+        declared = declared_in(import_module(f'vla_ros.nodes.{entry.executable}'))
+        for name, value in entry.parameters.items():
+            if isinstance(value, str) and value.startswith('$'):
+                assert type(defaults[value[2:-1]]) is type(declared[name]), name

@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Split a LeRobot ACT checkpoint into the blocks of a policy bundle.
+
+Writes vision_encoder.onnx, backbone.onnx, action_expert.onnx and policy.json, and only where the
+blocks, one after the other, give the same actions as the torch policy.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vla_ros.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from vla_ros.train.checkpoint import DatasetFacts
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add = parser.add_argument
+    add(
+        '--checkpoint',
+        type=Path,
+        required=True,
+        metavar='FOLDER',
+        help="a LeRobot ACT policy: its 'pretrained_model' folder",
+    )
+    add(
+        '--output',
+        type=Path,
+        required=True,
+        metavar='FOLDER',
+        help="the bundle to write; its name is the policy's",
+    )
+    add(
+        '--dataset',
+        type=Path,
+        metavar='FOLDER',
+        help='the LeRobotDataset v3 that it was trained on: joint names, rate and instruction, '
+        'and observations to compare on (not needed for what `vla_ros train` trained)',
+    )
+    add('--joint-names', nargs='+', metavar='NAME', help="instead of the dataset's")
+    add('--fps', type=float, help="actions per second, instead of the dataset's")
+    add('--instruction', help="what the policy does, instead of the dataset's")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the bundle and print how exact it is."""
+    from vla_ros.train.checkpoint import load_checkpoint
+    from vla_ros.train.export import dataset_observations, export
+
+    checkpoint = load_checkpoint(args.checkpoint)
+    facts = _facts(args)
+    seen = dataset_observations(args.dataset) if args.dataset else []
+    source = {'checkpoint': args.checkpoint.resolve().name}
+    difference = export(checkpoint, facts, args.output, seen, source)
+    print(f'{args.output}: written; the blocks differ from torch by at most {difference:.1e}')
+    return 0
+
+
+def _facts(args: argparse.Namespace) -> 'DatasetFacts':
+    """Return the facts of the dataset or beside the checkpoint, with what the user sets."""
+    from vla_ros.train.checkpoint import DatasetFacts, dataset_facts, load_facts
+    from vla_ros.train.frames import open_dataset
+
+    known = (
+        dataset_facts([open_dataset(args.dataset).meta])
+        if args.dataset
+        else load_facts(args.checkpoint)
+    )
+    if known is None:
+        if not (args.joint_names and args.fps):
+            raise ConfigError(
+                f'checkpoint {args.checkpoint}: does not say joint names and rate; '
+                'give --dataset, or --joint-names and --fps'
+            )
+        known = DatasetFacts(args.fps, (), '', ())
+    return replace(
+        known,
+        fps=args.fps or known.fps,
+        instruction=args.instruction or known.instruction,
+        joint_names=_tuple(args.joint_names) or known.joint_names,
+    )
+
+
+def _tuple(names: Sequence[str] | None) -> tuple[str, ...]:
+    return tuple(names or ())
