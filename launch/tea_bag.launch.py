@@ -58,6 +58,7 @@ def make_node(spec: ProcessSpec, folder: Path) -> Node:
         package=spec.package or None,
         executable=spec.executable,
         name=spec.name,
+        exec_name=spec.name,
         namespace=spec.namespace,
         parameters=[str(spec.write_parameters(folder))],
         remappings=list(spec.remappings.items()),

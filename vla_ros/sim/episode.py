@@ -13,11 +13,13 @@ from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.sim.cameras import Renderer
 from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.expert import Expert
-from vla_ros.sim.perturbations import STYLES
+from vla_ros.sim.perturbations import STYLES, Perturbation
+from vla_ros.sim.rollout import Rollout
 from vla_ros.sim.scene import CAMERAS, Scene, SceneState
 
 MAX_SECONDS = 30.0
 MAX_ATTEMPTS = 20
+TAKEOVER = (0.5, 12.0)  # s, between which a policy hands over to the expert
 
 
 class Step(NamedTuple):
@@ -66,9 +68,39 @@ def attempt_episode(env: TeaBagEnv, planned: PlannedEpisode) -> Episode | None:
     env.reset(planned.seed, planned.cluster)
     expert = Expert(env, np.random.default_rng([planned.seed, 1]))
     style = STYLES.get(planned.recovery)
-    disturbance = style and style(env, expert, np.random.default_rng([planned.seed, 2]))
+    disturbance = style(env, expert, np.random.default_rng([planned.seed, 2])) if style else None
+    episode = _record(env, expert, planned, disturbance)
+    recovered = disturbance is None or (disturbance.fired and (
+        episode.retries > 0 or planned.recovery in ('push', 'from_mug')))
+    return episode if episode.success and recovered else None
+
+
+def correct(rollout: Rollout, planned: PlannedEpisode) -> Episode:
+    """
+    Let a policy drive for a while and the expert finish: only the expert's part is returned.
+
+    These are the demonstrations that a policy lacks, from the states that it reaches itself
+    (DAgger; Ross, Gordon and Bagnell, 2011). Raises RuntimeError as ``demonstrate`` does.
+    """
+    for attempt in range(MAX_ATTEMPTS):
+        start = planned._replace(seed=planned.seed + attempt)
+        rng = np.random.default_rng([start.seed, 3])
+        takeover = rng.uniform(*TAKEOVER)
+        if rollout.play(start, until=lambda time, end=takeover: time >= end).success:
+            continue
+        expert = Expert(rollout.env, rng)
+        episode = _record(rollout.env, expert, start._replace(recovery='policy'))
+        if episode.success:
+            return episode
+    raise RuntimeError(f'no correction of {planned} succeeded in {MAX_ATTEMPTS} attempts')
+
+
+def _record(env: TeaBagEnv, expert: Expert, planned: PlannedEpisode,
+            disturbance: Perturbation | None = None) -> Episode:
+    """Let the expert act to its end, and keep every step."""
     episode = Episode(planned.seed, planned.cluster, planned.recovery)
-    while not expert.done and env.time < MAX_SECONDS:
+    end = env.time + MAX_SECONDS
+    while not expert.done and env.time < end:
         state = env.scene.state()
         action = expert.act()
         if disturbance:
@@ -76,6 +108,4 @@ def attempt_episode(env: TeaBagEnv, planned: PlannedEpisode) -> Episode | None:
         episode.steps.append(Step(state, action, expert.phase))
         env.step(action)
     episode.success, episode.retries = env.success, expert.retries
-    recovered = disturbance is None or (disturbance.fired and (
-        episode.retries > 0 or planned.recovery in ('push', 'from_mug')))
-    return episode if episode.success and recovered else None
+    return episode

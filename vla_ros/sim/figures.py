@@ -10,12 +10,12 @@ import matplotlib
 import numpy as np
 
 matplotlib.use('Agg')
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
-from vla_ros.core.errors import VlaError  # noqa: E402
-from vla_ros.sim.cameras import Renderer  # noqa: E402
-from vla_ros.sim.rollout import EpisodeResult  # noqa: E402
-from vla_ros.sim.scene import CAMERAS, Scene, SceneState  # noqa: E402
+from vla_ros.core.errors import VlaError
+from vla_ros.sim.cameras import Renderer
+from vla_ros.sim.rollout import EpisodeResult
+from vla_ros.sim.scene import CAMERAS, Scene, SceneState
 
 _IDLE_COLOUR, _QUEUE_COLOUR = '#d1495b', '#00798c'
 

@@ -11,22 +11,30 @@ appears only when everything is done.
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
+from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.robot import load_robot
 from vla_ros.dataset import lerobot
 from vla_ros.dataset.plan import PlannedEpisode
+from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.pipeline import Policy
+from vla_ros.runtime.placement import NodePlacement, Placement
 from vla_ros.sim.cameras import Renderer
 from vla_ros.sim.env import INSTRUCTION, TeaBagEnv
-from vla_ros.sim.episode import demonstrate
+from vla_ros.sim.episode import Episode, correct, demonstrate
 from vla_ros.sim.expert import PHASES
 from vla_ros.sim.kinematics import JOINT_NAMES
+from vla_ros.sim.rollout import Rollout, RolloutConfig
 from vla_ros.sim.scene import CAMERAS, Scene
 
 SHARD = 10  # episodes
 _INFO = 'vla_ros_episodes.json'
+_DRIVING_LATENCY = 0.1  # s, of a policy that drives before the expert takes over
 
 
 class Picture(NamedTuple):
@@ -40,20 +48,25 @@ class _Shard(NamedTuple):
     folder: Path
     episodes: list[PlannedEpisode]
     picture: Picture
+    policy: Path | None
 
 
 def generate(root: Path, plan: list[PlannedEpisode], picture: Picture, workers: int,
-             on_progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+             on_progress: Callable[[int, int], None] = lambda done, total: None,
+             policy: Path | None = None) -> None:
     """
     Write the planned episodes as LeRobotDataset v3 to ``root``.
 
-    ``on_progress`` is told the finished and the total number of episodes. Raises ConfigError if
-    ``root`` exists, or if ``<root>.partial`` belongs to another plan.
+    With a ``policy`` (a bundle) that one drives first, and the expert takes over: only the
+    expert's part is written. ``on_progress`` is told the finished and the total number of
+    episodes. Raises ConfigError if ``root`` exists, or if ``<root>.partial`` belongs to another
+    plan.
     """
     lerobot.check_new(root)
     work = root.with_name(root.name + '.partial')
-    _claim(work, plan, picture)
-    shards = [_Shard(work / f'shard_{start // SHARD:04d}', plan[start:start + SHARD], picture)
+    _claim(work, plan, picture, policy)
+    shards = [_Shard(work / f'shard_{start // SHARD:04d}', plan[start:start + SHARD], picture,
+                     policy)
               for start in range(0, len(plan), SHARD)]
     missing = [shard for shard in shards if not shard.folder.exists()]
     done = len(plan) - sum(len(shard.episodes) for shard in missing)
@@ -72,9 +85,10 @@ def generate(root: Path, plan: list[PlannedEpisode], picture: Picture, workers: 
     shutil.rmtree(work)
 
 
-def _claim(work: Path, plan: list[PlannedEpisode], picture: Picture) -> None:
+def _claim(work: Path, plan: list[PlannedEpisode], picture: Picture,
+           policy: Path | None) -> None:
     """Create the work folder, or check that it belongs to this very plan."""
-    text = json.dumps([picture, plan])
+    text = json.dumps([picture, plan, str(policy)])
     file = work / 'plan.json'
     if not work.exists():
         work.mkdir(parents=True)
@@ -94,11 +108,11 @@ def _write_shard(shard: _Shard) -> int:
     unfinished = shard.folder.with_name(shard.folder.name + '.tmp')
     shutil.rmtree(unfinished, ignore_errors=True)
     writer = lerobot.DatasetWriter(unfinished, spec)
-    env, scene = TeaBagEnv(spec.fps), Scene()
+    demonstrate, scene = _demonstrator(shard.policy, spec.fps), Scene()
     renderer = Renderer(scene, shard.picture.width, shard.picture.height)
     infos = []
     for planned in shard.episodes:
-        episode = demonstrate(env, planned)
+        episode = demonstrate(planned)
         writer.write(episode.frames(scene, renderer), INSTRUCTION)
         infos.append({'cluster': episode.cluster, 'recovery': episode.recovery,
                       'seed': episode.seed, 'retries': episode.retries,
@@ -108,3 +122,13 @@ def _write_shard(shard: _Shard) -> int:
     (unfinished / 'meta' / _INFO).write_text(json.dumps(infos))
     unfinished.rename(shard.folder)
     return len(shard.episodes)
+
+
+def _demonstrator(policy: Path | None, fps: int) -> Callable[[PlannedEpisode], Episode]:
+    """Return what makes an episode of a plan entry: the expert alone, or after a policy."""
+    if policy is None:
+        return partial(demonstrate, TeaBagEnv(fps))
+    loaded = Policy(load_bundle(policy), Placement(default=NodePlacement(threads=1)))
+    robot = load_robot(find_config('robots', 'so101'))
+    config = RolloutConfig(rate=fps, latency=_DRIVING_LATENCY)
+    return partial(correct, Rollout(loaded, robot, config))

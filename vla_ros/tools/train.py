@@ -10,6 +10,9 @@ the one that is held out; the best checkpoint is copied to OUTPUT/best.
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+_SEED = 1  # of the episodes that choose a checkpoint; `vla_ros evaluate` plays others
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,8 +113,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _success_rates(checkpoint: Path, episodes: int) -> Mapping[str, float]:
-    """Return the parts of ``episodes`` that succeed, as ``test`` and ``validation``."""
-    raise NotImplementedError
+    """Return the shares of ``episodes`` that succeed in simulation, of ``test`` and ``validation``."""
+    from vla_ros.core.config import find_config
+    from vla_ros.core.robot import load_robot
+    from vla_ros.sim.evaluation import evaluate, plan_set, score
+    from vla_ros.sim.rollout import RolloutConfig
+    from vla_ros.train.checkpoint import load_checkpoint, load_facts
+    from vla_ros.train.export import export
+
+    robot = load_robot(find_config('robots', 'so101'))
+    with TemporaryDirectory() as folder:
+        bundle = Path(folder) / 'bundle'
+        export(load_checkpoint(checkpoint), load_facts(checkpoint), bundle)
+        results = {name: evaluate(bundle, robot, RolloutConfig(), plan_set(name, episodes, _SEED))
+                   for name in ('test', 'validation')}
+    return {name: score(played).success.value for name, played in results.items()}
 
 
 def _say(text: str) -> None:
