@@ -82,6 +82,6 @@ def when_ended(spec: ProcessSpec) -> Callable[[ProcessExited, LaunchContext], li
             return [Shutdown(reason=f'{spec.name} is done')]
         # An exception makes `ros2 launch` end with 1; after a Shutdown it would end with 0.
         end = describe_exit(event.returncode)
-        raise RuntimeError(f'{spec.name} ended ({end}), and the run needs it')
+        raise RuntimeError(f'{spec.name} died ({end}), and the run needs it')
 
     return on_exit

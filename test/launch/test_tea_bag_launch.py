@@ -126,7 +126,7 @@ def test_the_launch_fails_when_a_node_that_it_needs_dies(
     arm = {'name': 'arm', 'run': 'sleep 0.3; kill -9 $$', role: True}
     other = {'name': 'other', 'run': 'exec sleep 60', 'required': True}
     assert launch(launch_file, tmp_path, arm, other) == 1
-    assert 'arm ended (killed by SIGKILL), and the run needs it' in caplog.text
+    assert 'arm died (killed by SIGKILL), and the run needs it' in caplog.text
 
 
 def test_the_launch_goes_on_without_a_node_that_nobody_needs(

@@ -43,7 +43,7 @@ def test_the_run_is_over_when_the_process_that_ends_it_is_done() -> None:
     assert 'job is done' in text
     assert {usage.name: usage.exit_code for usage in supervisor.usages} == {
         'job': 0,
-        'other': -signal.SIGINT,
+        'other': -signal.SIGTERM,
     }
 
 
@@ -61,10 +61,18 @@ def test_a_required_process_that_dies_is_reported_with_its_last_lines_and_stops_
     assert 'line 40' in report and 'line 26' in report and 'line 25\n' not in report
 
 
+def test_the_report_of_a_death_comes_last() -> None:
+    noisy = "trap 'echo bye; exit' TERM; while true; do sleep 0.05; done"
+    arm = shell('arm', 'sleep 0.5; echo too hot; exit 1', required=True)
+    _, text, _ = run(arm, shell('other', noisy))
+    assert text.index('[other] bye') < text.index('[up] arm died: exit code 1')
+    assert text.endswith('[up]     too hot\n')
+
+
 def test_a_required_process_must_not_end_at_all() -> None:
     code, text, _ = run(shell('arm', 'true', required=True), shell('other', SLEEP))
     assert code == 1
-    assert 'arm ended (exit code 0), and the run needs it' in text
+    assert 'arm died (exit code 0), and the run needs it' in text
 
 
 def test_the_run_goes_on_without_a_process_that_nobody_needs() -> None:
@@ -88,15 +96,15 @@ def test_one_interrupt_stops_every_process_and_gives_its_exit_code() -> None:
     interrupt_after(0.3)
     code, text, supervisor = run(shell('one', SLEEP), shell('two', SLEEP))
     assert code == 128 + signal.SIGINT
-    assert [usage.exit_code for usage in supervisor.usages] == [-signal.SIGINT] * 2
+    assert [usage.exit_code for usage in supervisor.usages] == [-signal.SIGTERM] * 2
     assert 'SIGINT: stopping' in text
 
 
-def test_a_process_that_ignores_the_interrupt_is_terminated_and_then_killed() -> None:
+def test_a_process_that_does_not_stop_in_time_is_killed() -> None:
     stubborn = 'trap "" INT TERM; while true; do sleep 0.1; done'
     interrupt_after(0.3)
     _, text, supervisor = run(shell('stubborn', stubborn), grace=0.3)
-    assert 'SIGTERM to stubborn' in text and 'SIGKILL to stubborn' in text
+    assert 'killing stubborn' in text
     assert [usage.exit_code for usage in supervisor.usages] == [-signal.SIGKILL]
 
 

@@ -80,9 +80,7 @@ def test_shifted_picture_is_the_picture_moved_with_its_border_repeated(frames):
     padded = torch.nn.functional.pad(plain[None], (2, 2, 2, 2), mode='replicate')[0]
     height, width = plain.shape[1:]
     offsets = [(down, right) for down in range(5) for right in range(5)]
-    assert any(
-        torch.equal(moved, padded[:, d : d + height, r : r + width]) for d, r in offsets
-    )
+    assert any(torch.equal(moved, padded[:, d : d + height, r : r + width]) for d, r in offsets)
 
 
 def test_datasets_with_other_cameras_are_refused(frames):

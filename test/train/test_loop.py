@@ -127,8 +127,27 @@ def test_time_can_be_the_end(dataset_root, tmp_path):
     assert last.name == 'step_000001'
 
 
-def test_folder_that_is_no_checkpoint_is_named(run, tmp_path):
+@pytest.mark.parametrize('name', ['config.json', 'model.safetensors', 'policy_preprocessor.json'])
+def test_what_a_checkpoint_lacks_is_named(run, tmp_path, name):
     broken = shutil.copytree(run[1], tmp_path / 'broken')
-    (broken / 'config.json').unlink()
-    with pytest.raises(ConfigError, match='broken: got no config.json'):
+    (broken / name).unlink()
+    with pytest.raises(ConfigError, match=f'broken: got no {name} in it'):
         load_checkpoint(broken)
+
+
+def test_policy_of_another_type_is_named(run, tmp_path):
+    other = shutil.copytree(run[1], tmp_path / 'other')
+    (other / 'config.json').write_text('{"type": "smolvla"}')
+    with pytest.raises(ConfigError, match="got a policy of type 'smolvla'"):
+        load_checkpoint(other)
+
+
+def test_checkpoint_of_a_gpu_loads_on_the_cpu(run, tmp_path):
+    moved = shutil.copytree(run[1], tmp_path / 'moved')
+    for name in ('config.json', 'policy_preprocessor.json'):
+        text = (moved / name).read_text()
+        assert '"device": "cpu"' in text
+        (moved / name).write_text(text.replace('"device": "cpu"', '"device": "cuda"'))
+    checkpoint = load_checkpoint(moved)
+    state = checkpoint.preprocess({'observation.state': torch.ones(len(JOINTS))})
+    assert state['observation.state'].device.type == checkpoint.policy.config.device == 'cpu'

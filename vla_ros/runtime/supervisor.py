@@ -3,9 +3,11 @@
 """
 Run several processes as one: show their output, notice who ends, and stop them all together.
 
-The first interrupt sends SIGINT to every process, SIGTERM follows after a grace period and SIGKILL
-after that; the second interrupt kills at once. Each process leads a group of its own, which ends
-with it, and gets SIGTERM from the kernel should this process be killed.
+The first interrupt sends SIGTERM to every process, SIGKILL follows after a grace period; a second
+interrupt kills at once. It isn't SIGINT because Python answers that, wherever it is, with an
+exception: nodes that still load their modules would bury the reason for the stop in tracebacks.
+Each process leads a group of its own, which ends with it, and gets SIGTERM from the kernel should
+this process be killed.
 """
 
 import ctypes
@@ -31,7 +33,6 @@ LAST_LINES = 15  # of a dead process that are shown again
 PERIOD = 0.1  # s between two looks at the processes
 SAMPLE_PERIOD = 1.0  # s between two looks at their memory
 RESPAWN_DELAY = 1.0  # s
-TERMINATE_TIME = 2.0  # s from SIGTERM to SIGKILL
 PR_SET_PDEATHSIG = 1  # prctl(2)
 LIBC = ctypes.CDLL(None)
 
@@ -126,7 +127,7 @@ class Supervisor:
     def __init__(
         self, commands: Sequence[Command], out: TextIO | None = None, grace: float = 5.0
     ) -> None:
-        """Take what to run, where to show its output, and the time that stopping may take (s)."""
+        """Take what to run, where to show its output, and the time to stop in (s)."""
         self.usages: list[Usage] = []  # of the processes that have ended
         self._commands = commands
         self._out = out or sys.stdout
@@ -137,6 +138,7 @@ class Supervisor:
         self._signals: list[tuple[float, signal.Signals]] = []  # when, what: while stopping
         self._interrupts: list[int] = []  # signals that have come in and wait to be handled
         self._code: int | None = None  # of the run, as soon as it is to stop
+        self._report = ''  # why it failed: said at the end, so that nothing buries it
         self._next_sample = 0.0
 
     def run(self) -> int:
@@ -154,11 +156,14 @@ class Supervisor:
             finally:
                 for process in self._running:
                     process.close()
+        if self._report:
+            self.say(self._report)
         return self._code or 0
 
     def say(self, text: str) -> None:
-        """Show a line of the run's own."""
-        self._show('up', text)
+        """Show lines of the run's own."""
+        for line in text.splitlines():
+            self._show('up', line)
 
     def _step(self, now: float) -> None:
         """Do what is due at ``now``, then wait a little for output."""
@@ -198,16 +203,18 @@ class Supervisor:
         command, end = process.command, describe_exit(exit_code)
         if command.ends_run and exit_code == 0:
             self._stop(0, f'{command.name} is done')
-            return
-        if exit_code:
-            self.say(f'{command.name} died: {end}. Its last lines:')
-            for line in process.last_lines:
-                self.say(f'    {line}')
-        if command.required or command.ends_run:
-            self._stop(1, f'{command.name} ended ({end}), and the run needs it')
+        elif command.required or command.ends_run:
+            self._report = self._describe_death(process, end)
+            self._stop(1, f'{command.name} died ({end}), and the run needs it')
         elif command.respawn:
-            self.say(f'{command.name} ended ({end}): started again')
+            self.say(f'{command.name} died ({end}): starting it again')
             self._respawns.append((time.monotonic() + RESPAWN_DELAY, command))
+        elif exit_code:
+            self.say(self._describe_death(process, end))
+
+    def _describe_death(self, process: Process, end: str) -> str:
+        lines = [f'{process.command.name} died: {end}. Its last lines:']
+        return '\n'.join([*lines, *(f'    {line}' for line in process.last_lines)])
 
     def _stop(self, code: int, reason: str) -> None:
         """Begin to stop all processes."""
@@ -216,12 +223,7 @@ class Supervisor:
         self._respawns.clear()
         self.say(f'{reason}: stopping')
         self._sample(now)
-        terminate = now + self._grace
-        self._signals = [
-            (now, signal.SIGINT),
-            (terminate, signal.SIGTERM),
-            (terminate + TERMINATE_TIME, signal.SIGKILL),
-        ]
+        self._signals = [(now, signal.SIGTERM), (now + self._grace, signal.SIGKILL)]
 
     def _take_interrupts(self, now: float) -> None:
         while self._interrupts:
@@ -234,9 +236,9 @@ class Supervisor:
     def _send_signals(self, now: float) -> None:
         while self._signals and self._signals[0][0] <= now:
             number = self._signals.pop(0)[1]
-            if number != signal.SIGINT:
+            if number == signal.SIGKILL:
                 names = ', '.join(process.command.name for process in self._running)
-                self.say(f'{number.name} to {names}')
+                self.say(f'killing {names}')
             for process in self._running:
                 process.signal(number)
 

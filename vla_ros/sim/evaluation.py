@@ -72,7 +72,7 @@ def plan_set(name: str, episodes: int | None = None, seed: int = 0) -> list[Plan
 def evaluate(bundle: Path, robot: RobotSpec, config: RolloutConfig, plan: list[PlannedEpisode],
              workers: int = 1, on_episode: Callable[[EpisodeResult], None] = lambda result: None,
              ) -> list[EpisodeResult]:
-    """Play the planned episodes, in worker processes of one thread each, and return them in order."""
+    """Play the planned episodes in worker processes of one thread each; return them in order."""
     arguments = (bundle, robot, config)
     if workers == 1:
         _start_worker(*arguments)

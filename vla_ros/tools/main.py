@@ -26,12 +26,16 @@ COMMANDS = {
 }
 # which extra of the package installs a module that the run time does without
 EXTRAS = {
+    'matplotlib': 'sim',
     'mujoco': 'sim',
+    'av': 'train',
+    'datasets': 'train',
     'lerobot': 'train',
     'onnx': 'train',
     'onnxscript': 'train',
     'torch': 'train',
     'torchvision': 'train',
+    'tqdm': 'train',
 }
 
 

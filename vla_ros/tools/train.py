@@ -66,15 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, and print where the best checkpoint is."""
-    import torch
-
     from vla_ros.train.act import ActSize
     from vla_ros.train.batches import Augmentation
     from vla_ros.train.loop import train
     from vla_ros.train.plan import TrainingPlan
 
-    if args.threads:
-        torch.set_num_threads(args.threads)
     size = ActSize(
         chunk_size=args.chunk_size,
         dim_model=args.dim_model,
@@ -91,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         evaluate_every=args.evaluate_every,
         seed=args.seed,
         stride=args.stride,
+        threads=args.threads,
         augmentation=Augmentation(shift=args.shift),
     )
 
@@ -113,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _success_rates(checkpoint: Path, episodes: int) -> Mapping[str, float]:
-    """Return the shares of ``episodes`` that succeed in simulation, of ``test`` and ``validation``."""
+    """Return the share of ``episodes`` that succeed on each set, in simulation."""
     from vla_ros.core.config import find_config
     from vla_ros.core.robot import load_robot
     from vla_ros.sim.evaluation import evaluate, plan_set, score
@@ -125,8 +122,10 @@ def _success_rates(checkpoint: Path, episodes: int) -> Mapping[str, float]:
     with TemporaryDirectory() as folder:
         bundle = Path(folder) / 'bundle'
         export(load_checkpoint(checkpoint), load_facts(checkpoint), bundle)
-        results = {name: evaluate(bundle, robot, RolloutConfig(), plan_set(name, episodes, _SEED))
-                   for name in ('test', 'validation')}
+        results = {
+            name: evaluate(bundle, robot, RolloutConfig(), plan_set(name, episodes, _SEED))
+            for name in ('test', 'validation')
+        }
     return {name: score(played).success.value for name, played in results.items()}
 
 

@@ -42,12 +42,20 @@ class ActSize:
 def act_config(features: dict[str, dict], size: ActSize, device: str) -> ACTConfig:
     """Return the configuration for a dataset with these ``features``."""
     policy_features = dataset_to_policy_features(features)
-    outputs = {key: feature for key, feature in policy_features.items()
-               if feature.type is FeatureType.ACTION}
+    outputs = {
+        key: feature
+        for key, feature in policy_features.items()
+        if feature.type is FeatureType.ACTION
+    }
     inputs = {key: feature for key, feature in policy_features.items() if key not in outputs}
     return ACTConfig(
-        input_features=inputs, output_features=outputs, n_action_steps=size.chunk_size,
-        device=device, push_to_hub=False, **vars(size))
+        input_features=inputs,
+        output_features=outputs,
+        n_action_steps=size.chunk_size,
+        device=device,
+        push_to_hub=False,
+        **vars(size),
+    )
 
 
 def thaw_batch_norm(module: nn.Module) -> None:
@@ -69,8 +77,11 @@ def calibrate_frozen_batch_norm(backbone: nn.Module, images: torch.Tensor) -> No
     ``images`` are (n, 3, height, width), normalised. The layers are set in the order in which
     the pictures pass them, so that each one sees what it will see.
     """
-    hooks = [layer.register_forward_pre_hook(_measure) for layer in backbone.modules()
-             if isinstance(layer, FrozenBatchNorm2d)]
+    hooks = [
+        layer.register_forward_pre_hook(_measure)
+        for layer in backbone.modules()
+        if isinstance(layer, FrozenBatchNorm2d)
+    ]
     try:
         backbone(images)
     finally:
@@ -78,8 +89,7 @@ def calibrate_frozen_batch_norm(backbone: nn.Module, images: torch.Tensor) -> No
             hook.remove()
 
 
-def training_loss(
-        policy: ACTPolicy, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+def training_loss(policy: ACTPolicy, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """
     Return LeRobot's loss of a normalised batch, with one pass of the ResNet for all cameras.
 

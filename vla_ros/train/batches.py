@@ -30,8 +30,13 @@ class Batches:
     """An endless sequence of batches in which every frame comes once in each epoch."""
 
     def __init__(
-            self, datasets: Sequence[Frames], size: int, chunk_size: int, seed: int = 0,
-            augmentation: Augmentation = Augmentation()) -> None:
+        self,
+        datasets: Sequence[Frames],
+        size: int,
+        chunk_size: int,
+        seed: int = 0,
+        augmentation: Augmentation = Augmentation(),
+    ) -> None:
         """Draw ``size`` frames at a time from ``datasets``, which must hold the same keys."""
         _check_alike(datasets)
         self._datasets = datasets
@@ -56,7 +61,7 @@ class Batches:
         return self.gather(self._indices(step), rng)
 
     def gather(
-            self, indices: np.ndarray, rng: np.random.Generator | None = None
+        self, indices: np.ndarray, rng: np.random.Generator | None = None
     ) -> dict[str, torch.Tensor]:
         """Return the frames with these numbers, as they are or varied with ``rng``."""
         items = [self._find(index) for index in indices]
@@ -75,18 +80,20 @@ class Batches:
 
     def _indices(self, step: int) -> np.ndarray:
         places = step * self._size + np.arange(self._size)
-        return np.array([self._shuffled(p // self.frame_count)[p % self.frame_count]
-                         for p in places])
+        return np.array(
+            [self._shuffled(p // self.frame_count)[p % self.frame_count] for p in places]
+        )
 
     def _shuffled(self, epoch: int) -> np.ndarray:
         if epoch != self._epoch:
             self._order = np.random.default_rng([self._seed, 0, epoch]).permutation(
-                self.frame_count)
+                self.frame_count
+            )
             self._epoch = epoch
         return self._order
 
     def _pictures(
-            self, key: str, items: list[tuple[Frames, int]], rng: np.random.Generator | None
+        self, key: str, items: list[tuple[Frames, int]], rng: np.random.Generator | None
     ) -> torch.Tensor:
         shift = self._augmentation.shift if rng else 0
         pictures = [_shifted(frames.images[key][i], rng, shift) for frames, i in items]
@@ -109,8 +116,7 @@ def _chunk(frames: Frames, row: int, size: int) -> tuple[np.ndarray, np.ndarray]
     return frames.action[np.minimum(rows, last)], rows > last
 
 
-def _shifted(
-        picture: np.ndarray, rng: np.random.Generator | None, largest: int) -> np.ndarray:
+def _shifted(picture: np.ndarray, rng: np.random.Generator | None, largest: int) -> np.ndarray:
     if rng is None or largest == 0:
         return picture
     down, right = rng.integers(-largest, largest + 1, 2)
@@ -128,7 +134,8 @@ def _check_alike(datasets: Sequence[Frames]) -> None:
         if other != shapes[0]:
             raise ConfigError(
                 f'datasets: got {other} beside {shapes[0]}, expected the same cameras, picture '
-                'sizes and joints in all of them')
+                'sizes and joints in all of them'
+            )
 
 
 def _shapes(frames: Frames) -> dict[str, tuple[int, ...]]:

@@ -40,8 +40,7 @@ class VisionEncoder(nn.Module):
         fold_batch_norm(self.backbone)
         self.projection = model.encoder_img_feat_input_proj
 
-    def forward(
-            self, image: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
+    def forward(self, image: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
         """Map (n, height, width, 3) uint8 and the (n, 3) statistics to (n, tokens, dim)."""
         x = (image.float() / 255 - mean[:, None, None]) / std[:, None, None]
         x = self.projection(self.backbone(x.permute(0, 3, 1, 2))['feature_map'])
@@ -91,8 +90,8 @@ class ActionExpert(nn.Module):
 
     def _decode(self, memory: torch.Tensor) -> torch.Tensor:
         return self.decoder(
-            self.zeros, memory, encoder_pos_embed=self.positions,
-            decoder_pos_embed=self.queries).transpose(0, 1)
+            self.zeros, memory, encoder_pos_embed=self.positions, decoder_pos_embed=self.queries
+        ).transpose(0, 1)
 
     def _fold_first_attention(self) -> None:
         layer, seen = self.decoder.layers[0], []
@@ -133,7 +132,8 @@ def split(checkpoint: Checkpoint) -> Blocks:
         VisionEncoder(model).eval(),
         Backbone(model, given.pop(STATE), positions).eval(),
         ActionExpert(model, output_normalisation(checkpoint), positions).eval(),
-        given)
+        given,
+    )
 
 
 def check_inputs(policy: ACTPolicy) -> None:
@@ -143,7 +143,8 @@ def check_inputs(policy: ACTPolicy) -> None:
     if set(config.input_features) != known or not config.image_features:
         raise ConfigError(
             f'policy: got inputs {sorted(config.input_features)}, expected {STATE} and one or '
-            'more observation.images.<camera>; train it on these alone')
+            'more observation.images.<camera>; train it on these alone'
+        )
 
 
 def token_positions(policy: ACTPolicy) -> torch.Tensor:
@@ -161,9 +162,12 @@ def input_normalisation(checkpoint: Checkpoint) -> dict[str, Affine]:
     features = checkpoint.policy.config.input_features
 
     def normalised(value: float) -> Mapping[str, torch.Tensor]:
-        return checkpoint.preprocess({
-            key: torch.full((1, *_probe_shape(feature.shape)), value, dtype=torch.float64)
-            for key, feature in features.items()})
+        return checkpoint.preprocess(
+            {
+                key: torch.full((1, *_probe_shape(feature.shape)), value, dtype=torch.float64)
+                for key, feature in features.items()
+            }
+        )
 
     zeros, ones = normalised(0.0), normalised(1.0)
     return {key: _affine(zeros[key].flatten(), ones[key].flatten()) for key in features}

@@ -21,6 +21,12 @@ from vla_ros.train.act import ActSize, act_config
 from vla_ros.train.frames import ACTION
 
 _FACTS = 'dataset.json'
+_FILES = (
+    'config.json',
+    'model.safetensors',
+    'policy_preprocessor.json',
+    'policy_postprocessor.json',
+)
 
 
 @dataclass(frozen=True)
@@ -52,30 +58,41 @@ class Checkpoint:
 
 
 def new_checkpoint(
-        metas: list[LeRobotDatasetMetadata], size: ActSize, device: str = 'cpu', seed: int = 0
+    metas: list[LeRobotDatasetMetadata], size: ActSize, device: str = 'cpu', seed: int = 0
 ) -> Checkpoint:
     """Return an untrained policy that normalises with the statistics of the datasets."""
     torch.manual_seed(seed)
     config = act_config(metas[0].features, size, device)
     used = {*config.input_features, *config.output_features}
-    stats = {key: value for key, value in aggregate_stats([meta.stats for meta in metas]).items()
-             if key in used}
+    stats = {
+        key: value
+        for key, value in aggregate_stats([meta.stats for meta in metas]).items()
+        if key in used
+    }
     policy = ACTPolicy(config).to(device)
     return Checkpoint(policy, *make_pre_post_processors(config, dataset_stats=stats))
 
 
 def load_checkpoint(path: Path, device: str = 'cpu') -> Checkpoint:
     """Load a LeRobot ACT checkpoint; raise ConfigError naming what is not one."""
-    file = path / 'config.json'
-    kind = json.loads(file.read_text()).get('type') if file.is_file() else 'no config.json'
-    if kind != 'act':
+    missing = [name for name in _FILES if not (path / name).is_file()]
+    kind = 'act' if missing else json.loads((path / 'config.json').read_text()).get('type')
+    if missing or kind != 'act':
+        got = f'no {missing[0]} in it' if missing else f'a policy of type {kind!r}'
         raise ConfigError(
-            f'checkpoint {path}: got {kind}, expected the folder of a LeRobot ACT policy '
-            '(its pretrained_model folder, with config.json and model.safetensors)')
+            f'checkpoint {path}: got {got}, expected the folder of a LeRobot ACT policy with '
+            f'{", ".join(_FILES)}; it is called pretrained_model where LeRobot trained it, and '
+            'older ones are brought up to date by LeRobot itself'
+        )
     policy = ACTPolicy.from_pretrained(path, cli_overrides=[f'--device={device}'])
-    return Checkpoint(policy, *make_pre_post_processors(
-        policy.config, str(path),
-        preprocessor_overrides={'device_processor': {'device': device}}))
+    return Checkpoint(
+        policy,
+        *make_pre_post_processors(
+            policy.config,
+            str(path),
+            preprocessor_overrides={'device_processor': {'device': device}},
+        ),
+    )
 
 
 def dataset_facts(metas: list[LeRobotDatasetMetadata]) -> DatasetFacts:
@@ -83,7 +100,8 @@ def dataset_facts(metas: list[LeRobotDatasetMetadata]) -> DatasetFacts:
     facts = [(float(meta.fps), _joint_names(meta)) for meta in metas]
     if len(set(facts)) > 1:
         raise ConfigError(
-            f'datasets: got rates and joints {facts}, expected the same in all of them')
+            f'datasets: got rates and joints {facts}, expected the same in all of them'
+        )
     instruction = str(metas[0].tasks.index[0]) if len(metas[0].tasks) else ''
     return DatasetFacts(*facts[0], instruction, tuple(Path(meta.root).name for meta in metas))
 
@@ -94,8 +112,12 @@ def load_facts(path: Path) -> DatasetFacts | None:
     if not file.is_file():
         return None
     content = json.loads(file.read_text())
-    return DatasetFacts(**{key: tuple(value) if isinstance(value, list) else value
-                           for key, value in content.items()})
+    return DatasetFacts(
+        **{
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in content.items()
+        }
+    )
 
 
 def replace_folder(new: Path, path: Path) -> None:

@@ -22,7 +22,11 @@ from vla_ros.policy.bundle import file_sha256, load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.policy.spec import FORMAT
 from vla_ros.train.blocks import Blocks, split
-from vla_ros.train.checkpoint import Checkpoint, DatasetFacts, replace_folder
+from vla_ros.train.checkpoint import (
+    Checkpoint,
+    DatasetFacts,
+    replace_folder,
+)
 from vla_ros.train.frames import ACTION, STATE, open_dataset
 from vla_ros.train.onnx_file import write_model
 
@@ -42,9 +46,13 @@ class Observation(NamedTuple):
 
 
 def export(
-        checkpoint: Checkpoint, facts: DatasetFacts, output: Path,
-        observations: Sequence[Observation] = (), source: dict[str, Any] | None = None,
-        tolerance: float = TOLERANCE) -> float:
+    checkpoint: Checkpoint,
+    facts: DatasetFacts,
+    output: Path,
+    observations: Sequence[Observation] = (),
+    source: dict[str, Any] | None = None,
+    tolerance: float = TOLERANCE,
+) -> float:
     """
     Write the bundle ``output``; return the largest difference between blocks and torch.
 
@@ -67,8 +75,11 @@ def export(
 
 
 def check(
-        bundle: Path, checkpoint: Checkpoint, observations: Sequence[Observation],
-        tolerance: float = TOLERANCE) -> float:
+    bundle: Path,
+    checkpoint: Checkpoint,
+    observations: Sequence[Observation],
+    tolerance: float = TOLERANCE,
+) -> float:
     """
     Return the largest difference between the bundle's actions and the checkpoint's.
 
@@ -86,7 +97,8 @@ def check(
             raise VlaError(
                 f'{bundle.name}: the blocks differ from the torch policy by {worst:.2e} in '
                 f'{joint} on observation {number}, expected at most {tolerance:.0e}; the '
-                'bundle was not written')
+                'bundle was not written'
+            )
         differences.append(worst)
     return max(differences)
 
@@ -107,20 +119,37 @@ def random_observations(checkpoint: Checkpoint, count: int = 3) -> list[Observat
     config = checkpoint.policy.config
     stats = _statistics(checkpoint)[STATE]
     mean, std = np.array(stats['mean']), np.array(stats['std'])
-    return [Observation(
-        {camera_name(key): rng.integers(0, 256, (*feature.shape[1:], 3), np.uint8)
-         for key, feature in config.image_features.items()},
-        mean + std * rng.standard_normal(len(mean))) for _ in range(count)]
+    return [
+        Observation(
+            {
+                camera_name(key): rng.integers(0, 256, (*feature.shape[1:], 3), np.uint8)
+                for key, feature in config.image_features.items()
+            },
+            mean + std * rng.standard_normal(len(mean)),
+        )
+        for _ in range(count)
+    ]
 
 
 def dataset_observations(root: Path, count: int = 3) -> list[Observation]:
     """Return observations from all over a dataset."""
     dataset = open_dataset(root)
     seen = [dataset[int(row)] for row in np.linspace(0, len(dataset) - 1, count)]
-    return [Observation(
-        {camera_name(key): (item[key] * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
-         for key in dataset.meta.camera_keys},
-        item[STATE].numpy()) for item in seen]
+    return [
+        Observation(
+            {
+                camera_name(key): (item[key] * 255)
+                .round()
+                .byte()
+                .permute(1, 2, 0)
+                .contiguous()
+                .numpy()
+                for key in dataset.meta.camera_keys
+            },
+            item[STATE].numpy(),
+        )
+        for item in seen
+    ]
 
 
 def camera_name(key: str) -> str:
@@ -129,25 +158,39 @@ def camera_name(key: str) -> str:
 
 
 def _write(
-        checkpoint: Checkpoint, facts: DatasetFacts, folder: Path, name: str,
-        source: dict[str, Any]) -> None:
+    checkpoint: Checkpoint, facts: DatasetFacts, folder: Path, name: str, source: dict[str, Any]
+) -> None:
     config = checkpoint.policy.config
     _check_joints(config, facts)
     blocks = split(checkpoint)
     arrays = _write_models(config, blocks, folder)
     cameras = [
-        {'name': camera_name(key), 'key': key, 'height': feature.shape[1],
-         'width': feature.shape[2], 'mean': blocks.images[key].offset.tolist(),
-         'std': blocks.images[key].scale.tolist()}
-        for key, feature in config.image_features.items()]
+        {
+            'name': camera_name(key),
+            'key': key,
+            'height': feature.shape[1],
+            'width': feature.shape[2],
+            'mean': blocks.images[key].offset.tolist(),
+            'std': blocks.images[key].scale.tolist(),
+        }
+        for key, feature in config.image_features.items()
+    ]
     content = {
-        'format': FORMAT, 'name': name, 'type': 'act', 'fps': facts.fps,
-        'chunk_size': config.chunk_size, 'instruction': facts.instruction,
-        'joint_names': list(facts.joint_names), 'cameras': cameras,
+        'format': FORMAT,
+        'name': name,
+        'type': 'act',
+        'fps': facts.fps,
+        'chunk_size': config.chunk_size,
+        'instruction': facts.instruction,
+        'joint_names': list(facts.joint_names),
+        'cameras': cameras,
         'statistics': _statistics(checkpoint),
-        'blocks': {block: {'file': file, 'sha256': file_sha256(folder / file), **arrays[block]}
-                   for block, file in FILES.items()},
-        'source': {'datasets': list(facts.datasets), **source}}
+        'blocks': {
+            block: {'file': file, 'sha256': file_sha256(folder / file), **arrays[block]}
+            for block, file in FILES.items()
+        },
+        'source': {'datasets': list(facts.datasets), **source},
+    }
     (folder / 'policy.json').write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
 
 
@@ -159,34 +202,53 @@ def _write_models(config: ACTConfig, blocks: Blocks, folder: Path) -> dict[str, 
     if len(shapes) > 1:  # pictures of several sizes
         varying['image'] |= {1: 'height', 2: 'width'}
         varying['features'] |= {1: 'tokens'}
-    pictures = {'image': torch.zeros(2, height, width, 3, dtype=torch.uint8),
-                'mean': torch.zeros(2, 3), 'std': torch.ones(2, 3)}
+    pictures = {
+        'image': torch.zeros(2, height, width, 3, dtype=torch.uint8),
+        'mean': torch.zeros(2, 3),
+        'std': torch.ones(2, 3),
+    }
     memory = blocks.llm_backbone.positions.transpose(0, 1)
     seen = {'features': memory[:, 2:], 'state': blocks.llm_backbone.offset[None]}
     vision, backbone, expert = (folder / file for file in FILES.values())
-    return dict(zip(FILES, (
-        write_model(blocks.vision_encoder, pictures, 'features', vision, varying),
-        write_model(blocks.llm_backbone, seen, 'memory', backbone),
-        write_model(blocks.action_expert, {'memory': memory}, 'actions', expert)), strict=True))
+    return dict(
+        zip(
+            FILES,
+            (
+                write_model(blocks.vision_encoder, pictures, 'features', vision, varying),
+                write_model(blocks.llm_backbone, seen, 'memory', backbone),
+                write_model(blocks.action_expert, {'memory': memory}, 'actions', expert),
+            ),
+            strict=True,
+        )
+    )
 
 
 def _check_joints(config: ACTConfig, facts: DatasetFacts) -> None:
     joints = len(facts.joint_names)
-    sizes = {STATE: config.input_features[STATE].shape[0],
-             ACTION: config.output_features[ACTION].shape[0]}
+    sizes = {
+        STATE: config.input_features[STATE].shape[0],
+        ACTION: config.output_features[ACTION].shape[0],
+    }
     for key, size in sizes.items():
         if size != joints:
             raise ConfigError(
                 f'joint names: got {list(facts.joint_names)}, expected {size} as in {key}; '
-                'name them')
+                'name them'
+            )
 
 
 def _statistics(checkpoint: Checkpoint) -> dict[str, dict[str, list[float]]]:
     """Return mean, std, min and max of state and action, as the processors hold them."""
     held = next(step.stats for step in checkpoint.preprocess.steps if hasattr(step, 'norm_map'))
     names = 'mean', 'std', 'min', 'max'
-    return {key: {name: np.asarray(held[key][name]).ravel().tolist() for name in names
-                  if name in held[key]} for key in (STATE, ACTION)}
+    return {
+        key: {
+            name: np.asarray(held[key][name]).ravel().tolist()
+            for name in names
+            if name in held[key]
+        }
+        for key in (STATE, ACTION)
+    }
 
 
 def _scale(checkpoint: Checkpoint) -> np.ndarray:

@@ -54,12 +54,14 @@ def open_dataset(root: Path) -> LeRobotDataset:
     if not (root / 'meta' / 'info.json').is_file():
         raise ConfigError(
             f'dataset {root}: got no meta/info.json in it, expected the folder of a '
-            'LeRobotDataset v3; record one or make one with: vla_ros generate')
+            'LeRobotDataset v3; record one or make one with: vla_ros generate'
+        )
     return LeRobotDataset(f'local/{root.name}', root=root, video_backend=_DECODER)
 
 
 def load_frames(
-        dataset: LeRobotDataset, stride: int = 1, progress: Progress | None = None) -> Frames:
+    dataset: LeRobotDataset, stride: int = 1, progress: Progress | None = None
+) -> Frames:
     """
     Return the frames of a dataset, decoding those that no earlier call has decoded.
 
@@ -102,18 +104,25 @@ def _column(dataset: LeRobotDataset, key: str) -> np.ndarray:
     if len(bad):
         raise ConfigError(
             f'dataset {dataset.root}: {key}: got NaN or infinity in row {bad[0]} and in '
-            f'{len(bad)} rows in all, expected numbers; delete the episodes that hold them')
+            f'{len(bad)} rows in all, expected numbers; delete the episodes that hold them'
+        )
     return values
 
 
 def _decoded_images(
-        dataset: LeRobotDataset, episodes: list[tuple[int, int]], stride: int, count: int,
-        progress: Progress | None) -> dict[str, np.ndarray]:
+    dataset: LeRobotDataset,
+    episodes: list[tuple[int, int]],
+    stride: int,
+    count: int,
+    progress: Progress | None,
+) -> dict[str, np.ndarray]:
     root = Path(dataset.root)
     folder = root.parent / f'{root.name}.frames' / f'{fingerprint(root)}-{stride}'
     folder.mkdir(parents=True, exist_ok=True)
-    images = {key: _memory_map(folder / f'{key}.uint8', (count, *_picture_shape(dataset, key)))
-              for key in dataset.meta.camera_keys}
+    images = {
+        key: _memory_map(folder / f'{key}.uint8', (count, *_picture_shape(dataset, key)))
+        for key in dataset.meta.camera_keys
+    }
     state = folder / 'decoded.json'
     decoded = json.loads(state.read_text())['episodes'] if state.is_file() else 0
     at = sum(len(range(*bounds, stride)) for bounds in episodes[:decoded])
@@ -131,7 +140,8 @@ def _picture_shape(dataset: LeRobotDataset, key: str) -> tuple[int, int, int]:
     height, width, channels = dataset.features[key]['shape']
     if channels != 3:
         raise ConfigError(
-            f'dataset {dataset.root}: {key}: got {channels} channels, expected 3 (RGB)')
+            f'dataset {dataset.root}: {key}: got {channels} channels, expected 3 (RGB)'
+        )
     return height, width, channels
 
 
@@ -144,13 +154,18 @@ def _memory_map(path: Path, shape: tuple[int, ...]) -> np.memmap:
 
 
 def _decode_episode(
-        dataset: LeRobotDataset, index: int, bounds: tuple[int, int], stride: int,
-        images: dict[str, np.memmap], at: int) -> int:
+    dataset: LeRobotDataset,
+    index: int,
+    bounds: tuple[int, int],
+    stride: int,
+    images: dict[str, np.memmap],
+    at: int,
+) -> int:
     """Write one episode's pictures from ``at`` on; return where the next episode's begin."""
     for start in range(bounds[0], bounds[1], stride * _SLICE):
         rows = range(start, min(bounds[1], start + stride * _SLICE), stride)
         for key, image in images.items():
-            image[at:at + len(rows)] = _pictures(dataset, index, key, rows)
+            image[at : at + len(rows)] = _pictures(dataset, index, key, rows)
         at += len(rows)
     return at
 
@@ -164,8 +179,7 @@ def _pictures(dataset: LeRobotDataset, index: int, key: str, rows: range) -> np.
     first = episode[f'videos/{key}/from_timestamp']
     times = [first + time.item() for time in dataset.hf_dataset[list(rows)]['timestamp']]
     path = Path(dataset.root) / dataset.meta.get_video_file_path(index, key)
-    pictures = decode_video_frames(
-        path, times, dataset.tolerance_s, _DECODER, return_uint8=True)
+    pictures = decode_video_frames(path, times, dataset.tolerance_s, _DECODER, return_uint8=True)
     return pictures.permute(0, 2, 3, 1).numpy()
 
 

@@ -35,7 +35,8 @@ class Learner:
         self._policy.model.backbone.to(memory_format=torch.channels_last)
         self._parameters = list(self._policy.parameters())
         self._optimizer = torch.optim.AdamW(
-            self._parameters, lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True)
+            self._parameters, lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
+        )
 
     def learn(self, batch: dict[str, torch.Tensor], rate: float) -> float:
         """Take one step with the learning rate ``rate`` on a normalised batch; return its loss."""
@@ -62,9 +63,13 @@ class Learner:
     def save(self, path: Path, **facts: Any) -> None:
         """Write all that a run needs to go on, and ``facts``; whole or not at all."""
         state = {
-            'step': self.step, 'seconds': self.seconds, 'policy': self._policy.state_dict(),
-            'average': self.average.state_dict(), 'optimizer': self._optimizer.state_dict(),
-            **facts}
+            'step': self.step,
+            'seconds': self.seconds,
+            'policy': self._policy.state_dict(),
+            'average': self.average.state_dict(),
+            'optimizer': self._optimizer.state_dict(),
+            **facts,
+        }
         partial = path.with_suffix('.partial')
         torch.save(state, partial)
         os.replace(partial, path)
@@ -79,8 +84,11 @@ class Learner:
     @torch.no_grad()
     def _follow(self, decay: float) -> None:
         new = self._policy.state_dict()
-        pairs = [(value, new[name]) for name, value in self.average.state_dict().items()
-                 if value.is_floating_point()]
+        pairs = [
+            (value, new[name])
+            for name, value in self.average.state_dict().items()
+            if value.is_floating_point()
+        ]
         torch._foreach_lerp_([old for old, _ in pairs], [now for _, now in pairs], 1 - decay)
 
 

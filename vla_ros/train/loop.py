@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 from lerobot.policies.act.modeling_act import ACTPolicy
 
@@ -37,9 +38,16 @@ _CALIBRATION_FRAMES = 128
 
 
 def train(
-        roots: Sequence[Path], output: Path, plan: TrainingPlan, size: ActSize,
-        device: str = 'cpu', evaluate: Evaluate | None = None, resume: bool = False,
-        start: Path | None = None, report: Callable[[str], None] = print) -> Path:
+    roots: Sequence[Path],
+    output: Path,
+    plan: TrainingPlan,
+    size: ActSize,
+    device: str = 'cpu',
+    evaluate: Evaluate | None = None,
+    resume: bool = False,
+    start: Path | None = None,
+    report: Callable[[str], None] = print,
+) -> Path:
     """
     Train as ``plan`` says and return the best checkpoint (the last one without ``evaluate``).
 
@@ -51,12 +59,17 @@ def train(
         raise ConfigError(f'{output}: holds a training run; resume it, or name another folder')
     state = load_state(output / _STATE) if resume else None
     output.mkdir(parents=True, exist_ok=True)
+    if plan.threads:
+        torch.set_num_threads(plan.threads)
     datasets = [open_dataset(root) for root in roots]
     facts = dataset_facts([dataset.meta for dataset in datasets])
 
     source = output / state['checkpoint'] if state else start
-    checkpoint = load_checkpoint(source, device) if source else new_checkpoint(
-        [dataset.meta for dataset in datasets], size, device, plan.seed)
+    checkpoint = (
+        load_checkpoint(source, device)
+        if source
+        else new_checkpoint([dataset.meta for dataset in datasets], size, device, plan.seed)
+    )
     learner = Learner(checkpoint.policy, plan)
     if state:
         learner.restore(state)
@@ -89,8 +102,10 @@ def train(
             if evaluate:
                 rates = evaluate(path)
                 success.append(learner.step, rates['test'], rates['validation'])
-                report(f'{path.name}: success {rates["test"]:.2f} test, '
-                       f'{rates["validation"]:.2f} validation')
+                report(
+                    f'{path.name}: success {rates["test"]:.2f} test, '
+                    f'{rates["validation"]:.2f} validation'
+                )
                 best = _keep_best(output, success)
             learner.seconds = time.monotonic() - began
             since = (learner.step, time.monotonic())
@@ -113,13 +128,20 @@ def _keep_best(output: Path, success: Table) -> Path:
 
 
 def _line(
-        learner: Learner, loss: float, rate: float, progress: float,
-        since: tuple[int, float], plan: TrainingPlan) -> str:
+    learner: Learner,
+    loss: float,
+    rate: float,
+    progress: float,
+    since: tuple[int, float],
+    plan: TrainingPlan,
+) -> str:
     steps, seconds = learner.step - since[0], time.monotonic() - since[1]
     left = learner.seconds * (1 - progress) / max(progress, 1e-9) / 60
-    return (f'step {learner.step}  loss {loss:.4f}  learning rate {rate:.1e}  '
-            f'{steps * plan.batch_size / seconds:.1f} frames/s  {progress:.1%} done, '
-            f'{max(left, 0):.0f} min left')
+    return (
+        f'step {learner.step}  loss {loss:.4f}  learning rate {rate:.1e}  '
+        f'{steps * plan.batch_size / seconds:.1f} frames/s  {progress:.1%} done, '
+        f'{max(left, 0):.0f} min left'
+    )
 
 
 def _progress(report: Callable[[str], None], dataset: LeRobotDataset) -> Progress:

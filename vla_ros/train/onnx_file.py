@@ -18,8 +18,12 @@ Axes = Mapping[str, Mapping[int, str]]  # array -> dimension -> name of a size t
 
 @torch.no_grad()
 def write_model(
-        module: nn.Module, inputs: Mapping[str, torch.Tensor], output: str, path: Path,
-        axes: Axes | None = None) -> dict[str, dict[str, Any]]:
+    module: nn.Module,
+    inputs: Mapping[str, torch.Tensor],
+    output: str,
+    path: Path,
+    axes: Axes | None = None,
+) -> dict[str, dict[str, Any]]:
     """
     Export ``module`` as called with ``inputs``; return what policy.json says of its arrays.
 
@@ -30,9 +34,15 @@ def write_model(
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # its own deprecation, and shapes that are constants here
         torch.onnx.export(
-            module, tuple(inputs.values()), path, input_names=list(inputs),
-            output_names=[output], opset_version=OPSET, dynamo=False,
-            dynamic_axes={name: dict(varying) for name, varying in axes.items()})
+            module,
+            tuple(inputs.values()),
+            path,
+            input_names=list(inputs),
+            output_names=[output],
+            opset_version=OPSET,
+            dynamo=False,
+            dynamic_axes={name: dict(varying) for name, varying in axes.items()},
+        )
     model = onnx.load(path)
     _name_shape(model.graph.output[0], module(*inputs.values()).shape, axes.get(output, {}))
     onnx.checker.check_model(model)
@@ -40,8 +50,7 @@ def write_model(
     return {'inputs': _arrays(model.graph.input), 'outputs': _arrays(model.graph.output)}
 
 
-def _name_shape(
-        value: onnx.ValueInfoProto, shape: torch.Size, varying: Mapping[int, str]) -> None:
+def _name_shape(value: onnx.ValueInfoProto, shape: torch.Size, varying: Mapping[int, str]) -> None:
     for index, dimension in enumerate(value.type.tensor_type.shape.dim):
         if index not in varying:
             dimension.dim_value = shape[index]

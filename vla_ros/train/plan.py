@@ -25,6 +25,7 @@ class TrainingPlan:
     report_every: int = 20  # steps between lines of progress
     seed: int = 0
     bf16: bool = True  # compute in bfloat16 where that is precise enough
+    threads: int | None = None  # of the CPU; None: as many as torch takes
     stride: int = 1  # keep the pictures of every so many rows
     augmentation: Augmentation = Augmentation()
 
