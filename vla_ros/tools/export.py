@@ -8,12 +8,9 @@ blocks, one after the other, give the same actions as the torch policy.
 """
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from vla_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from vla_ros.train.checkpoint import DatasetFacts
@@ -67,25 +64,16 @@ def _facts(args: argparse.Namespace) -> 'DatasetFacts':
     from vla_ros.train.checkpoint import DatasetFacts, dataset_facts, load_facts
     from vla_ros.train.frames import open_dataset
 
-    known = (
-        dataset_facts([open_dataset(args.dataset).meta])
-        if args.dataset
-        else load_facts(args.checkpoint)
-    )
-    if known is None:
-        if not (args.joint_names and args.fps):
-            raise ConfigError(
-                f'checkpoint {args.checkpoint}: does not say joint names and rate; '
-                'give --dataset, or --joint-names and --fps'
-            )
-        known = DatasetFacts(args.fps, (), '', ())
+    names = tuple(args.joint_names or ())
+    if args.dataset:
+        known = dataset_facts([open_dataset(args.dataset).meta])
+    elif names and args.fps:
+        known = DatasetFacts(args.fps, names, '', ())
+    else:
+        known = load_facts(args.checkpoint)
     return replace(
         known,
         fps=args.fps or known.fps,
+        joint_names=names or known.joint_names,
         instruction=args.instruction or known.instruction,
-        joint_names=_tuple(args.joint_names) or known.joint_names,
     )
-
-
-def _tuple(names: Sequence[str] | None) -> tuple[str, ...]:
-    return tuple(names or ())

@@ -43,7 +43,8 @@ class Batches:
         self._first = np.cumsum([0, *(len(frames) for frames in datasets)])
         self._size, self._chunk_size = size, chunk_size
         self._seed, self._augmentation = seed, augmentation
-        self._epoch, self._order = -1, np.empty(0, int)
+        self._epoch = -1
+        self._order: np.ndarray = np.empty(0, int)
 
     @property
     def frame_count(self) -> int:
@@ -79,7 +80,7 @@ class Batches:
         return self._datasets[place], index - self._first[place]
 
     def _indices(self, step: int) -> np.ndarray:
-        places = step * self._size + np.arange(self._size)
+        places = range(step * self._size, (step + 1) * self._size)
         return np.array(
             [self._shuffled(p // self.frame_count)[p % self.frame_count] for p in places]
         )

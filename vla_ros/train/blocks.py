@@ -10,7 +10,7 @@ layers of the ResNet, and the first self-attention of the decoder, whose input i
 """
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -50,6 +50,11 @@ class VisionEncoder(nn.Module):
 class Backbone(nn.Module):
     """Features of all cameras and raw joint positions to the memory of the expert."""
 
+    latent: torch.Tensor  # (1, 1, dim)
+    positions: torch.Tensor  # (tokens, 1, dim)
+    offset: torch.Tensor  # (joints,)
+    scale: torch.Tensor  # (joints,)
+
     def __init__(self, model: ACT, state: Affine, positions: torch.Tensor) -> None:
         """``positions`` (tokens, 1, dim) are the embeddings that `token_positions` returns."""
         super().__init__()
@@ -70,6 +75,12 @@ class Backbone(nn.Module):
 
 class ActionExpert(nn.Module):
     """Memory to a chunk of raw actions."""
+
+    positions: torch.Tensor  # (tokens, 1, dim)
+    queries: torch.Tensor  # (chunk, 1, dim)
+    zeros: torch.Tensor  # (chunk, 1, dim)
+    offset: torch.Tensor  # (joints,)
+    scale: torch.Tensor  # (joints,)
 
     def __init__(self, model: ACT, action: Affine, positions: torch.Tensor) -> None:
         """Take the decoder; ``positions`` are those of the backbone."""
@@ -103,6 +114,8 @@ class ActionExpert(nn.Module):
 
 class _Constant(nn.Module):
     """Answers what an attention answered whose input never changes."""
+
+    value: torch.Tensor
 
     def __init__(self, value: torch.Tensor) -> None:
         super().__init__()
@@ -176,9 +189,8 @@ def input_normalisation(checkpoint: Checkpoint) -> dict[str, Affine]:
 def output_normalisation(checkpoint: Checkpoint) -> Affine:
     """Return what the postprocessor undoes."""
     count = checkpoint.policy.config.output_features[ACTION].shape[0]
-    unnormalised: Callable[[torch.Tensor], torch.Tensor] = checkpoint.postprocess
-    zeros = unnormalised(torch.zeros(1, count, dtype=torch.float64))[0].double()
-    ones = unnormalised(torch.ones(1, count, dtype=torch.float64))[0].double()
+    zeros = checkpoint.postprocess(torch.zeros(1, count, dtype=torch.float64))[0].double()
+    ones = checkpoint.postprocess(torch.ones(1, count, dtype=torch.float64))[0].double()
     return Affine(zeros.float(), (ones - zeros).float())
 
 

@@ -5,7 +5,6 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from lerobot.datasets.compute_stats import aggregate_stats
 from lerobot.datasets.dataset_metadata import LeRobotDatasetMetadata
 from lerobot.policies.act.modeling_act import ACTPolicy
 from lerobot.policies.factory import make_pre_post_processors
+from lerobot.processor import PolicyProcessorPipeline
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.train.act import ActSize, act_config
@@ -44,8 +44,8 @@ class Checkpoint:
     """A policy with the processors that normalise what goes in and comes out."""
 
     policy: ACTPolicy
-    preprocess: Callable[[dict[str, Any]], dict[str, Any]]
-    postprocess: Callable[[torch.Tensor], torch.Tensor]
+    preprocess: PolicyProcessorPipeline[dict[str, Any], dict[str, Any]]
+    postprocess: PolicyProcessorPipeline[torch.Tensor, torch.Tensor]
 
     def save(self, path: Path, facts: DatasetFacts) -> None:
         """Write the folder ``path`` in LeRobot's format; whole or not at all."""
@@ -106,17 +106,17 @@ def dataset_facts(metas: list[LeRobotDatasetMetadata]) -> DatasetFacts:
     return DatasetFacts(*facts[0], instruction, tuple(Path(meta.root).name for meta in metas))
 
 
-def load_facts(path: Path) -> DatasetFacts | None:
-    """Return the note on the data beside a checkpoint; None where the checkpoint has none."""
+def load_facts(path: Path) -> DatasetFacts:
+    """Return the note on the data in the checkpoint ``path``; raise ConfigError without one."""
     file = path / _FACTS
     if not file.is_file():
-        return None
-    content = json.loads(file.read_text())
+        raise ConfigError(
+            f'checkpoint {path}: does not say joint names and rate (no {_FACTS} in it); give '
+            '--dataset, or --joint-names and --fps'
+        )
+    facts = json.loads(file.read_text())
     return DatasetFacts(
-        **{
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in content.items()
-        }
+        facts['fps'], tuple(facts['joint_names']), facts['instruction'], tuple(facts['datasets'])
     )
 
 

@@ -90,8 +90,9 @@ def train(
         progress = plan.progress(learner.step, learner.seconds)
 
         if learner.step % plan.report_every == 0:
-            losses.append(learner.step, learner.seconds, np.mean(recent), rate)
-            report(_line(learner, np.mean(recent), rate, progress, since, plan))
+            mean = sum(recent) / len(recent)
+            losses.append(learner.step, learner.seconds, mean, rate)
+            report(_line(learner, mean, rate, progress, since, plan))
             recent, since = [], (learner.step, time.monotonic())
 
         if learner.step % plan.evaluate_every == 0 or progress >= 1:
