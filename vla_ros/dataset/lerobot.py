@@ -100,7 +100,7 @@ def quiet() -> None:
     import datasets
 
     logging.disable(logging.WARNING)
-    av.logging.set_level(av.logging.ERROR)
+    av.logging.set_libav_level(av.logging.ERROR)
     datasets.disable_progress_bars()
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Demonstrations: what the expert did in one episode, ready to be drawn at any size."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,9 +11,9 @@ import numpy as np
 from vla_ros.dataset.lerobot import Frame
 from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.sim.cameras import Renderer
+from vla_ros.sim.demonstrator import Demonstrator
 from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.expert import Expert
-from vla_ros.sim.perturbations import STYLES, Perturbation
 from vla_ros.sim.rollout import Rollout
 from vla_ros.sim.scene import CAMERAS, Scene, SceneState
 
@@ -65,14 +65,9 @@ def demonstrate(env: TeaBagEnv, planned: PlannedEpisode) -> Episode:
 
 def attempt_episode(env: TeaBagEnv, planned: PlannedEpisode) -> Episode | None:
     """Run the expert once; return None if the episode is not what the plan asks for."""
-    env.reset(planned.seed, planned.cluster)
-    expert = Expert(env, np.random.default_rng([planned.seed, 1]))
-    style = STYLES.get(planned.recovery)
-    disturbance = style(env, expert, np.random.default_rng([planned.seed, 2])) if style else None
-    episode = _record(env, expert, planned, disturbance)
-    recovered = disturbance is None or (disturbance.fired and (
-        episode.retries > 0 or planned.recovery in ('push', 'from_mug')))
-    return episode if episode.success and recovered else None
+    demonstrator = Demonstrator(env, planned)
+    episode = _record(env, demonstrator.expert, demonstrator.act, planned)
+    return None if demonstrator.objection else episode
 
 
 def correct(rollout: Rollout, planned: PlannedEpisode) -> Episode:
@@ -89,22 +84,20 @@ def correct(rollout: Rollout, planned: PlannedEpisode) -> Episode:
         if rollout.play(start, until=lambda time, end=takeover: time >= end).success:
             continue
         expert = Expert(rollout.env, rng)
-        episode = _record(rollout.env, expert, start._replace(recovery='policy'))
+        episode = _record(rollout.env, expert, expert.act, start._replace(recovery='policy'))
         if episode.success:
             return episode
     raise RuntimeError(f'no correction of {planned} succeeded in {MAX_ATTEMPTS} attempts')
 
 
-def _record(env: TeaBagEnv, expert: Expert, planned: PlannedEpisode,
-            disturbance: Perturbation | None = None) -> Episode:
-    """Let the expert act to its end, and keep every step."""
+def _record(env: TeaBagEnv, expert: Expert, act: Callable[[], np.ndarray],
+            planned: PlannedEpisode) -> Episode:
+    """Let the expert ``act`` to its end, and keep every step."""
     episode = Episode(planned.seed, planned.cluster, planned.recovery)
     end = env.time + MAX_SECONDS
     while not expert.done and env.time < end:
         state = env.scene.state()
-        action = expert.act()
-        if disturbance:
-            disturbance.tick()
+        action = act()
         episode.steps.append(Step(state, action, expert.phase))
         env.step(action)
     episode.success, episode.retries = env.success, expert.retries

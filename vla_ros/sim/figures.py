@@ -43,7 +43,7 @@ def plot_queues(results: Mapping[str, EpisodeResult], step: float, threshold: fl
         axis.set_ylabel('actions in queue')
         axis.set_title(f'{mode}: {"success" if result.success else "no success"} after '
                        f'{result.duration:.1f} s, waited {result.idle:.2f} s', loc='left')
-        axis.legend(loc='upper right', fontsize='small')
+        axis.legend(loc='lower right', bbox_to_anchor=(1, 1), ncols=2, frameon=False)
         axis.spines[['top', 'right']].set_visible(False)
     axes[-1, 0].set_xlabel('time (s)')
     figure.tight_layout()
