@@ -20,7 +20,15 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
 NAME = 'vla_ros'
-NODES = ('camera', 'vision_encoder', 'llm_backbone', 'action_expert', 'action_queue', 'sim')
+NODES = (
+    'camera',
+    'vision_encoder',
+    'llm_backbone',
+    'action_expert',
+    'action_queue',
+    'sim',
+    'recorder',
+)
 SCRIPTS = {node: f'{NAME}.nodes.{node}:main' for node in NODES} | {NAME: f'{NAME}.tools.main:main'}
 SHARE = f'share/{NAME}'
 SITE_PACKAGES = f'lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages'
@@ -61,7 +69,13 @@ ROS_TO_BUILD = [
     'cmake>=3.22,<5',
     'numpy',
 ]
-TO_RUN = ['numpy', 'onnxruntime>=1.20', 'opencv-python-headless>=4.9,<5', 'pyyaml']
+TO_RUN = [
+    'numpy',
+    'onnxruntime>=1.20',
+    'opencv-python-headless>=4.9,<5',
+    'pyyaml',
+    'rosbags>=0.11.9,<0.12',  # below 1.0, each release may change its interface
+]
 TO_SIMULATE = [
     'mujoco==4.0.0',  # one release: with another, contacts, images and trajectories differ
     'matplotlib',
@@ -72,7 +86,16 @@ TO_TRAIN = [
     'onnx>=1.17',
     'onnxscript>=0.5',
 ]
-TO_TEST = ['pytest>=8', 'hypothesis', 'onnx>=1.17', 'ruff>=0.9', 'mypy>=1.14', 'types-PyYAML']
+TO_TEST = [
+    'pytest>=8',
+    'hypothesis',
+    'onnx>=1.17',
+    'mcap>=1.2',
+    'mcap-ros2-support>=0.5',
+    'ruff>=0.9',
+    'mypy>=1.14',
+    'types-PyYAML',
+]
 
 
 class BuildMessages(build_ext):

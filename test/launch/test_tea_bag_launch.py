@@ -1,10 +1,9 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The launch file starts what ``vla_ros up`` starts."""
+"""A launch file starts what ``vla_ros up`` starts."""
 
 import importlib.util
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -20,24 +19,27 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.utilities import perform_substitutions
 from launch_ros.actions import Node
 
-LAUNCH_FILE = Path(__file__).parents[2] / 'launch' / 'tea_bag.launch.py'
+from vla_ros.tools.launch_file import make_node
+
+FOLDER = Path(__file__).parents[2] / 'launch'
+NAMES = sorted(path.name.removesuffix('.launch.py') for path in FOLDER.glob('*.launch.py'))
 
 
-@pytest.fixture(scope='module')
-def launch_file() -> ModuleType:
-    spec = importlib.util.spec_from_file_location('tea_bag_launch', LAUNCH_FILE)
+def describe(name: str) -> LaunchDescription:
+    """Return what the launch file ``name`` describes."""
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f'{name}.launch.py')
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    return module.generate_launch_description()
 
 
-def expand(launch_file: ModuleType, chosen: dict[str, str]) -> list[Node]:
+def expand(name: str, chosen: dict[str, str]) -> list[Node]:
     """Return the node actions that the launch file starts for the arguments chosen."""
     context = LaunchContext()
     context.launch_configurations.update(chosen)
     nodes: list[Node] = []
-    for entity in launch_file.generate_launch_description().entities:
+    for entity in describe(name).entities:
         result = entity.visit(context)
         if isinstance(entity, OpaqueFunction):
             nodes = list(result or [])
@@ -61,32 +63,41 @@ def describe_node(node: Node) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize(
-    'chosen',
-    [{}, {'mode': 'sync', 'episodes': '3', 'placement': 'two_cores', 'namespace': 'left'}],
-    ids=['defaults', 'chosen'],
+    ('name', 'chosen'),
+    [
+        ('tea_bag', {}),
+        (
+            'tea_bag',
+            {'mode': 'sync', 'episodes': '3', 'placement': 'two_cores', 'namespace': 'left'},
+        ),
+        ('record', {}),
+        ('record', {'episodes': '3', 'notes': 'with gloves', 'namespace': 'left'}),
+    ],
+    ids=['tea_bag', 'tea_bag chosen', 'record', 'record chosen'],
 )
 def test_launch_and_up_start_the_same_nodes_with_the_same_parameters(
-    launch_file: ModuleType, chosen: dict[str, str], tmp_path: Path
+    name: str, chosen: dict[str, str], tmp_path: Path
 ) -> None:
-    chosen = {**chosen, 'policy': str(tmp_path)}
-    specs = load_deployment('tea_bag').resolve(chosen)
-    nodes = expand(launch_file, chosen)
+    chosen = {**chosen, **({'policy': str(tmp_path)} if name == 'tea_bag' else {})}
+    specs = load_deployment(name).resolve(chosen)
+    nodes = expand(name, chosen)
     assert len(nodes) == len(specs)
     for spec, node in zip(specs, nodes, strict=True):
-        name, namespace, parameters, _, env = describe_node(node)
+        node_name, namespace, parameters, _, env = describe_node(node)
         command = make_command(spec, tmp_path, {})
         file = Path(command.argv[command.argv.index('--params-file') + 1])
         expected = yaml.safe_load(file.read_text())['/**']['ros__parameters']
         assert parameters == expected
         assert env == command.env
-        assert name.endswith(spec.name)
+        assert node_name.endswith(spec.name)
         assert namespace.strip('/') == spec.namespace
 
 
-def test_launch_declares_every_argument_of_the_deployment(launch_file: ModuleType) -> None:
-    entities = launch_file.generate_launch_description().entities
+@pytest.mark.parametrize('name', NAMES)
+def test_launch_declares_every_argument_of_the_deployment(name: str) -> None:
+    entities = describe(name).entities
     actions = [entity for entity in entities if isinstance(entity, DeclareLaunchArgument)]
-    arguments = load_deployment('tea_bag').arguments
+    arguments = load_deployment(name).arguments
     assert [action.name for action in actions] == [argument.name for argument in arguments]
     for action, argument in zip(actions, arguments, strict=True):
         default = perform_substitutions(LaunchContext(), action.default_value)
@@ -94,7 +105,7 @@ def test_launch_declares_every_argument_of_the_deployment(launch_file: ModuleTyp
         assert action.choices == ([as_text(choice) for choice in argument.choices] or None)
 
 
-def launch(launch_file: ModuleType, folder: Path, *nodes: dict[str, Any]) -> int:
+def launch(folder: Path, *nodes: dict[str, Any]) -> int:
     """Launch shell scripts with launch's form of their entries; return the exit code."""
     for node in nodes:
         script = folder / node['name']
@@ -106,33 +117,33 @@ def launch(launch_file: ModuleType, folder: Path, *nodes: dict[str, Any]) -> int
     specs = load_deployment(str(path)).resolve({})
     service = LaunchService(noninteractive=True)
     service.include_launch_description(
-        LaunchDescription([launch_file.make_node(spec, folder) for spec in specs])
+        LaunchDescription([make_node(spec, folder) for spec in specs])
     )
     return service.run()
 
 
 def test_the_launch_ends_well_with_the_node_that_ends_the_run(
-    launch_file: ModuleType, tmp_path: Path
+    tmp_path: Path
 ) -> None:
     job = {'name': 'job', 'run': 'sleep 0.3', 'ends_run': True}
     other = {'name': 'other', 'run': 'exec sleep 60', 'required': True}
-    assert launch(launch_file, tmp_path, job, other) == 0
+    assert launch(tmp_path, job, other) == 0
 
 
 @pytest.mark.parametrize('role', ['required', 'ends_run'])
 def test_the_launch_fails_when_a_node_that_it_needs_dies(
-    launch_file: ModuleType, tmp_path: Path, role: str, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, role: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     arm = {'name': 'arm', 'run': 'sleep 0.3; kill -9 $$', role: True}
     other = {'name': 'other', 'run': 'exec sleep 60', 'required': True}
-    assert launch(launch_file, tmp_path, arm, other) == 1
+    assert launch(tmp_path, arm, other) == 1
     assert 'arm died (killed by SIGKILL), and the run needs it' in caplog.text
 
 
 def test_the_launch_goes_on_without_a_node_that_nobody_needs(
-    launch_file: ModuleType, tmp_path: Path
+    tmp_path: Path
 ) -> None:
     view = {'name': 'view', 'run': 'exit 1'}
     job = {'name': 'job', 'run': f'sleep 0.5; touch {tmp_path}/finished', 'ends_run': True}
-    assert launch(launch_file, tmp_path, view, job) == 0
+    assert launch(tmp_path, view, job) == 0
     assert (tmp_path / 'finished').exists()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The deployment gives its nodes only parameters that they have: ROS ignores the others."""
+"""A deployment gives its nodes only parameters that they have: ROS ignores the others."""
 
 from dataclasses import fields, is_dataclass
 from importlib import import_module
@@ -9,14 +9,18 @@ from typing import Any
 
 import pytest
 
-from vla_ros.runtime.deployment import load_deployment
+from vla_ros.runtime.deployment import Deployment, NodeEntry, load_deployment
 
 pytest.importorskip('rclpy')
 pytest.importorskip('mujoco')
 
 from vla_ros.nodes.lifecycle import VlaNode
 
-ENTRIES = [entry for entry in load_deployment('tea_bag').nodes if entry.package == 'vla_ros']
+DEPLOYMENTS = [load_deployment(name) for name in ('tea_bag', 'record')]
+
+
+def own_nodes(deployment: Deployment) -> list[NodeEntry]:
+    return [entry for entry in deployment.nodes if entry.package == 'vla_ros']
 
 
 def declared_in(module: ModuleType) -> dict[str, Any]:
@@ -37,17 +41,17 @@ def declared_in(module: ModuleType) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize('entry', ENTRIES, ids=lambda entry: entry.name)
-def test_every_parameter_is_one_that_the_node_declares(entry: Any) -> None:
-    declared = declared_in(import_module(f'vla_ros.nodes.{entry.executable}'))
-    assert set(entry.parameters) | {'placement'} <= set(declared)
+@pytest.mark.parametrize('deployment', DEPLOYMENTS, ids=lambda deployment: deployment.name)
+def test_every_parameter_is_one_that_the_node_declares(deployment: Deployment) -> None:
+    for entry in own_nodes(deployment):
+        declared = declared_in(import_module(f'vla_ros.nodes.{entry.executable}'))
+        assert set(entry.parameters) | {'placement'} <= set(declared), entry.name
 
 
-def test_arguments_have_the_type_of_the_parameters_that_they_set() -> None:
-    defaults = {
-        argument.name: argument.default for argument in load_deployment('tea_bag').arguments
-    }
-    for entry in ENTRIES:
+@pytest.mark.parametrize('deployment', DEPLOYMENTS, ids=lambda deployment: deployment.name)
+def test_arguments_have_the_type_of_the_parameters_that_they_set(deployment: Deployment) -> None:
+    defaults = {argument.name: argument.default for argument in deployment.arguments}
+    for entry in own_nodes(deployment):
         declared = declared_in(import_module(f'vla_ros.nodes.{entry.executable}'))
         for name, value in entry.parameters.items():
             if isinstance(value, str) and value.startswith('$'):

@@ -13,6 +13,8 @@ import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 
+import vla_ros.sim  # noqa: F401  chooses a display-less OpenGL before any test imports MuJoCo
+
 
 class Graph:
     """Nodes under test, and a peer that talks to them."""

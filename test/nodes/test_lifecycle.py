@@ -183,6 +183,44 @@ def test_finished_node_ends_its_process_and_loses_no_message(start_graph):
     assert process.returncode == 0
 
 
+CRASHING = """
+from vla_ros.nodes.lifecycle import VlaNode, spin_node
+
+class CrashingNode(VlaNode):
+    def activate(self):
+        self.run_thread(lambda: {}['missing key'], 'crashing')
+
+raise SystemExit(spin_node(lambda: CrashingNode('crashing')))
+"""
+INTERRUPTED = """
+import rclpy
+from std_msgs.msg import String
+from vla_ros.nodes import qos
+from vla_ros.nodes.lifecycle import VlaNode, spin_node
+
+class InterruptedNode(VlaNode):
+    def configure(self):
+        self.word = self.advertise(String, 'last_word', qos.LATEST)
+        self.create_timer(0.01, self.on_timer)
+    def on_timer(self):
+        rclpy.shutdown()
+        self.word.publish(String())
+
+raise SystemExit(spin_node(lambda: InterruptedNode('interrupted')))
+"""
+
+
+def test_crash_of_a_thread_ends_the_process_with_its_place_in_the_log():
+    result = subprocess.run([sys.executable, '-c', CRASHING], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "KeyError: 'missing key'" in result.stderr
+
+
+def test_shutdown_in_the_middle_of_a_callback_is_no_error():
+    result = subprocess.run([sys.executable, '-c', INTERRUPTED], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, '')
+
+
 def test_memory_in_use_is_that_of_the_process():
     assert 10 * 2**20 < lifecycle.resident_memory() < 10 * 2**30
 

@@ -15,7 +15,7 @@ from std_msgs.msg import String
 
 from vla_ros.core.errors import VlaError
 from vla_ros.msg import ActionChunk, Features, QueueStatus
-from vla_ros.nodes import convert, qos
+from vla_ros.nodes import convert, qos, vision_encoder
 from vla_ros.nodes.action_expert import ActionExpertNode
 from vla_ros.nodes.llm_backbone import LlmBackboneNode
 from vla_ros.nodes.vision_encoder import VisionEncoderNode
@@ -246,7 +246,8 @@ def test_failed_inference_is_reported_and_the_next_observation_encoded(
     graph.until(lambda: answers)
 
 
-def test_request_that_waits_says_for_what(encoder_graph, capfd):
+def test_request_that_waits_says_for_what(encoder_graph, capfd, monkeypatch):
+    monkeypatch.setattr(vision_encoder, 'PATIENCE', 0.2)
     robot = Robot(encoder_graph)
     for _ in range(8):
         robot.show({'top': pictures()['top']})

@@ -88,6 +88,10 @@ def test_every_folder_is_a_known_layer():
     assert {layer_of(path) for path in MODULES} == set(BELOW)
 
 
+def test_every_layer_is_a_package_that_gets_installed():
+    assert not [layer for layer in BELOW if not (PACKAGE / layer / '__init__.py').is_file()]
+
+
 @pytest.mark.parametrize('layer', BELOW)
 def test_a_layer_imports_only_what_it_may(layer):
     files = [path for path in MODULES if layer_of(path) == layer]

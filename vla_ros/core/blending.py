@@ -3,7 +3,9 @@
 """
 How the rows of a new chunk are merged with the queued rows for the same times.
 
-The names and weights are LeRobot's aggregate functions.
+The names and weights are LeRobot's aggregate functions. Every function takes the queued rows and
+the new ones, both (rows, joints), and how far ahead of now each row is, (rows,) s, and returns
+the merged rows.
 """
 
 from collections.abc import Callable
@@ -12,25 +14,25 @@ import numpy as np
 
 from vla_ros.core.errors import ConfigError
 
-Aggregate = Callable[[np.ndarray, np.ndarray], np.ndarray]  # old, new (rows, joints) -> merged
+Aggregate = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # old, new, ahead
 
 
-def latest_only(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+def latest_only(old: np.ndarray, new: np.ndarray, ahead: np.ndarray) -> np.ndarray:
     """Return the new rows."""
     return new
 
 
-def average(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+def average(old: np.ndarray, new: np.ndarray, ahead: np.ndarray) -> np.ndarray:
     """Return the mean of both."""
     return 0.5 * old + 0.5 * new
 
 
-def weighted_average(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+def weighted_average(old: np.ndarray, new: np.ndarray, ahead: np.ndarray) -> np.ndarray:
     """Return 0.3 of the old and 0.7 of the new rows."""
     return 0.3 * old + 0.7 * new
 
 
-def conservative(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+def conservative(old: np.ndarray, new: np.ndarray, ahead: np.ndarray) -> np.ndarray:
     """Return 0.7 of the old and 0.3 of the new rows."""
     return 0.7 * old + 0.3 * new
 

@@ -27,13 +27,13 @@ class ActionChunk:
     def __post_init__(self) -> None:
         """Check shape, step and values."""
         joints = len(self.joint_names)
-        if self.values.ndim != 2 or self.values.shape[1] != joints or not len(self.values):
+        if self.values.ndim != 2 or self.values.shape[1] != joints or not self.values.size:
             raise VlaError(
                 f'chunk {self.sequence}: got values of shape {self.values.shape}, expected '
                 f'(steps, {joints}) with a column for each of {", ".join(self.joint_names)}')
-        if not self.step > 0:
+        if not 0 < self.step < np.inf:
             raise VlaError(f'chunk {self.sequence}: step: got {self.step} s, expected above 0')
-        if not np.isfinite(self.values).all() or not np.isfinite(self.start):
+        if not (np.isfinite(self.values).all() and np.isfinite(self.start)):
             raise VlaError(
                 f'chunk {self.sequence}: got NaN or infinity, expected finite positions; the '
                 'policy or its input is broken')
@@ -43,9 +43,18 @@ class ActionChunk:
         """Return the time of the last row, s."""
         return self.start + (len(self.values) - 1) * self.step
 
-    def at(self, time: float) -> np.ndarray:
-        """Return the positions at ``time``, interpolated; the end rows hold outside the chunk."""
-        row = min(max((time - self.start) / self.step, 0.0), len(self.values) - 1.0)
-        low = int(row)
-        high = min(low + 1, len(self.values) - 1)
-        return self.values[low] + (row - low) * (self.values[high] - self.values[low])
+    @property
+    def duration(self) -> float:
+        """Return the seconds that the chunk lasts; each row, the last one too, lasts one step."""
+        return len(self.values) * self.step
+
+    def at(self, time: float | np.ndarray) -> np.ndarray:
+        """
+        Return the positions at ``time`` (s), interpolated; the end rows hold outside the chunk.
+
+        One time gives (joints,), an array of n times (n, joints).
+        """
+        row = np.clip((np.asarray(time) - self.start) / self.step, 0.0, len(self.values) - 1.0)
+        low = row.astype(int)
+        high = np.minimum(low + 1, len(self.values) - 1)
+        return self.values[low] + (row - low)[..., None] * (self.values[high] - self.values[low])

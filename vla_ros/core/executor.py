@@ -5,17 +5,20 @@ Executor: turns chunks into commands, one control tick at a time, and asks for t
 
 A caller, a node or a simulation, does this at its control rate::
 
+    executor.push(chunk, now)                # whenever a chunk has arrived
     tick = executor.tick(now, measured)      # command tick.positions
     if tick.request is not None: ...         # ask the policy; its chunk carries that sequence
-    executor.push(chunk, now)                # whenever a chunk arrives
 
 Time is an argument everywhere, so that the same object runs on a robot and in lockstep with a
 simulation.
 
-In asynchronous mode row i of a chunk belongs to the time of its observation + i steps, and the
-next chunk is asked for while the queue holds at most chunk_size_threshold of a chunk. In
-synchronous mode it is asked for when the queue is empty; the robot stands still meanwhile, so the
-chunk is played from its first row, whenever it arrives.
+Row i of a chunk belongs to the time of its observation + i steps: rows whose time went by while
+the chunk was computed are skipped, which is all the compensation that a latency needs. Where the
+robot stood still meanwhile because it had nothing to play, the plan's time stood still with it:
+the chunk is delayed by as long, so that no row is lost and nothing jumps. In asynchronous mode
+the next chunk is asked for while the queue holds at most chunk_size_threshold of a chunk. In
+synchronous mode it is asked for when the queue is empty; the robot always stands still then, so
+each chunk is played from the moment that it arrives.
 """
 
 from dataclasses import dataclass, replace
@@ -24,10 +27,14 @@ from enum import IntEnum
 import numpy as np
 
 from vla_ros.core.blending import aggregate_function
+from vla_ros.core.budget import Budget
 from vla_ros.core.chunk import ActionChunk
-from vla_ros.core.errors import ConfigError
+from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.limits import LONGEST_TICK, within_limits
 from vla_ros.core.queue import ActionQueue, PushResult
+from vla_ros.core.refill import Refill
 from vla_ros.core.robot import RobotSpec
+from vla_ros.core.timing import LatencyEstimator
 
 MODES = ('async', 'sync')
 
@@ -61,6 +68,11 @@ class ExecutorConfig:
         if not self.request_timeout > 0:
             raise ConfigError(f'request_timeout: got {self.request_timeout} s, expected above 0')
         aggregate_function(self.aggregate_fn_name)
+
+    @property
+    def threshold(self) -> float:
+        """Return the fill of the queue at which the next chunk is asked for in this mode."""
+        return self.chunk_size_threshold if self.mode == 'async' else 0.0
 
 
 @dataclass(frozen=True)
@@ -99,12 +111,14 @@ class Executor:
         self.counters = Counters()
         self.queue = ActionQueue(aggregate_function(config.aggregate_fn_name))
         self._robot, self._config = robot, config
+        self._refill = Refill(config.threshold, config.request_timeout)
+        self._latencies = LatencyEstimator()
+        self._newest: ActionChunk | None = None
         self._enabled = False
-        self._request = 0
-        self._asked_at: float | None = None  # of the request that is not answered yet
-        self._last: np.ndarray | None = None
+        self._last: np.ndarray | None = None  # command; None: begin at the measured position
         self._last_time = float('-inf')
         self._since = float('-inf')  # chunks of older observations are stale
+        self._still_since: float | None = None  # s; None while there are rows to come
         self._mode = Mode.HOLDING
         self._moved = False  # since the last reset
 
@@ -121,66 +135,121 @@ class Executor:
     @property
     def request(self) -> int | None:
         """Return the sequence of the chunk that is asked for, None while none is."""
-        return None if self._asked_at is None else self._request
+        return self._refill.open
 
     @property
     def last_request(self) -> int:
         """Return the sequence of the newest request, 0 before the first."""
-        return self._request
+        return self._refill.newest
+
+    def budget(self, percent: float = 95.0) -> Budget | None:
+        """Return the budget at that percentile of the latency; None before it is known."""
+        latency = self._latencies.percentile(percent)
+        if latency is None or self._newest is None:
+            return None
+        return Budget(latency, 1.0 / self._newest.step, len(self._newest.values),
+                      self._config.threshold)
 
     def enable(self) -> None:
-        """Play chunks from the next tick on."""
+        """Play chunks from the next tick on, which commands the measured position."""
+        if not self._enabled:
+            self.hold()
         self._enabled = True
 
     def disable(self) -> None:
-        """Hold, and forget what is queued."""
+        """Hold, and forget what is queued and what was asked for."""
         self._enabled = False
-        self._forget()
+        self.hold()
+
+    def hold(self) -> None:
+        """
+        Hold for now, and forget what is queued and what was asked for.
+
+        For a robot whose state is not known. The next tick goes on from the measured position.
+        """
+        self.queue.clear()
+        self._refill.forget()
+        self._last = self._still_since = None
+        self._mode = Mode.HOLDING
 
     def reset(self, now: float) -> None:
-        """Begin a new episode at ``now``: whatever was seen before it is forgotten."""
+        """Begin a new episode at ``now`` (s): whatever was seen before it is forgotten."""
+        self.hold()
         self._since = now
         self.counters.idle = 0.0
-        self._last, self._moved = None, False
-        self._forget()
+        self._moved = False
 
     def push(self, chunk: ActionChunk, now: float) -> PushResult:
         """
         Queue a chunk whose start is the time of its observation.
 
-        Raises ConfigError where its joints are not the robot's, in the robot's order.
+        Raises VlaError where its joints are not the robot's, in the robot's order.
         """
         if chunk.joint_names != self._robot.joint_names:
-            raise ConfigError(
+            self.reject(chunk.sequence)
+            raise VlaError(
                 f'chunk {chunk.sequence}: got joints {", ".join(chunk.joint_names)}, expected '
                 f'{", ".join(self._robot.joint_names)}')
-        if chunk.sequence == self._request:
-            self._asked_at = None
+        welcome = (self._enabled and chunk.start >= self._since
+                   and self._refill.welcomes(chunk.sequence))
         left = self.queue.remaining(now)
-        queued = replace(chunk, start=now) if self._config.mode == 'sync' else chunk
-        stale = not self._enabled or chunk.start < self._since
-        result = PushResult.STALE if stale else self.queue.push(queued, now)
+        result = PushResult.STALE
+        if welcome:
+            result = self.queue.push(self._delayed(chunk, now), now)
         if result is PushResult.ACCEPTED:
-            self.counters.accepted += 1
-            self.counters.latency, self.counters.margin = now - chunk.start, left
+            self._accept(chunk, now - chunk.start, left)
         else:
-            self.counters.rejected += 1
+            self.reject(chunk.sequence)
         return result
 
+    def reject(self, sequence: int) -> None:
+        """Count a chunk that is of no use; if it answers the open request, ask again."""
+        self.counters.rejected += 1
+        self._refill.answered(sequence)
+
     def tick(self, now: float, measured: np.ndarray) -> Tick:
-        """Return the command for ``now`` (s), given the measured positions (joints,), rad."""
+        """
+        Return the command for ``now`` (s), given the measured positions (joints,), rad.
+
+        Raises VlaError for a measured position, where it is the one to begin at, that is no
+        number.
+        """
         if now < self._last_time:
             self.reset(now)
         if self._last is None or not self._enabled:
-            self._last, self._last_time = measured.copy(), now
+            self._last, self._last_time = self._checked(measured), now
         elapsed, self._last_time = now - self._last_time, now
         target = self.queue.sample(now) if self._enabled else None
         self._change_mode(target is not None)
         if target is not None:
-            self._last, self._moved = self._within_limits(target, elapsed), True
+            self._last = self._play(target, self._last, elapsed)
         elif self._enabled and self._moved:
             self.counters.idle += elapsed
-        return Tick(self._last.copy(), self._mode, self._next_request(now))
+        self._note_stillness(now, elapsed)
+        return Tick(self._last.copy(), self._mode, self._ask(now))
+
+    def _accept(self, chunk: ActionChunk, latency: float, left: float) -> None:
+        self.counters.accepted += 1
+        self.counters.latency, self.counters.margin = latency, left
+        self._latencies.add(latency)
+        self._newest = chunk
+        self._refill.answered(chunk.sequence)
+        if self._config.mode == 'sync':
+            self._refill.forget()  # one chunk for each time that the robot waits
+
+    def _delayed(self, chunk: ActionChunk, now: float) -> ActionChunk:
+        """Return the chunk, delayed by as long as the robot stood still since its observation."""
+        if self._still_since is None:
+            return chunk
+        stood = max(0.0, now - max(chunk.start, self._still_since))
+        return replace(chunk, start=chunk.start + stood)
+
+    def _checked(self, measured: np.ndarray) -> np.ndarray:
+        if measured.shape != self._robot.lower.shape or not np.isfinite(measured).all():
+            raise VlaError(
+                f'measured positions: got {measured}, expected a number for each of '
+                f'{", ".join(self._robot.joint_names)}; mend the robot driver')
+        return measured.astype(np.float64)
 
     def _change_mode(self, playing: bool) -> None:
         if not self._enabled:
@@ -193,32 +262,22 @@ class Executor:
         elif self._mode is not Mode.STARVED:
             self._mode = Mode.WAITING
 
-    def _within_limits(self, target: np.ndarray, elapsed: float) -> np.ndarray:
-        robot = self._robot
-        reach = robot.velocity * elapsed
-        allowed = np.clip(target, self._last - reach, self._last + reach)
-        allowed = np.clip(allowed, robot.lower, robot.upper)
-        self.counters.limited += not np.allclose(allowed, target, atol=1e-6)
-        return allowed
+    def _play(self, target: np.ndarray, last: np.ndarray, elapsed: float) -> np.ndarray:
+        positions = within_limits(self._robot, target, last, elapsed)
+        self.counters.limited += bool(np.max(np.abs(positions - target)) > 1e-6)
+        self._moved = True
+        return positions
 
-    def _next_request(self, now: float) -> int | None:
-        """Ask when the queue is low and no request is under way."""
+    def _note_stillness(self, now: float, elapsed: float) -> None:
+        """Note since when the robot stands still: the time of the last row, which it holds."""
+        if now <= self.queue.end:
+            self._still_since = None
+        elif self._still_since is None:
+            self._still_since = max(self.queue.end, now - min(elapsed, LONGEST_TICK))
+
+    def _ask(self, now: float) -> int | None:
         if not self._enabled:
             return None
-        if self._asked_at is not None:
-            if now - self._asked_at < self._config.request_timeout:
-                return None
-            self.counters.lost += 1
-        synchronous = self._config.mode == 'sync'
-        threshold = 0.0 if synchronous else self._config.chunk_size_threshold
-        if self.queue.fill(now) > threshold:
-            self._asked_at = None
-            return None
-        self._request += 1
-        self._asked_at = now
-        return self._request
-
-    def _forget(self) -> None:
-        self.queue.clear()
-        self._asked_at = None
-        self._mode = Mode.HOLDING
+        request = self._refill.ask(now, self.queue.fill(now))
+        self.counters.lost = self._refill.lost
+        return request

@@ -49,7 +49,8 @@ def load_robot(path: Path) -> RobotSpec:
             raise ConfigError(
                 f'{path}: joint {joint}: got {limits}, expected numbers for {", ".join(_LIMITS)}')
         for key, value in limits.items():
-            if not isinstance(value, int | float):
-                raise ConfigError(f'{path}: joint {joint}: {key}: got {value!r}, expected a number')
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ConfigError(
+                    f'{path}: joint {joint}: {key}: got {value!r}, expected a number')
     arrays = {key: np.array([float(limits[key]) for limits in joints.values()]) for key in _LIMITS}
     return RobotSpec(path.stem, tuple(joints), **arrays)

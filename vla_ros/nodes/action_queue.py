@@ -6,15 +6,18 @@ Action queue node: chunks and joint states in, joint commands out at a fixed rat
 The only publisher of joint_commands. A thread of its own ticks at absolute deadlines and is the
 only one that touches the executor; the callbacks leave what they receive in an inbox. It imports
 no ML library, so nothing heavy shares its process.
+
+While it is not enabled, or does not know where the joints are, it publishes no command, and the
+robot's own controller holds.
 """
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from rclpy.duration import Duration
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
@@ -32,6 +35,8 @@ from vla_ros.nodes.params import declare, param
 STATUS_PERIOD = 0.1  # s
 REASONS = {Mode.HOLDING: 'not enabled', Mode.RUNNING: '', Mode.STARVED: 'the queue ran dry',
            Mode.WAITING: 'waiting for a chunk', Mode.ESTOP: 'emergency stop'}
+
+NO_JOINT_STATE = 'no joint state that makes sense: where the joints are is not known'
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,13 @@ class ActionQueueNode(VlaNode):
         self._config = ExecutorConfig(
             self._params.mode, self._params.chunk_size_threshold,
             self._params.aggregate_fn_name, self._params.request_timeout)
+        self._period = Duration(seconds=1.0 / self._params.rate).to_msg()
         self._inbox: deque[Callable[[], None]] = deque(maxlen=100)
-        self._measured: np.ndarray | None = None
+        self._measured: np.ndarray | None = None  # None: nobody knows where the joints are
+        self._episode_began = 0.0  # s; joint states of before belong to another episode
         self._status_due = 0.0
         self._said_request: int | None = None
+        self._said_starved = 0
         self._late = 0
 
     def configure(self) -> None:
@@ -77,12 +85,12 @@ class ActionQueueNode(VlaNode):
 
     def activate(self) -> None:
         """Listen, and start the control loop."""
+        self._executor.hold()
         self.subscribe(JointState, 'joint_states', self._on_joint_states, qos.SENSOR)
         self.subscribe(ActionChunk, 'action_chunk', self._on_action_chunk, qos.LATEST)
         self.subscribe(EpisodeEvent, 'episode', self._on_episode, qos.EVENTS)
         self._running = True
-        self._thread = threading.Thread(target=self._loop, name='control', daemon=True)
-        self._thread.start()
+        self._thread = self.run_thread(self._loop, 'control')
 
     def deactivate(self) -> None:
         """Stop the control loop; no command follows."""
@@ -101,31 +109,34 @@ class ActionQueueNode(VlaNode):
             return {}
         counters = vars(self._executor.counters)
         return {'mode': self._executor.mode.name, 'late ticks': str(self._late),
+                'budget': str(self._executor.budget() or 'not known yet'),
                 **{name: f'{value:.3f}' if isinstance(value, float) else str(value)
                    for name, value in counters.items()}}
 
     def _on_joint_states(self, msg: JointState) -> None:
-        self._measured = convert.joint_positions(msg, self._robot.joint_names)
+        if convert.seconds(msg.header.stamp) < self._episode_began:
+            return
+        try:
+            self._measured = convert.joint_positions(msg, self._robot.joint_names)
+        except VlaError:
+            self._measured = None
+            raise
 
     def _on_action_chunk(self, msg: ActionChunk) -> None:
-        chunk = convert.chunk_from_msg(msg, self._robot.joint_names)
-
-        def push() -> None:
-            result = self._executor.push(chunk, self.now())
-            if result is not PushResult.ACCEPTED:
-                self.report('chunk', f'chunk {chunk.sequence} {result.value}')
-
-        self._inbox.append(push)
+        self._inbox.append(lambda: self._push(msg))
 
     def _on_episode(self, msg: EpisodeEvent) -> None:
         if msg.event == EpisodeEvent.RESET:
-            began = convert.seconds(msg.header.stamp)
+            self._episode_began = began = convert.seconds(msg.header.stamp)
+            self._measured = None
             self._inbox.append(lambda: self._executor.reset(began))
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        self._inbox.append(self._executor.enable if request.data else self._executor.disable)
         response.success = self.active
-        response.message = '' if self.active else 'not active: activate the node first'
+        if not self.active:
+            response.message = 'not active: activate the node first'
+        else:
+            self._inbox.append(self._executor.enable if request.data else self._executor.disable)
         return response
 
     def _loop(self) -> None:
@@ -143,34 +154,56 @@ class ActionQueueNode(VlaNode):
             self._tick()
 
     def _tick(self) -> None:
+        self._empty_inbox()
+        now, measured = self.now(), self._measured
+        if measured is None:
+            self._executor.hold()
+        else:
+            tick = self._executor.tick(now, measured)
+            if self._executor.enabled:
+                self._commands.publish(self._command(now, tick.positions))
+        self._report_starvation()
+        request = self._executor.request
+        if request != self._said_request or time.monotonic() >= self._status_due:
+            self._said_request = request
+            self._status_due = time.monotonic() + STATUS_PERIOD
+            reason = NO_JOINT_STATE if measured is None else REASONS[self._executor.mode]
+            self._statuses.publish(self._status(now, reason))
+
+    def _empty_inbox(self) -> None:
         while self._inbox:
             try:
                 self._inbox.popleft()()
             except VlaError as error:
                 self.report('chunk', str(error))
-        if self._measured is None:
-            return
-        now = self.now()
-        tick = self._executor.tick(now, self._measured)
-        if self._executor.enabled:
-            self._commands.publish(self._command(now, tick.positions))
-        request = self._executor.request
-        if request != self._said_request or time.monotonic() >= self._status_due:
-            self._said_request = request
-            self._status_due = time.monotonic() + STATUS_PERIOD
-            self._statuses.publish(self._status(now))
+
+    def _push(self, msg: ActionChunk) -> None:
+        try:
+            chunk = convert.chunk_from_msg(msg, self._robot.joint_names)
+        except VlaError:
+            self._executor.reject(msg.sequence)
+            raise
+        result = self._executor.push(chunk, self.now())
+        if result is not PushResult.ACCEPTED:
+            self.report('chunk', f'chunk {chunk.sequence} {result.value}')
+
+    def _report_starvation(self) -> None:
+        starved = self._executor.counters.starved
+        if starved > self._said_starved:
+            budget = self._executor.budget()
+            self.report('queue', f'the queue ran dry: {budget}' if budget else 'the queue ran dry')
+        self._said_starved = starved
 
     def _command(self, now: float, positions: np.ndarray) -> JointTrajectory:
-        point = JointTrajectoryPoint(positions=positions.tolist())
-        point.time_from_start.nanosec = round(1e9 / self._params.rate) % 10**9
+        point = JointTrajectoryPoint(positions=positions.tolist(), time_from_start=self._period)
         msg = JointTrajectory(joint_names=self._robot.joint_names, points=[point])
         msg.header.stamp = convert.stamp(now)
         return msg
 
-    def _status(self, now: float) -> QueueStatus:
+    def _status(self, now: float, reason: str) -> QueueStatus:
         executor, counters = self._executor, self._executor.counters
         msg = QueueStatus(
-            mode=int(executor.mode), reason=REASONS[executor.mode],
+            mode=int(executor.mode), reason=reason,
             request=executor.request is not None, request_id=executor.last_request,
             remaining=executor.queue.remaining(now), fill=executor.queue.fill(now),
             starved=counters.starved, limited=counters.limited, rejected=counters.rejected,

@@ -77,8 +77,7 @@ class CameraNode(VlaNode):
         else:
             self._running = threading.Event()
             self._running.set()
-            self._thread = threading.Thread(target=self._capture, daemon=True)
-            self._thread.start()
+            self._thread = self.run_thread(self._capture, 'capture')
 
     def deactivate(self) -> None:
         """Stop to publish."""
@@ -125,6 +124,10 @@ class CameraNode(VlaNode):
         period = 1.0 / self._params.fps
         if time < self._next_due - 0.1 * period and self._next_due - time < 1.0:
             return
+        if len(msg.qpos) != self._scene.model.nq:
+            raise VlaError(
+                f'sim_state: got {len(msg.qpos)} positions, expected {self._scene.model.nq}; run '
+                'the same version of vla_ros in every node')
         self._next_due = max(self._next_due + period, time)
         self._scene.apply(self._scene_state(
             np.array(msg.qpos), np.array(msg.mug_pose), msg.light))

@@ -13,6 +13,7 @@ import resource
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -57,6 +58,7 @@ class VlaNode(LifecycleNode):
         super().__init__(name, **kwargs)
         self.active = False
         self.finished = False
+        self.exit_code = 0  # of the process, once finished
         self.placement = NodePlacement()
         self._faults: Counter[str] = Counter()
         self._fault_said: dict[str, float] = {}
@@ -101,9 +103,18 @@ class VlaNode(LifecycleNode):
         return publisher
 
     def subscribe(
-        self, msg_type: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile
+        self,
+        msg_type: type,
+        topic: str,
+        callback: Callable[[Any], None],
+        profile: QoSProfile,
+        raw: bool = False,
     ) -> None:
-        """Subscribe until the node is deactivated; a VlaError of ``callback`` is reported."""
+        """
+        Subscribe until the node is deactivated; a VlaError of ``callback`` is reported.
+
+        A ``raw`` subscription hands the serialized bytes on.
+        """
 
         def guarded(msg: Any) -> None:
             try:
@@ -111,7 +122,25 @@ class VlaNode(LifecycleNode):
             except VlaError as error:
                 self.report(topic, str(error))
 
-        self._subscribed.append(self.create_subscription(msg_type, topic, guarded, profile))
+        subscription = self.create_subscription(msg_type, topic, guarded, profile, raw=raw)
+        self._subscribed.append(subscription)
+
+    def run_thread(self, loop: Callable[[], None], name: str) -> threading.Thread:
+        """
+        Run ``loop`` beside the callbacks until it returns, which ``deactivate`` has to bring about.
+
+        At Ctrl-C the ROS context goes first, and a publish that fails for it ends the loop. Any
+        other error is logged and ends the process, for a node without its loop is of no use.
+        """
+
+        def run() -> None:
+            with ExitStack() as stack:
+                stack.push(self._end_thread)
+                loop()
+
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        thread.start()
+        return thread
 
     def finish(self) -> None:
         """End the process once what was published has arrived; for a node whose job is done."""
@@ -193,6 +222,13 @@ class VlaNode(LifecycleNode):
         if isinstance(error, Exception) and not isinstance(error, VlaError):
             self.get_logger().fatal(''.join(traceback.format_exception(error)))
 
+    def _end_thread(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        """End the process where a thread crashed, with all that is known about it in the log."""
+        if error is not None and not context_is_gone(error):
+            self.get_logger().fatal(''.join(traceback.format_exception(error)))
+            self.exit_code, self.finished = 1, True
+        return True
+
     def _place(self) -> None:
         name = self._settings.placement
         placement = load_placement(find_config('placement', name)) if name else Placement()
@@ -255,6 +291,11 @@ def keep_freed_memory() -> None:
             libc.mallopt(option, value)
 
 
+def context_is_gone(error: BaseException) -> bool:
+    """Say whether ROS was shut down while the code that raised ``error`` was still using it."""
+    return isinstance(error, RuntimeError) and not rclpy.ok()  # RCLError, which rclpy hides
+
+
 def spin_node(factory: Callable[[], VlaNode], args: list[str] | None = None) -> int:
     """
     Run the node that ``factory`` makes until it is told to stop; return the exit code.
@@ -277,9 +318,13 @@ def spin_node(factory: Callable[[], VlaNode], args: list[str] | None = None) -> 
         return 1
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
+    except RuntimeError as error:
+        if not context_is_gone(error):
+            raise
+        return 0
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut this short
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
-    return 0
+    return node.exit_code

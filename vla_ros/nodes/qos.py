@@ -20,3 +20,6 @@ EVENTS = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
+# for who records: every message counts, and a moment's delay must not cost one
+EVERY = QoSProfile(depth=30, reliability=ReliabilityPolicy.BEST_EFFORT)
+EVERY_RELIABLE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)

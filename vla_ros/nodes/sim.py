@@ -7,6 +7,9 @@ Publishes joint_states, sim_state (for the cameras), episode and /clock; takes j
 episode starts with the first motion, and ends with success, or when its time is over. After the
 last one the node ends itself. ~/reset starts the next episode at once; the parameters seed and
 clusters are read again then.
+
+With driver:=expert the scripted expert drives, and joint_commands tells what it does. Each episode
+then waits for its start on next_start: cluster, seed, and in detail the mishap to recover from.
 """
 
 import math
@@ -14,18 +17,21 @@ from dataclasses import dataclass
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
+from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock as ClockMsg
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
-from trajectory_msgs.msg import JointTrajectory
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.dataset.plan import CLUSTER_SETS, evaluation_plan
+from vla_ros.dataset.plan import CLUSTER_SETS, RECOVERIES, PlannedEpisode, evaluation_plan
 from vla_ros.msg import EpisodeEvent, SimState
 from vla_ros.nodes import convert, qos
 from vla_ros.nodes.lifecycle import VlaNode, spin_node
 from vla_ros.nodes.params import declare, param
+from vla_ros.sim.demonstrator import Demonstrator
 from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.kinematics import JOINT_NAMES
 
@@ -33,13 +39,17 @@ FIRST_MOTION = 0.02  # rad, of any joint's target
 RESET_TIME = 0.1  # s after a reset in which commands may still be meant for the last episode
 SETTLE = 0.5  # s that the bag must stay in the mug
 LATEST_CATCH_UP = 0.5  # s; a simulation that is further behind gives the time up
-EVENT_NAMES = {EpisodeEvent.SUCCESS: 'success', EpisodeEvent.TIMEOUT: 'timeout'}
+STILL = 0.5  # s after a reset before the expert moves, so that every camera has seen the scene
+DRIVERS = ('commands', 'expert')
+EVENT_NAMES = {EpisodeEvent.SUCCESS: 'success', EpisodeEvent.TIMEOUT: 'timeout',
+               EpisodeEvent.FAILURE: 'failure'}
 
 
 @dataclass(frozen=True)
 class SimParams:
     """Parameters of the sim node."""
 
+    driver: str = param('commands', 'Who moves the arm: commands (a topic) or expert (a script).')
     rate: float = param(60.0, 'Control steps per second; divides 600.', 10.0, 600.0)
     state_rate: float = param(30.0, 'sim_state messages per second.', 1.0, 600.0)
     episodes: int = param(1, 'Episodes to play; 0: without end.', 0, 1_000_000)
@@ -55,10 +65,16 @@ class SimNode(VlaNode):
     """Steps the physics along the wall clock and referees the episodes."""
 
     def __init__(self) -> None:
-        """Declare the parameters; raise ConfigError for a cluster that does not exist."""
+        """Declare the parameters; raise ConfigError for a cluster or driver that isn't there."""
         super().__init__('sim')
         self._params = declare(self, SimParams)
         parse_clusters(self._params.clusters)
+        if self._params.driver not in DRIVERS:
+            raise ConfigError(
+                f'driver: got {self._params.driver!r}, expected one of {", ".join(DRIVERS)}')
+        self._by_expert = self._params.driver == 'expert'
+        self._demonstrator: Demonstrator | None = None  # of the running episode
+        self.add_on_set_parameters_callback(self._check_parameters)
         self._episode = 0
         self._successes = 0
 
@@ -70,6 +86,8 @@ class SimNode(VlaNode):
         self._sim_states = self.advertise(SimState, 'sim_state', qos.SENSOR)
         self._events = self.advertise(EpisodeEvent, 'episode', qos.EVENTS)
         self._clock_msgs = self.advertise(ClockMsg, '/clock', qos.SENSOR)
+        if self._by_expert:
+            self._commands = self.advertise(JointTrajectory, 'joint_commands', qos.LATEST)
 
     def activate(self) -> None:
         """Start the clock and the first episode."""
@@ -77,10 +95,13 @@ class SimNode(VlaNode):
         self._wall_start = self._steady.now().nanoseconds * 1e-9
         self._time_start = Clock(clock_type=ClockType.SYSTEM_TIME).now().nanoseconds * 1e-9
         self._steps = 0
-        self.subscribe(JointTrajectory, 'joint_commands', self._on_command, qos.LATEST)
+        self._begin()
         self._service = self.create_service(Trigger, '~/reset', self._on_reset)
         self._timer = self.create_timer(1.0 / self._params.rate, self._on_timer, clock=self._steady)
-        self._begin()
+        if self._by_expert:
+            self.subscribe(EpisodeEvent, 'next_start', self._on_next_start, qos.LATCHED)
+        else:
+            self.subscribe(JointTrajectory, 'joint_commands', self._on_command, qos.LATEST)
 
     def deactivate(self) -> None:
         """Stop the clock."""
@@ -96,15 +117,43 @@ class SimNode(VlaNode):
         """Return the simulated time, s: the system's at the start, and physics since."""
         return self._time_start + self._steps / self._params.rate
 
+    def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        """Refuse clusters that the next episode could not begin in."""
+        try:
+            for parameter in parameters:
+                if parameter.name == 'clusters':
+                    parse_clusters(str(parameter.value))
+        except ConfigError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
     def _begin(self) -> None:
         """Set the next episode up."""
         seed = self.get_parameter('seed').value
         clusters = parse_clusters(self.get_parameter('clusters').value)
         planned = evaluation_plan(clusters, self._episode + 1, seed)[self._episode]
         self._env.reset(planned.seed, planned.cluster)
+        self._forget()
+        if not self._by_expert:
+            self._announce(EpisodeEvent.RESET)
+
+    def _forget(self) -> None:
+        """Forget the last episode: the arm rests, and nothing has happened."""
         self._target = self._home = self._env.positions
         self._began, self._started, self._succeeded = self._time, math.inf, math.inf
-        self._announce(EpisodeEvent.RESET)
+
+    def _on_next_start(self, msg: EpisodeEvent) -> None:
+        """Have the expert play an episode; one that is still running is given up."""
+        if msg.detail not in ('', *RECOVERIES):
+            raise VlaError(
+                f'next_start: got recovery {msg.detail!r}, expected one of '
+                f'{", ".join(RECOVERIES)}, or nothing')
+        (cluster,) = parse_clusters(msg.cluster)
+        self._demonstrator = Demonstrator(
+            self._env, PlannedEpisode(msg.episode, cluster, msg.detail, msg.seed))
+        self._forget()
+        self._mishap = msg.detail
+        self._announce(EpisodeEvent.RESET, self._mishap)
 
     def _on_command(self, msg: JointTrajectory) -> None:
         """Take the last point of the trajectory as the target."""
@@ -134,10 +183,12 @@ class SimNode(VlaNode):
             self.report('real time', f'the simulation was {behind:.1f} s behind real time and '
                         'gave that up; use fewer or smaller cameras, or more cores')
             return
-        while self._steps < int(elapsed * self._params.rate):
+        while self._steps < int(elapsed * self._params.rate) and not self.finished:
             self._step()
 
     def _step(self) -> None:
+        if self._demonstrator and self._time >= self._began + STILL:
+            self._demonstrate(self._demonstrator)
         self._env.step(self._target)
         self._steps += 1
         stamp = convert.stamp(self._time)
@@ -157,7 +208,34 @@ class SimNode(VlaNode):
         msg.header.stamp = stamp
         self._sim_states.publish(msg)
 
+    def _demonstrate(self, demonstrator: Demonstrator) -> None:
+        """Let the expert choose the target, and tell it."""
+        if self._started == math.inf:
+            self._started = self._time
+            self._announce(EpisodeEvent.START, self._mishap)
+        self._target = demonstrator.act()
+        point = JointTrajectoryPoint(positions=self._target.tolist())
+        msg = JointTrajectory(joint_names=JOINT_NAMES, points=[point])
+        msg.header.stamp = convert.stamp(self._time)
+        self._commands.publish(msg)
+
     def _referee(self) -> None:
+        """End the episode when its driver has come to an end, or the time is over."""
+        if self._demonstrator:
+            self._judge_expert(self._demonstrator)
+        elif not self._by_expert:
+            self._judge_commands()
+
+    def _judge_expert(self, demonstrator: Demonstrator) -> None:
+        if demonstrator.done and demonstrator.objection:
+            self._end(EpisodeEvent.FAILURE, demonstrator.objection)
+        elif demonstrator.done:
+            self._successes += 1
+            self._end(EpisodeEvent.SUCCESS)
+        elif self._time - self._started > self._params.timeout:
+            self._end(EpisodeEvent.TIMEOUT)
+
+    def _judge_commands(self) -> None:
         """End the episode when the bag has settled in the mug or the time is over."""
         if not self._env.success:
             self._succeeded = math.inf
@@ -175,6 +253,7 @@ class SimNode(VlaNode):
     def _end(self, event: int, detail: str = '') -> None:
         duration = self._announce(event, detail)
         self._episode += 1
+        self._demonstrator = None
         last = self._params.episodes and self._episode >= self._params.episodes
         self.get_logger().info(
             f'episode {self._episode}'
@@ -184,7 +263,7 @@ class SimNode(VlaNode):
         if last:
             self._announce(EpisodeEvent.DONE)
             self.finish()
-        else:
+        elif not self._by_expert:
             self._begin()
 
     def _announce(self, event: int, detail: str = '') -> float:
@@ -199,12 +278,11 @@ class SimNode(VlaNode):
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Give the running episode up and begin the next one."""
-        try:
-            self._episode += 1
-            self._begin()
-        except ConfigError as error:
-            response.success, response.message = False, str(error)
+        if self._by_expert:
+            response.message = 'the expert takes its starts from next_start, not from ~/reset'
             return response
+        self._episode += 1
+        self._begin()
         response.success = True
         response.message = f'episode {self._episode}, seed {self._env.seed}'
         return response

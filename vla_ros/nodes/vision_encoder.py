@@ -19,6 +19,7 @@ from vla_ros.policy.spec import CameraSpec
 from vla_ros.policy.stages import VisionEncoder, check_image
 
 JOINT_STATES = 'joint_states'
+PATIENCE = 3.0  # s in which an open request is no fault: cameras take that long to come up
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class VisionEncoderNode(StageNode):
         super().__init__('vision_encoder')
         self._params = declare(self, VisionEncoderParams)
         self._request: int | None = None  # the open one
-        self._requested_at = 0.0  # s
+        self._waits_since = 0.0  # s
         self._answered: int | None = None  # the last one
 
     def configure(self) -> None:
@@ -90,8 +91,9 @@ class VisionEncoderNode(StageNode):
 
     def _on_queue_status(self, msg: QueueStatus) -> None:
         request = msg.request_id if msg.request and msg.request_id != self._answered else None
-        if request != self._request:
-            self._request, self._requested_at = request, self.now()
+        if self._request is None:
+            self._waits_since = self.now()
+        self._request = request
         self._answer()
 
     def _add(self, source: str, time: float, value: object) -> None:
@@ -105,7 +107,7 @@ class VisionEncoderNode(StageNode):
         observation = self._observations.take(self.now())
         if observation is not None:
             self._encode(observation, self._request)
-        elif self.now() - self._requested_at > self._params.max_age:
+        elif self.now() - self._waits_since > PATIENCE:
             self.report('observation', f'no answer yet: {self._observations.waiting_for}')
 
     def _encode(self, observation: Observation, request: int) -> None:

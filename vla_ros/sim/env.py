@@ -61,6 +61,7 @@ class TeaBagEnv:
         self._bag = self.model.body('bag').id
         self._bag_geom = self.model.geom('bag').id
         self._pads = tuple(self.model.geom(name).id for name in ('pad_fixed', 'pad_moving'))
+        self._friction = self.model.geom_friction[list(self._pads)]
         self._bag_qpos = self.model.joint('bag').qposadr[0]
         self._tag_qpos = self.model.joint('tag').qposadr[0]
 
@@ -91,6 +92,7 @@ class TeaBagEnv:
         rng = np.random.default_rng(seed)
         self.seed, self.cluster = seed, cluster
         mujoco.mj_resetData(self.model, self.data)
+        self.model.geom_friction[list(self._pads)] = self._friction  # a mishap may have cut it
         self._vary(rng)
         centre = np.array(CLUSTERS[cluster])
         position = centre + rng.uniform(-_CLUSTER_HALF, _CLUSTER_HALF, 2)

@@ -20,6 +20,8 @@ from vla_ros.core.errors import VlaError
 COMMANDS = {
     'up': 'vla_ros.tools.up',
     'evaluate': 'vla_ros.tools.evaluate',
+    'record': 'vla_ros.tools.record',
+    'convert': 'vla_ros.tools.convert',
     'generate': 'vla_ros.tools.generate',
     'train': 'vla_ros.tools.train',
     'export': 'vla_ros.tools.export',

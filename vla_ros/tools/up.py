@@ -51,8 +51,15 @@ def run(args: Namespace) -> int:
     if args.show_args:
         print(describe_arguments(deployment))
         return 0
-    specs = deployment.resolve(parse_assignments(args.arguments))
-    environment = {**os.environ, **(isolate() if args.isolate else {})}
+    return run_deployment(deployment, parse_assignments(args.arguments), args.isolate)
+
+
+def run_deployment(
+    deployment: Deployment, chosen: Mapping[str, str], isolated: bool = False
+) -> int:
+    """Run the deployment with the arguments chosen to its end and return its exit code."""
+    specs = deployment.resolve(chosen)
+    environment = {**os.environ, **(isolate() if isolated else {})}
     with tempfile.TemporaryDirectory(prefix='vla_ros_') as folder:
         commands = [make_command(spec, Path(folder), environment) for spec in specs]
         return supervise(deployment.name, commands)

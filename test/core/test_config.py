@@ -1,0 +1,49 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration is found by name or path, and read strictly."""
+
+import pytest
+
+from vla_ros.core.config import find_config, load_yaml
+from vla_ros.core.errors import ConfigError
+
+
+def test_name_is_found_with_and_without_its_ending():
+    assert find_config('robots', 'so101') == find_config('robots', 'so101.yaml')
+    assert find_config('robots', 'so101').is_file()
+
+
+def test_path_is_taken_as_it_is(tmp_path):
+    path = tmp_path / 'mine.yaml'
+    path.write_text('')
+    assert find_config('robots', str(path)) == path
+    assert find_config('policies', str(tmp_path)) == tmp_path
+
+
+@pytest.mark.parametrize('name', ['so102', '', '.', '/nowhere/so101.yaml'])
+def test_unknown_name_is_refused_with_the_names_there_are(name):
+    with pytest.raises(ConfigError, match='robots: got .*, expected one of .*so101'):
+        find_config('robots', name)
+
+
+def test_installed_configuration_of_a_ros_prefix_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv('AMENT_PREFIX_PATH', f'/nowhere:{tmp_path}')
+    folder = tmp_path / 'share' / 'vla_ros' / 'config' / 'robots'
+    folder.mkdir(parents=True)
+    (folder / 'arm7.yaml').write_text('')
+    assert find_config('robots', 'arm7') == folder / 'arm7.yaml'
+
+
+@pytest.mark.parametrize('text, complaint', [
+    ('- 1', 'got list, expected a mapping'), ('', 'got NoneType'), ('a: [', 'cannot be read'),
+    ('a: 1\nc: 2', 'unknown key c, expected a, b')])
+def test_what_is_wrong_in_a_file_is_named(tmp_path, text, complaint):
+    path = tmp_path / 'some.yaml'
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=rf'some\.yaml: {complaint}'):
+        load_yaml(path, ('a', 'b'))
+
+
+def test_file_that_is_missing_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r'absent\.yaml: cannot be read'):
+        load_yaml(tmp_path / 'absent.yaml', ())

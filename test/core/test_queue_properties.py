@@ -1,0 +1,119 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The queue against a slow reference: a table of numbered time steps, as LeRobot keeps it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plans import STEP, chunk
+
+from vla_ros.core.blending import AGGREGATES
+from vla_ros.core.queue import ActionQueue, PushResult
+
+WEIGHTS = {'latest_only': 1.0, 'weighted_average': 0.7, 'average': 0.5, 'conservative': 0.3}
+
+
+class Reference:
+    """A dict from time step to action; takes LeRobot's rules, without LeRobot's faults."""
+
+    def __init__(self, weight):
+        self.table = {}
+        self.weight = weight
+        self.newest = -1
+
+    def push(self, values, start, sequence, now):
+        if sequence <= self.newest or start + len(values) <= now:
+            return
+        self.newest = sequence
+        self.table = {step: value for step, value in self.table.items() if step >= now}
+        for step, value in enumerate(values, start):
+            if step >= now:
+                old = self.table.get(step, value)
+                self.table[step] = self.weight * value + (1 - self.weight) * old
+
+    def sample(self, now):
+        return self.table.get(now)
+
+
+positions = st.floats(-3.0, 3.0)
+answers = st.tuples(
+    st.lists(positions, min_size=1, max_size=12),  # the chunk
+    st.integers(0, 8),  # steps that it took to compute
+    st.integers(-2, 3),  # by how much the sequence goes up
+    st.integers(0, 6))  # steps until the next one arrives
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(WEIGHTS)), st.lists(answers, max_size=12), st.integers(0, 10**7))
+def test_every_tick_agrees_with_the_reference(name, events, epoch):
+    queue, reference = ActionQueue(AGGREGATES[name]), Reference(WEIGHTS[name])
+    now, sequence = epoch, 0
+    for values, delay, rise, pause in events:
+        sequence = max(0, sequence + rise)
+        start = now - delay
+        queue.push(chunk(values, start * STEP, sequence), now * STEP)
+        reference.push(values, start, sequence, now)
+        for tick in range(now, now + pause + 1):
+            expected, got = reference.sample(tick), queue.sample(tick * STEP)
+            assert (expected is None) == (got is None)
+            assert expected is None or got == pytest.approx(expected, abs=1e-6)
+        now += pause
+
+
+times = st.floats(0.0, 2.0)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(WEIGHTS)),
+       st.lists(st.tuples(st.lists(positions, min_size=1, max_size=12), times,
+                          st.floats(0.001, 0.5), times), min_size=1, max_size=8),
+       st.lists(times, max_size=8))
+def test_whatever_arrives_the_positions_stay_among_those_that_the_policy_gave(
+        name, events, lookahead):
+    queue, now, given_values = ActionQueue(AGGREGATES[name]), 0.0, []
+    for sequence, (values, age, step, pause) in enumerate(events):
+        queue.push(chunk(values, now - age, sequence, step), now)
+        given_values += values
+        for later in (0.0, *lookahead):
+            sample = queue.sample(now + later)
+            assert (sample is None) == (queue.remaining(now + later) == 0.0)
+            if sample is not None:
+                assert min(given_values) - 1e-9 <= sample.min()
+                assert sample.max() <= max(given_values) + 1e-9
+        assert 0.0 <= queue.fill(now) <= 1.0
+        now += pause
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(positions, min_size=1, max_size=12), st.lists(positions, min_size=1, max_size=12),
+       times, st.floats(0.01, 0.3), st.floats(0.01, 0.3), times, st.floats(0.0, 0.9))
+def test_newest_chunk_alone_decides_where_it_has_rows_and_the_old_tail_follows(
+        old, new, start, old_step, new_step, age, ahead):
+    queue, now = ActionQueue(AGGREGATES['latest_only']), start
+    first = chunk(old, now, 1, old_step)
+    second = chunk(new, now - age, 2, new_step)
+    queue.push(first, now)
+    if queue.push(second, now) is not PushResult.ACCEPTED:
+        return
+    for time in np.linspace(now, second.end, 7) if now < second.end else ():
+        assert queue.sample(time) == pytest.approx(second.at(time), abs=1e-6)
+    after = second.start + second.duration
+    kept = first.end - after
+    if kept > new_step:  # the tail lies on the grid of the new chunk, which may cut its end
+        time = after + np.floor(ahead * kept / new_step) * new_step
+        assert queue.sample(time) == pytest.approx(first.at(time), abs=1e-6)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(positions, min_size=1, max_size=12), st.sampled_from(
+    [{'sequence': 1}, {'start': -9.0}, {'start': 99.0}]), st.lists(positions, min_size=1))
+def test_push_is_all_or_nothing(old, fault, new):
+    queue = ActionQueue(AGGREGATES['average'])
+    queue.push(chunk(old, 0.0, 1), 0.0)
+    times = np.linspace(0.0, 1.5, 20)
+    before = [queue.sample(time) for time in times]
+    result = queue.push(chunk(new[:9], **{'start': 0.0, 'sequence': 2, **fault}), 0.0)
+    assert result is not PushResult.ACCEPTED
+    for sample, time in zip(before, times, strict=True):
+        assert np.array_equal(sample, queue.sample(time)) or sample is None

@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Robots are files; what is wrong in one is named."""
+
+import pytest
+import yaml
+
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError
+from vla_ros.core.robot import load_robot
+
+LIMITS = {'lower': -1.0, 'upper': 1, 'velocity': 2.0, 'acceleration': 10.0}
+
+
+def write(folder, joints, **more):
+    path = folder / 'arm.yaml'
+    path.write_text(yaml.safe_dump({'joints': joints, **more}))
+    return path
+
+
+def test_shipped_robot_loads_with_its_joints_in_order():
+    robot = load_robot(find_config('robots', 'so101'))
+    assert robot.name == 'so101'
+    assert robot.joint_names == ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex',
+                                 'wrist_roll', 'gripper')
+    assert robot.lower[5] == -0.1745 and robot.upper[4] == 2.841
+
+
+def test_whole_numbers_are_numbers(tmp_path):
+    robot = load_robot(write(tmp_path, {'a': LIMITS, 'b': LIMITS}, description='two joints'))
+    assert robot.joint_names == ('a', 'b') and robot.upper.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize('change, complaint', [
+    ({'lower': 2.0}, 'joint_1: lower 2.0 is not below upper'),
+    ({'velocity': 0.0}, 'joint_1: velocity and acceleration must be above 0'),
+    ({'acceleration': -1.0}, 'joint_1: velocity and acceleration'),
+    ({'velocity': 'fast'}, "velocity: got 'fast', expected a number"),
+    ({'upper': True}, 'upper: got True, expected a number'),
+    ({'velocty': 1.0}, 'joint joint_1: got .*velocty'),
+    ({'lower': float('nan')}, 'joint_1: lower nan is not below')])
+def test_what_is_wrong_with_a_joint_is_named(tmp_path, change, complaint):
+    path = write(tmp_path, {'joint_0': LIMITS, 'joint_1': {**LIMITS, **change}})
+    with pytest.raises(ConfigError, match=complaint):
+        load_robot(path)
+
+
+def test_file_without_joints_is_refused(tmp_path):
+    for joints in (None, [], {}, 'six'):
+        with pytest.raises(ConfigError, match=r'arm\.yaml: joints: expected a mapping'):
+            load_robot(write(tmp_path, joints))
+
+
+def test_unknown_key_of_the_file_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match='unknown key colour'):
+        load_robot(write(tmp_path, {'a': LIMITS}, colour='orange'))

@@ -1,0 +1,338 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The action queue node, ticking: what it commands, asks for, refuses, and how it stops."""
+
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from sensor_msgs.msg import JointState
+from std_srvs.srv import SetBool
+from trajectory_msgs.msg import JointTrajectory
+
+from vla_ros.core.chunk import ActionChunk
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError
+from vla_ros.core.robot import load_robot
+from vla_ros.msg import ActionChunk as ActionChunkMsg
+from vla_ros.msg import EpisodeEvent, QueueStatus
+from vla_ros.nodes import convert, qos
+from vla_ros.nodes.action_queue import ActionQueueNode
+
+JOINTS = load_robot(find_config('robots', 'so101')).joint_names
+MEASURED = np.linspace(-0.5, 0.5, len(JOINTS))
+RATE = 50.0  # Hz
+
+
+class Arm:
+    """The peer as robot, policy and operator of one action queue."""
+
+    def __init__(self, graph):
+        self.graph = graph
+        self.node = graph.start(ActionQueueNode())
+        self._joints = graph.publisher(JointState, 'joint_states', qos.SENSOR)
+        self._chunks = graph.publisher(ActionChunkMsg, 'action_chunk', qos.LATEST)
+        self._episodes = graph.publisher(EpisodeEvent, 'episode', qos.EVENTS)
+        self._enable = graph.peer.create_client(SetBool, 'action_queue/enable')
+        self.commands = graph.collect(JointTrajectory, 'joint_commands', qos.LATEST)
+        self.statuses = graph.collect(QueueStatus, 'queue_status', qos.LATEST)
+
+    @property
+    def status(self):
+        return self.statuses[-1]
+
+    @property
+    def positions(self):
+        return [list(command.points[0].positions) for command in self.commands]
+
+    def now(self):
+        return self.graph.peer.get_clock().now().nanoseconds * 1e-9
+
+    def feel(self, positions=MEASURED, names=JOINTS, time=None):
+        """Publish joint positions until they are in force."""
+        msg = JointState(name=list(names), position=[float(value) for value in positions])
+        msg.header.stamp = convert.stamp(time or self.now())
+        self._joints.publish(msg)
+        self.graph.spin(0.06)
+
+    def begin(self):
+        """Feel, and wait for the first request; return its number."""
+        self.graph.until(lambda: self.feel() or (self.statuses and self.status.request))
+        return self.status.request_id
+
+    def play(self, values, **given):
+        """Publish a chunk whose joints all follow ``values`` from the measured ones on."""
+        rows = MEASURED + np.asarray(values, float)[:, None]
+        given = {'start': self.now(), 'step': 0.1, 'sequence': self.status.request_id, **given}
+        chunk = ActionChunk(rows, joint_names=JOINTS, **given)
+        self._chunks.publish(convert.chunk_to_msg(chunk))
+        return chunk
+
+    def play_message(self, **given):
+        """Publish a chunk message, sound but for what is ``given``."""
+        msg = ActionChunkMsg(
+            sequence=self.status.request_id, step=0.1, joint_names=list(JOINTS),
+            values=[0.0] * len(JOINTS) * 20, start=convert.stamp(self.now()))
+        for name, value in given.items():
+            setattr(msg, name, value)
+        self._chunks.publish(msg)
+
+    def reset(self, time):
+        """Announce an episode that began at ``time``."""
+        event = EpisodeEvent(event=EpisodeEvent.RESET)
+        event.header.stamp = convert.stamp(time)
+        self._episodes.publish(event)
+        self.graph.spin(0.1)
+
+    def enable(self, on=True):
+        """Call the service and return its answer."""
+        future = self._enable.call_async(SetBool.Request(data=on))
+        self.graph.until(future.done)
+        self.graph.spin(0.1)
+        return future.result()
+
+
+@pytest.fixture
+def start_arm(start_graph):
+    """Return the function that starts an enabled action queue."""
+    return lambda *parameters: Arm(start_graph(f'rate:={RATE}', 'enabled:=true', *parameters))
+
+
+def test_chunk_is_followed_at_the_control_rate(start_arm):
+    arm = start_arm()
+    arm.begin()
+    chunk = arm.play(np.linspace(0, 0.4, 21))
+    arm.graph.until(lambda: arm.status.mode == QueueStatus.RUNNING)
+    arm.commands.clear()
+    arm.graph.spin(1.0)
+    times = np.array([convert.seconds(command.header.stamp) for command in arm.commands])
+    delay = arm.status.latency  # the arm stood still until the chunk came, and the plan with it
+    expected = [chunk.at(time - delay) for time in times]
+    assert 0 < delay < 0.1
+    np.testing.assert_allclose(arm.positions, expected, atol=1e-5)
+    assert np.median(np.diff(times)) == pytest.approx(1 / RATE, abs=2e-3)
+    assert {tuple(command.joint_names) for command in arm.commands} == {JOINTS}
+    assert arm.commands[0].points[0].time_from_start.nanosec == 20_000_000
+    assert (arm.status.accepted, arm.status.limited, arm.status.reason) == (1, 0, '')
+
+
+def test_arm_is_held_where_it_is_until_the_first_chunk(start_arm):
+    arm = start_arm()
+    arm.begin()
+    arm.feel(MEASURED + 0.1)  # it sags: that is no reason to follow
+    arm.graph.spin(0.2)
+    assert len(arm.positions) > 5
+    assert (np.array(arm.positions) == MEASURED).all()
+    assert (arm.status.mode, arm.status.reason) == (QueueStatus.WAITING, 'waiting for a chunk')
+    assert (arm.status.remaining, arm.status.fill, arm.status.idle) == (0.0, 0.0, 0.0)
+
+
+def test_nothing_is_commanded_before_the_joints_are_known(start_arm):
+    arm = start_arm()
+    arm.graph.spin(0.4)
+    assert not arm.commands
+    assert len(arm.statuses) >= 3  # 10 in a second
+    assert arm.status.mode == QueueStatus.HOLDING and not arm.status.request
+    assert 'no joint state' in arm.status.reason
+
+
+def test_operator_enables_and_disables(start_graph):
+    arm = Arm(start_graph(f'rate:={RATE}'))
+    arm.feel()
+    assert not arm.commands
+    assert (arm.status.mode, arm.status.reason) == (QueueStatus.HOLDING, 'not enabled')
+    assert not arm.status.request
+    assert arm.enable().success
+    arm.graph.until(lambda: arm.commands and arm.status.request)
+    assert arm.enable(False).success
+    arm.commands.clear()
+    arm.graph.spin(0.2)
+    assert not arm.commands and not arm.status.request
+
+
+def test_inactive_queue_can_not_be_enabled_and_forgets_that_it_was_asked_to(start_graph):
+    arm = Arm(start_graph(f'rate:={RATE}'))
+    arm.node.trigger_deactivate()
+    answer = arm.enable()
+    assert not answer.success and answer.message == 'not active: activate the node first'
+    arm.node.trigger_activate()
+    arm.graph.until(lambda: arm.feel() or arm.statuses)
+    assert not arm.commands and arm.status.reason == 'not enabled'
+
+
+def test_deactivated_queue_commands_nothing_and_goes_on_from_where_the_arm_is(start_arm):
+    arm = start_arm()
+    arm.begin()
+    arm.play(np.full(50, 0.1))
+    arm.graph.until(lambda: arm.status.mode == QueueStatus.RUNNING)
+    arm.node.trigger_deactivate()
+    arm.graph.spin(0.1)
+    arm.commands.clear()
+    arm.graph.spin(0.2)
+    assert not arm.commands
+    arm.node.trigger_activate()
+    arm.graph.until(lambda: arm.feel(-MEASURED) or arm.commands)
+    assert (np.array(arm.positions) == -MEASURED).all()
+
+
+def test_queue_that_runs_dry_holds_says_so_and_goes_on_with_the_next_chunk(start_arm, capfd):
+    arm = start_arm()
+    first = arm.begin()
+    chunk = arm.play([0.0, 0.02, 0.04])
+    arm.graph.until(lambda: arm.status.mode == QueueStatus.STARVED)
+    arm.commands.clear()
+    arm.graph.spin(0.3)
+    np.testing.assert_allclose(arm.positions, [chunk.values[-1]] * len(arm.commands), atol=1e-6)
+    assert (arm.status.starved, arm.status.reason) == (1, 'the queue ran dry')
+    assert arm.status.idle > 0.2
+    assert 'the queue ran dry' in capfd.readouterr().err
+    assert arm.status.request and arm.status.request_id == first + 1
+    arm.play(np.full(50, 0.04))
+    arm.graph.until(lambda: arm.status.mode == QueueStatus.RUNNING)
+
+
+def test_synchronous_queue_plays_a_late_chunk_from_its_first_row(start_arm):
+    arm = start_arm('mode:=sync')
+    arm.begin()
+    arm.play(np.linspace(0, 0.2, 11), start=arm.now() - 0.05)
+    arm.graph.until(lambda: arm.status.mode == QueueStatus.RUNNING)
+    assert not arm.status.request
+    arm.graph.until(lambda: arm.status.mode == QueueStatus.WAITING)
+    assert np.array(arm.positions).max() == pytest.approx(MEASURED.max() + 0.2)
+    assert np.abs(np.diff(arm.positions, axis=0)).max() < 0.02
+    assert arm.status.request and arm.status.starved == 0
+
+
+@pytest.mark.parametrize(('fault', 'complaint'), [
+    ({'joint_names': ['a', 'b', 'c', 'd', 'e', 'f']}, "expected also ['shoulder_pan'"),
+    ({'values': [float('nan')] * 6}, 'got NaN or infinity, expected finite positions'),
+    ({'values': [0.0] * 7}, 'got 7 values for 6 joints, expected whole rows'),
+    ({'values': []}, 'got 0 values for 6 joints'),
+    ({'step': 0.0}, 'step: got 0.0 s, expected above 0'),
+    ({'start': convert.stamp(9e9 / 8)}, 'ended before it arrived')])
+def test_chunk_that_is_no_use_is_reported_counted_and_asked_for_anew(
+        start_arm, capfd, fault, complaint):
+    arm = start_arm()
+    first = arm.begin()
+    arm.play_message(**fault)
+    arm.graph.until(lambda: arm.status.request_id > first)
+    arm.graph.spin(0.1)
+    assert (np.array(arm.positions) == MEASURED).all()
+    assert (arm.status.rejected, arm.status.accepted) == (1, 0)
+    assert complaint in capfd.readouterr().err
+    arm.play(np.full(50, 0.02))
+    arm.graph.until(lambda: arm.status.mode == QueueStatus.RUNNING)
+
+
+def test_columns_of_a_chunk_are_mapped_by_name(start_arm):
+    arm = start_arm()
+    arm.begin()
+    arm.play_message(joint_names=JOINTS[::-1], values=list(MEASURED[::-1]) * 20)
+    arm.graph.until(lambda: arm.status.mode == QueueStatus.RUNNING)
+    np.testing.assert_allclose(arm.positions, [MEASURED] * len(arm.commands), atol=1e-6)
+
+
+@pytest.mark.parametrize('fault', [
+    {'positions': [np.nan] * 6}, {'positions': MEASURED[:5], 'names': JOINTS[:5]}])
+def test_joint_state_that_makes_no_sense_stops_the_commands_until_it_does(
+        start_arm, capfd, fault):
+    arm = start_arm()
+    arm.begin()
+    arm.play(np.full(100, 0.02))
+    arm.graph.until(lambda: arm.status.mode == QueueStatus.RUNNING)
+    arm.feel(**fault)
+    arm.commands.clear()
+    arm.graph.spin(0.2)
+    assert not arm.commands
+    assert arm.status.mode == QueueStatus.HOLDING and 'no joint state' in arm.status.reason
+    assert 'joint state: got' in capfd.readouterr().err
+    arm.graph.until(lambda: arm.feel(MEASURED) or arm.commands)
+    assert (np.array(arm.positions) == MEASURED).all()
+
+
+def test_reset_begins_at_the_new_pose_and_refuses_what_was_seen_before(start_arm):
+    arm = start_arm()
+    arm.begin()
+    arm.play(np.full(100, 0.1))
+    arm.graph.until(lambda: arm.status.mode == QueueStatus.RUNNING)
+    began = arm.now()
+    arm.reset(began)
+    arm.commands.clear()
+    arm.feel(MEASURED, time=began - 0.01)  # was under way when the arm was put back
+    assert not arm.commands
+    home = MEASURED + 0.3
+    arm.graph.until(lambda: arm.feel(home) or (arm.commands and arm.status.request))
+    before = arm.status.rejected
+    arm.play(np.full(100, 0.1), start=began - 0.1)
+    arm.graph.until(lambda: arm.status.rejected > before)
+    np.testing.assert_array_equal(arm.positions, [home] * len(arm.commands))
+
+
+def test_slow_rate_tells_the_controller_its_whole_period(start_graph):
+    arm = Arm(start_graph('rate:=1.0', 'enabled:=true'))
+    arm.graph.until(lambda: arm.feel() or arm.commands)
+    time = arm.commands[0].points[0].time_from_start
+    assert (time.sec, time.nanosec) == (1, 0)
+
+
+def test_diagnostics_show_the_mode_and_the_budget(start_arm):
+    arm = start_arm()
+    reports = arm.graph.collect(DiagnosticArray, '/diagnostics', 10)
+    for _ in range(3):
+        arm.begin()
+        arm.play(np.full(30, 0.02))
+        arm.graph.until(lambda: not arm.status.request)
+        arm.enable(False), arm.enable()
+    reports.clear()
+    arm.graph.until(lambda: reports)
+    values = {item.key: item.value for item in reports[-1].status[0].values}
+    assert values['mode'] == 'WAITING' and values['accepted'] == '3'
+    assert 'needs chunk_size_threshold' in values['budget']
+
+
+@pytest.mark.parametrize(('parameter', 'complaint'), [
+    ('robot:=r2d2', "robots: got 'r2d2', expected one of so101"),
+    ('mode:=fast', "mode: got 'fast', expected one of async, sync"),
+    ('aggregate_fn_name:=median', "aggregate_fn_name: got 'median', expected one of latest_only"),
+    ('chunk_size_threshold:=1.5', 'parameter chunk_size_threshold'),
+    ('rate:=0.0', 'parameter rate')])
+def test_parameter_that_makes_no_sense_stops_the_start(start_graph, parameter, complaint):
+    start_graph(parameter)
+    with pytest.raises(ConfigError, match=complaint):
+        ActionQueueNode()
+
+
+def test_no_ml_library_shares_the_process():
+    script = ('import sys, vla_ros.nodes.action_queue; '
+              'print(*{"onnxruntime", "torch", "mujoco", "cv2", "lerobot"} & set(sys.modules))')
+    result = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True)
+    assert (result.returncode, result.stdout.strip()) == (0, ''), result.stderr
+
+
+def test_control_thread_ends_quietly_when_ros_goes_first(start_arm, capfd):
+    arm = start_arm('rate:=500.0')
+    arm.begin()
+    rclpy.shutdown()
+    arm.node._thread.join(timeout=5.0)
+    assert not arm.node._thread.is_alive()
+    assert arm.node.exit_code == 0
+    assert 'Traceback' not in capfd.readouterr().err
+
+
+def test_ctrl_c_in_motion_ends_the_process_cleanly(start_graph):
+    graph = start_graph()
+    command = [sys.executable, '-m', 'vla_ros.nodes.action_queue', '--ros-args',
+               '-p', 'enabled:=true', '-p', 'rate:=1000.0']
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    joints = graph.publisher(JointState, 'joint_states', qos.SENSOR)
+    commands = graph.collect(JointTrajectory, 'joint_commands', qos.LATEST)
+    msg = JointState(name=list(JOINTS), position=list(MEASURED))
+    graph.until(lambda: joints.publish(msg) or len(commands) > 20)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert 'Traceback' not in errors and 'RCLError' not in errors

@@ -1,0 +1,247 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The recorder: what the policy sees, nothing more, episode by episode, and what comes next."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rosbags')
+
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.bag import EpisodeWriter, decode, list_episodes, list_unfinished
+from vla_ros.msg import EpisodeEvent, SimState
+from vla_ros.nodes import convert, qos
+from vla_ros.nodes.recorder import RecorderNode
+
+CAMERAS = ('top', 'gripper', 'left')
+FPS = 30
+PLAN = '{starts: 2, recoveries: 1, clusters: [3, 4]}'
+SEEDS = [0, 101, 202]  # of the plan's first episodes
+
+
+class Source:
+    """Cameras, an arm and its operator, as the recorder meets them."""
+
+    def __init__(self, start_graph, folder, **parameters):
+        plan = folder / 'plan.yaml'
+        plan.write_text(PLAN)
+        self.root = folder / 'set'
+        values = {'output': self.root, 'plan': plan, **parameters}
+        self.graph = start_graph(*(f'recorder:{key}:={value}' for key, value in values.items()))
+        self.recorder = self.graph.start(RecorderNode())
+        self.starts = self.graph.collect(EpisodeEvent, 'next_start', qos.LATCHED)
+        self.graph.until(lambda: self.starts)
+        advertise = self.graph.publisher
+        self.events = advertise(EpisodeEvent, 'episode', qos.EVENTS)
+        self.images = [advertise(Image, f'camera/{c}/image_raw', qos.SENSOR) for c in CAMERAS]
+        self.infos = [advertise(CameraInfo, f'camera/{c}/camera_info', qos.SENSOR)
+                      for c in CAMERAS]
+        self.states = advertise(JointState, 'joint_states', qos.SENSOR)
+        self.commands = advertise(JointTrajectory, 'joint_commands', qos.LATEST)
+
+    def tell(self, event, **fields):
+        self.events.publish(EpisodeEvent(event=event, **{'cluster': '3', **fields}))
+        self.graph.spin(0.1)
+
+    def play(self, frames):
+        """Publish frames in real time; the brightness tells the number."""
+        for frame in range(frames):
+            time = 1000.0 + frame / FPS
+            for image, info in zip(self.images, self.infos, strict=True):
+                msg = convert.image_to_msg(np.full((48, 64, 3), frame, np.uint8), time, 'camera')
+                image.publish(msg)
+                info.publish(CameraInfo(header=msg.header))
+            self.states.publish(JointState(header=msg.header, name=['a'], position=[1.0]))
+            self.commands.publish(JointTrajectory(
+                header=msg.header, joint_names=['a'],
+                points=[JointTrajectoryPoint(positions=[2.0])]))
+            self.graph.spin(1 / FPS)
+
+    def record(self, frames=2, end=EpisodeEvent.SUCCESS, **fields):
+        """Play a whole episode and wait for what the recorder wants next."""
+        known = len(self.starts)
+        self.tell(EpisodeEvent.START, **fields)
+        self.play(frames)
+        self.tell(end, **fields)
+        self.graph.until(lambda: len(self.starts) > known or self.recorder.finished)
+
+    def call(self, name):
+        client = self.graph.peer.create_client(Trigger, f'recorder/{name}')
+        self.graph.until(client.service_is_ready)
+        future = client.call_async(Trigger.Request())
+        self.graph.until(future.done)
+        return future.result()
+
+
+def is_running(source):
+    return source.recorder._recording is not None
+
+
+def test_three_cameras_are_recorded_without_loss(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path)
+    source.record(frames=60)
+    (episode,) = list_episodes(source.root)
+    assert episode.info.dropped == 0 and set(episode.info.missing.values()) == {0}
+    for camera in CAMERAS:
+        images = [decode(m) for m in episode.messages([f'/camera/{camera}/image_raw'])]
+        assert [image.data[0] for image in images] == list(range(60))
+        assert len(list(episode.messages([f'/camera/{camera}/camera_info']))) == 60
+    assert len(list(episode.messages(['/joint_states']))) == 60
+    commands = [decode(m) for m in episode.messages(['/joint_commands'])]
+    assert [list(c.points[0].positions) for c in commands] == [[2.0]] * 60
+
+
+def test_only_what_the_policy_will_see_is_recorded(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path, instruction='Pick_it')
+    privileged = source.graph.peer.create_publisher(SimState, 'sim_state', qos.SENSOR)
+    source.tell(EpisodeEvent.START)
+    privileged.publish(SimState())
+    source.play(2)
+    source.tell(EpisodeEvent.SUCCESS)
+    (episode,) = list_episodes(source.root)
+    assert set(episode.topics()) == {
+        '/instruction', '/episode', '/joint_states', '/joint_commands',
+        *(f'/camera/{c}/{topic}' for c in CAMERAS for topic in ('image_raw', 'camera_info'))}
+    assert [decode(m).data for m in episode.messages(['/instruction'])] == ['Pick_it']
+    assert [decode(m).event for m in episode.messages(['/episode'])] == [
+        EpisodeEvent.START, EpisodeEvent.SUCCESS]
+
+
+def test_every_episode_holds_the_instruction_that_another_node_published(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path)
+    speaker = source.graph.publisher(String, 'instruction', qos.LATCHED)
+    speaker.publish(String(data='Grab it.'))
+    source.graph.spin(0.1)
+    source.record()
+    source.record()
+    for episode in list_episodes(source.root):
+        assert [decode(m).data for m in episode.messages(['/instruction'])] == ['Grab it.']
+
+
+def test_what_lies_between_two_episodes_is_not_recorded(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path)
+    source.play(3)
+    source.record(frames=2)
+    source.play(3)
+    (episode,) = list_episodes(source.root)
+    assert len(list(episode.messages(['/joint_states']))) == 2
+
+
+def test_the_plan_leads_from_start_to_start_and_ends_the_node(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path)
+    while not source.recorder.finished:
+        start = source.starts[-1]
+        source.record(cluster=start.cluster, seed=start.seed, detail=start.detail)
+    asked = [(start.cluster, start.detail) for start in source.starts]
+    assert asked == [('3', ''), ('4', ''), ('3', ''), ('4', ''), ('3', 'miss'), ('4', 'drop')]
+    infos = [episode.info for episode in list_episodes(source.root)]
+    assert [(str(info.cluster), info.recovery) for info in infos] == asked
+    assert [info.seed for info in infos] == [start.seed for start in source.starts]
+    assert infos[0].robot == 'so101' and infos[0].outcome == 'success'
+
+
+def test_an_episode_that_failed_is_thrown_away_and_tried_with_another_seed(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path)
+    source.record(end=EpisodeEvent.FAILURE)
+    source.record(end=EpisodeEvent.TIMEOUT)
+    source.record(end=EpisodeEvent.SUCCESS)
+    assert [start.seed for start in source.starts] == [0, 1, 2, 101]
+    assert len(list_episodes(source.root)) == 1
+    assert list_unfinished(source.root) == []
+
+
+def test_a_reset_or_a_second_start_throws_the_episode_away(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path)
+    source.tell(EpisodeEvent.START)
+    source.tell(EpisodeEvent.RESET)
+    assert not is_running(source)
+    source.tell(EpisodeEvent.START)
+    source.play(5)
+    source.record(frames=2)
+    (episode,) = list_episodes(source.root)
+    assert len(list(episode.messages(['/joint_states']))) == 2
+
+
+def test_an_end_without_a_beginning_has_the_start_asked_for_again(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path)
+    source.tell(EpisodeEvent.SUCCESS)
+    assert [start.seed for start in source.starts] == [0, 0]
+    assert list_episodes(source.root) == []
+
+
+def test_an_operator_starts_keeps_and_discards(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path, notes='rainy')
+    assert source.call('start').message == 'cluster 3, plain start, seed 0'
+    assert 'is being recorded: keep or discard' in source.call('start').message
+    source.play(2)
+    assert source.call('keep').success
+    source.call('start')
+    assert 'thrown away' in source.call('discard').message
+    (episode,) = list_episodes(source.root)
+    assert (episode.info.cluster, episode.info.notes) == (3, 'rainy')
+    assert 'no episode is being recorded' in source.call('keep').message
+
+
+def test_an_operator_redoes_the_running_and_the_last_episode(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path)
+    source.call('start')
+    source.play(5)
+    assert source.call('redo').success
+    source.play(2)
+    source.call('keep')
+    (episode,) = list_episodes(source.root)
+    assert len(list(episode.messages(['/joint_states']))) == 2
+    answer = source.call('redo')
+    assert answer.message == 'episode_0001 is removed; cluster 3, plain start, seed 0'
+    assert list_episodes(source.root) == [] and is_running(source)
+    source.call('discard')
+    assert 'nothing to discard' in source.call('discard').message
+
+
+def test_a_recorder_goes_on_where_another_one_died(start_graph, tmp_path):
+    first = Source(start_graph, tmp_path)
+    first.record()
+    torn = EpisodeWriter(first.root)
+    torn._writer.storage.bio.flush()
+    first.graph.close()
+    second = Source(start_graph, tmp_path)
+    assert second.starts[0].seed == SEEDS[1]
+    second.record(cluster='4', seed=SEEDS[1])
+    names = [episode.path.name for episode in list_episodes(second.root)]
+    assert names == ['episode_0000', 'episode_0002']
+    assert [path.name for path in list_unfinished(second.root)] == ['episode_0001']
+
+
+def test_a_stopped_recorder_leaves_no_half_episode(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path)
+    source.tell(EpisodeEvent.START)
+    source.recorder.trigger_deactivate()
+    assert list_episodes(source.root) == list_unfinished(source.root) == []
+
+
+def test_two_recorders_do_not_share_a_folder(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path)
+    assert not source.graph.add(RecorderNode()).start()
+
+
+def test_an_event_of_no_planned_cluster_is_reported(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path)
+    source.tell(EpisodeEvent.START, cluster='kitchen')
+    assert source.recorder._faults == {'episode': 1}
+    assert not is_running(source)
+
+
+@pytest.mark.parametrize(('parameter', 'message'), [
+    ('plan:=nowhere', 'plans: got'),
+    ("cameras:=' , '", 'cameras: got'),
+    ('calibration:=/no/file.json', 'calibration: got /no/file.json, expected a file'),
+])
+def test_a_parameter_that_makes_no_sense_is_refused(start_graph, parameter, message):
+    start_graph(f'recorder:{parameter}')
+    with pytest.raises(ConfigError, match=message):
+        RecorderNode()

@@ -1,0 +1,253 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The sim node: what it publishes, how episodes begin and end, what it refuses."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip('mujoco')
+
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.msg import EpisodeEvent, SimState
+from vla_ros.nodes import convert, qos
+from vla_ros.nodes.sim import SimNode
+from vla_ros.sim.kinematics import JOINT_NAMES
+
+NAMES = {getattr(EpisodeEvent, name): name for name in (
+    'RESET', 'START', 'SUCCESS', 'FAILURE', 'TIMEOUT', 'DONE')}
+
+
+class World:
+    """The peer as cameras, policy and operator of one simulation."""
+
+    def __init__(self, graph):
+        self.graph = graph
+        self.events = []
+        graph.peer.create_subscription(EpisodeEvent, 'episode', self.events.append, qos.EVENTS)
+        self.joints = self._listen(JointState, 'joint_states')
+        self.states = self._listen(SimState, 'sim_state')
+        self.clock = self._listen(Clock, '/clock')
+        self.node = graph.start(SimNode())
+        self.target = self.node._env.positions
+        self._commands = graph.publisher(JointTrajectory, 'joint_commands', qos.LATEST)
+
+    def _listen(self, msg_type, topic):
+        got = []
+        self.graph.peer.create_subscription(msg_type, topic, got.append, qos.SENSOR)
+        return got
+
+    @property
+    def story(self):
+        """Return the names of the events so far."""
+        return [NAMES[event.event] for event in self.events]
+
+    def command(self, positions, names=JOINT_NAMES, time=None):
+        """Publish a command and let the simulation take it."""
+        point = JointTrajectoryPoint(positions=[float(value) for value in positions])
+        msg = JointTrajectory(joint_names=list(names), points=[point])
+        now = convert.seconds(self.clock[-1].clock) if time is None else time
+        msg.header.stamp = convert.stamp(now)
+        self._commands.publish(msg)
+        self.graph.spin(0.05)
+
+    def move(self):
+        """Turn the pan joint until the episode has started."""
+        self.target[0] += 0.1
+        self.graph.until(lambda: self.clock)
+        self.graph.until(lambda: self.command(self.target) or 'START' in self.story)
+
+    def call(self, service, name, request):
+        """Call a service of the node and return its answer."""
+        client = self.graph.peer.create_client(service, f'sim/{name}')
+        self.graph.until(client.service_is_ready)
+        future = client.call_async(request)
+        self.graph.until(future.done)
+        return future.result()
+
+    def set_clusters(self, value):
+        """Set the parameter and return what the node says to it."""
+        parameter = Parameter('clusters', value=value).to_parameter_msg()
+        request = SetParameters.Request(parameters=[parameter])
+        return self.call(SetParameters, 'set_parameters', request).results[0]
+
+    def put_bag_into_mug(self):
+        """Take the hand of a giant."""
+        env = self.node._env
+        bag = env.model.joint('bag').qposadr[0]
+        env.data.qpos[bag:bag + 3] = [*env.scene.mug_pose[:2], 0.03]
+
+
+@pytest.fixture
+def start_world(start_graph):
+    """Return the function that starts a simulation with parameters."""
+    return lambda *parameters: World(start_graph(*parameters))
+
+
+def test_joints_clock_and_scene_are_published_in_step(start_world):
+    world = start_world()
+    world.graph.until(lambda: len(world.states) > 5)
+    assert tuple(world.joints[-1].name) == JOINT_NAMES
+    assert len(world.states[-1].qpos) == world.node._env.model.nq
+    times = np.array([convert.seconds(msg.clock) for msg in world.clock])
+    assert (np.diff(times) > 0).all()
+    for messages, rate in ((world.joints, 60), (world.states, 30)):
+        stamps = np.array([convert.seconds(msg.header.stamp) for msg in messages])
+        assert np.median(np.diff(stamps)) == pytest.approx(1 / rate, abs=1e-6)
+        steps = (stamps - times[0]) * 60
+        np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
+
+
+def test_simulated_time_keeps_up_with_the_wall_clock(start_world):
+    world = start_world()
+    world.graph.until(lambda: world.clock)
+    before = len(world.clock)
+    world.graph.spin(1.0)
+    assert len(world.clock) - before == pytest.approx(60, abs=6)
+
+
+def test_same_seed_gives_the_same_scene_and_another_seed_another(start_graph):
+    first = []
+    for seed in (3, 3, 4):
+        graph = start_graph(f'seed:={seed}')
+        world = World(graph)
+        world.graph.until(lambda world=world: world.states)
+        first.append(world.states[0])
+        graph.close()
+    one, same, other = (np.array([*msg.qpos, *msg.mug_pose, msg.light]) for msg in first)
+    np.testing.assert_array_equal(one, same)
+    assert np.abs(one - other).max() > 1e-3
+
+
+def test_episode_that_takes_too_long_times_out_and_the_last_one_ends_the_node(start_world):
+    world = start_world('timeout:=1.0', 'clusters:="9"')
+    world.move()
+    world.graph.until(lambda: 'DONE' in world.story)
+    assert world.story == ['RESET', 'START', 'TIMEOUT', 'DONE']
+    assert world.node.finished and world.node.exit_code == 0
+    assert [event.duration for event in world.events[:2]] == [0.0, 0.0]
+    assert world.events[2].duration == pytest.approx(1.0, abs=0.05)
+    assert {(event.episode, event.cluster) for event in world.events[:3]} == {(0, '9')}
+
+
+def test_bag_that_stays_in_the_mug_is_a_success_and_the_next_episode_follows(start_world, capfd):
+    world = start_world('episodes:=2')
+    world.move()
+    world.put_bag_into_mug()
+    world.graph.until(lambda: len(world.events) == 4)
+    assert world.story == ['RESET', 'START', 'SUCCESS', 'RESET']
+    assert [event.episode for event in world.events] == [0, 0, 0, 1]
+    assert world.events[3].seed != world.events[0].seed
+    assert world.events[2].duration > 0.5
+    assert 'episode 1 of 2, cluster 1: success' in capfd.readouterr().err
+
+
+def test_arm_that_never_moves_is_pointed_out(start_world):
+    world = start_world('start_timeout:=1.0')
+    world.graph.until(lambda: 'DONE' in world.story)
+    assert world.story == ['RESET', 'TIMEOUT', 'DONE']
+    assert world.events[1].detail == 'the arm never moved: is the policy running?'
+
+
+def test_simulation_that_was_held_up_ends_its_last_episode_once(start_world):
+    world = start_world('start_timeout:=1.0')
+    world.graph.spin(0.7)
+    world.node._wall_start -= 0.4  # 24 steps at once, the last of the episode among them
+    world.graph.until(lambda: 'TIMEOUT' in world.story)
+    world.graph.spin(0.2)
+    assert world.story == ['RESET', 'TIMEOUT', 'DONE']
+
+
+def test_commands_move_the_arm(start_world):
+    world = start_world()
+    target = world.target + [0.3, 0, 0, 0, 0, 0]
+    world.graph.until(lambda: world.clock)
+    world.graph.until(lambda: world.command(target) or abs(
+        world.joints[-1].position[0] - target[0]) < 0.02)
+
+
+@pytest.mark.parametrize(('fault', 'complaint'), [
+    ({'names': ['a', 'b', 'c', 'd', 'e', 'f']}, "joints missing ['shoulder_pan'"),
+    ({'positions': [np.nan] * 6}, 'joints missing [], positions [nan'),
+    ({'positions': []}, "joints missing ['shoulder_pan'")])
+def test_command_that_makes_no_sense_moves_nothing(start_world, capfd, fault, complaint):
+    world = start_world()
+    world.graph.until(lambda: world.clock)
+    world.graph.spin(0.15)
+    for _ in range(3):
+        world.command(**{'positions': world.target + 1.0, **fault})
+    assert world.story == ['RESET']
+    assert f'joint_commands: {complaint}' in capfd.readouterr().err
+
+
+def test_command_for_the_last_episode_moves_nothing(start_world):
+    world = start_world()
+    world.graph.until(lambda: world.clock)
+    began = convert.seconds(world.events[0].header.stamp)
+    for _ in range(5):
+        world.command(world.target + 0.3, time=began + 0.05)
+    assert world.story == ['RESET']
+
+
+def test_reset_begins_the_next_episode_at_once(start_world):
+    world = start_world('episodes:=3', 'clusters:=validation')
+    world.move()
+    answer = world.call(Trigger, 'reset', Trigger.Request())
+    world.graph.until(lambda: len(world.events) == 3)
+    assert world.story == ['RESET', 'START', 'RESET']
+    assert answer.success and answer.message == f'episode 1, seed {world.events[2].seed}'
+    assert [event.cluster for event in world.events] == ['6', '6', '6']
+    world.graph.spin(0.1)
+    assert np.abs(np.array(world.joints[-1].position) - world.node._home).max() < 0.01
+
+
+def test_clusters_are_chosen_while_running_but_only_those_that_exist(start_world):
+    world = start_world('episodes:=2')
+    for bad in ('12', 'everywhere', ''):
+        answer = world.set_clusters(bad)
+        assert not answer.successful
+        assert answer.reason.startswith(f"clusters: got '{bad}', expected test, validation, glob")
+    assert world.set_clusters('11').successful
+    assert world.call(Trigger, 'reset', Trigger.Request()).success
+    world.graph.until(lambda: len(world.events) == 2)
+    assert world.events[1].cluster == '11'
+
+
+@pytest.mark.parametrize(('parameter', 'complaint'), [
+    ('clusters:="12"', "clusters: got '12', expected test, validation, global or a number from 1"),
+    ('clusters:=tests', "clusters: got 'tests', expected test"),
+    ('episodes:=-1', 'parameter episodes')])
+def test_parameter_that_makes_no_sense_stops_the_start(start_graph, parameter, complaint):
+    start_graph(parameter)
+    with pytest.raises(ConfigError, match=complaint):
+        SimNode()
+
+
+def test_rate_that_does_not_divide_the_physics_stops_the_start(start_graph, capfd):
+    node = start_graph('rate:=70.0').add(SimNode())
+    assert not node.start()
+    assert 'control rate: got 70.0 Hz, expected a divisor of 600 Hz' in capfd.readouterr().err
+
+
+def test_process_ends_by_itself_after_the_last_episode(start_graph):
+    graph = start_graph()
+    process = subprocess.Popen([sys.executable, '-m', 'vla_ros.nodes.sim', '--ros-args',
+                                '-p', 'timeout:=1.0'])
+    events = graph.collect(EpisodeEvent, 'episode', qos.EVENTS)
+    commands = graph.publisher(JointTrajectory, 'joint_commands', qos.LATEST)
+    graph.until(lambda: events)
+    point = JointTrajectoryPoint(positions=[0.5] * len(JOINT_NAMES))
+    msg = JointTrajectory(joint_names=JOINT_NAMES, points=[point])
+    msg.header.stamp.sec = events[0].header.stamp.sec + 3600
+    graph.until(lambda: commands.publish(msg) or process.poll() is not None)
+    assert process.returncode == 0
+    assert [NAMES[event.event] for event in events] == ['RESET', 'START', 'TIMEOUT', 'DONE']

@@ -1,0 +1,41 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Budget of time: whether the next chunk arrives before the queue runs dry."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Budget:
+    """
+    One setting of latency T, rate of rows f, chunk size H and refill threshold g.
+
+    The queue holds g * H / f seconds of motion when the next chunk is asked for, and never runs
+    dry where that lasts for the latency: g >= T * f / H.
+    """
+
+    latency: float  # s, from observation to queue
+    rate: float  # Hz, rows of a chunk per second
+    chunk_size: int  # rows
+    threshold: float  # 0..1
+
+    @property
+    def needed_threshold(self) -> float:
+        """Return the smallest threshold that suffices; above 1 none does."""
+        return self.latency * self.rate / self.chunk_size
+
+    @property
+    def margin(self) -> float:
+        """Return the seconds of motion left when the next chunk comes; below 0 it comes late."""
+        return self.threshold * self.chunk_size / self.rate - self.latency
+
+    def __str__(self) -> str:
+        """Return the figures, and the mend where the queue runs dry."""
+        text = (f'latency {self.latency:.3f} s at {self.rate:.0f} rows/s and {self.chunk_size} '
+                f'rows per chunk needs chunk_size_threshold {self.needed_threshold:.2f}, '
+                f'it is {self.threshold:.2f}')
+        if self.margin >= 0:
+            return text
+        if self.needed_threshold <= 1:
+            return f'{text}; raise it'
+        return f'{text}: no threshold is enough; make the policy faster or its chunks longer'

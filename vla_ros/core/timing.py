@@ -1,0 +1,28 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""How long chunks take, as an estimate that forgets."""
+
+from collections import deque
+
+import numpy as np
+
+WARM_UP = 1  # the first chunk pays for caches and memory that the others find ready
+
+
+class LatencyEstimator:
+    """Percentiles of the newest latencies; no warm-up counts, and spikes are forgotten."""
+
+    def __init__(self, window: int = 50) -> None:
+        """Judge by the last ``window`` latencies."""
+        self._newest: deque[float] = deque(maxlen=window)
+        self._seen = 0
+
+    def add(self, latency: float) -> None:
+        """Take note of one latency (s)."""
+        self._seen += 1
+        if self._seen > WARM_UP:
+            self._newest.append(latency)
+
+    def percentile(self, percent: float) -> float | None:
+        """Return the latency (s) that ``percent`` of the newest stayed below; None without any."""
+        return float(np.percentile(self._newest, percent)) if self._newest else None

@@ -1,0 +1,260 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Recorded episodes: one rosbag2 folder (MCAP) for each, written and read without ROS.
+
+``<root>/episode_0007`` is a whole episode. One that is still written, or whose writer died, lies
+in ``<root>/.partial`` and moves up in one step when it is kept, so none is ever half there. Where
+an episode comes from stands in the bag's own metadata (custom_data), beside copies of the
+calibration files that it was recorded with.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import struct
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import yaml
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
+
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError, VlaError
+
+PREFIX = 'episode_'
+PARTIAL = '.partial'
+CALIBRATION = 'calibration'
+_KEY = 'vla_ros'  # in custom_data
+_MAGIC = b'\x89MCAP0\r\n'
+_FOOTER, _DATA_END = 0x02, 0x0F  # MCAP's record types
+# of a file without index: end of the data, footer, magic
+_ENDING = struct.pack('<BQI', _DATA_END, 4, 0) + struct.pack('<BQQQI', _FOOTER, 20, 0, 0, 0)
+_ENDING += _MAGIC
+
+
+@dataclass(frozen=True)
+class EpisodeInfo:
+    """Where an episode comes from and what its recording lost."""
+
+    cluster: int
+    seed: int = 0  # that the start was drawn from
+    recovery: str = ''  # the mishap that is mended, one of plan.RECOVERIES; empty: plain start
+    robot: str = ''
+    notes: str = ''  # of the operator
+    outcome: str = ''  # what the end event said
+    calibration: Mapping[str, str] = field(default_factory=dict)  # file name: SHA-256
+    dropped: int = 0  # messages that came faster than they could be written
+    missing: Mapping[str, int] = field(default_factory=dict)  # topic: frames that never came
+
+
+class Message(NamedTuple):
+    """One recorded message."""
+
+    topic: str
+    msgtype: str
+    time: int  # ns, when it was received
+    data: bytes  # as it came off the wire
+
+
+class EpisodeWriter:
+    """Writes one episode; it appears among the others when it is kept."""
+
+    def __init__(self, root: Path, calibration: Sequence[Path] = ()) -> None:
+        """Begin a bag below ``root``; copy the calibration files into it."""
+        self.name = f'{PREFIX}{_next_number(root):04d}'
+        self.messages = 0
+        self.size = 0  # bytes
+        self._root = root
+        self._folder = root / PARTIAL / self.name
+        self._writer = Writer(self._folder, version=9, storage_plugin=StoragePlugin.MCAP)
+        self._writer.open()
+        self._connections: dict[str, Connection] = {}
+        self._hashes = _copy_all(calibration, self._folder / CALIBRATION)
+
+    def write(self, message: Message) -> None:
+        """Append a message; its bytes are stored as they are."""
+        connection = self._connections.get(message.topic)
+        if connection is None:
+            connection = self._connections[message.topic] = self._writer.add_connection(
+                message.topic, message.msgtype, typestore=typestore())
+        self._writer.write(connection, message.time, message.data)
+        self.messages += 1
+        self.size += len(message.data)
+
+    def keep(self, info: EpisodeInfo) -> 'Episode':
+        """Finish the bag, say where it comes from, and return the whole episode."""
+        info = replace(info, calibration=self._hashes)
+        self._writer.set_custom_data(_KEY, json.dumps(asdict(info)))
+        self._writer.close()
+        for file in self._folder.iterdir():
+            _sync(file)
+        folder = self._root / self.name
+        self._folder.rename(folder)
+        _sync(self._root)
+        return Episode(folder, info)
+
+    def discard(self) -> None:
+        """Throw the bag away."""
+        self._writer.abort()
+        shutil.rmtree(self._folder)
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A whole episode on disk."""
+
+    path: Path
+    info: EpisodeInfo
+
+    def messages(self, topics: Collection[str] = ()) -> Iterator[Message]:
+        """Yield the messages of ``topics`` (none: of all) in the order of their times."""
+        with Reader(self.path) as reader:
+            chosen = [c for c in reader.connections if not topics or c.topic in topics]
+            for connection, time, data in reader.messages(chosen) if chosen else ():
+                yield Message(connection.topic, connection.msgtype, time, bytes(data))
+
+    def topics(self) -> dict[str, str]:
+        """Return the message type of every topic."""
+        with Reader(self.path) as reader:
+            return {c.topic: c.msgtype for c in reader.connections}
+
+
+def list_episodes(root: Path) -> list[Episode]:
+    """Return the whole episodes below ``root`` in the order in which they were begun."""
+    folders = sorted(root.glob(f'{PREFIX}*/metadata.yaml'))
+    return [Episode(path.parent, _read_info(path)) for path in folders]
+
+
+def list_unfinished(root: Path) -> list[Path]:
+    """Return the folders of the episodes that are being written, or whose writer died."""
+    return sorted((root / PARTIAL).glob(f'{PREFIX}*'))
+
+
+def salvage(folder: Path) -> int:
+    """
+    Make what a dead writer left in ``folder`` readable; return the bytes of its messages.
+
+    Cuts the last, torn record off and writes MCAP's ending, with which every reader opens the
+    file. It stays among the unfinished ones. Nothing must be writing it any more.
+    """
+    kept = 0
+    for path in folder.glob('*.mcap'):
+        with path.open('r+b') as file:
+            end = _end_of_data(file)
+            if end > len(_MAGIC):
+                file.truncate(end)
+                file.seek(end)
+                file.write(_ENDING)
+                kept += end
+    return kept
+
+
+def claim(root: Path) -> IO[str]:
+    """
+    Make ``root`` a folder of recordings and return a file that locks it until it is closed.
+
+    Raise ConfigError where the folder can't be written, or another process records into it.
+    """
+    try:
+        (root / PARTIAL).mkdir(parents=True, exist_ok=True)
+        lock = (root / PARTIAL / 'lock').open('w')
+    except OSError as error:
+        raise ConfigError(f'recordings folder {root}: {error.strerror}; choose another') from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise ConfigError(
+            f'recordings folder {root}: another recorder writes to it; stop that one, or choose '
+            'another folder') from None
+    return lock
+
+
+def remove(episode: Path) -> None:
+    """Throw a whole episode away; it is gone in one step."""
+    doomed = episode.parent / PARTIAL / episode.name
+    episode.rename(doomed)
+    shutil.rmtree(doomed)
+
+
+def decode(message: Message) -> Any:
+    """Return the message as an object with the fields of its type; numbers are NumPy arrays."""
+    return typestore().deserialize_cdr(message.data, message.msgtype)
+
+
+def header_time(data: bytes) -> float:
+    """Return the stamp (s) of a serialized message that begins with a header."""
+    order = '<' if data[1] else '>'  # CDR's second byte: 1 for little endian
+    seconds, nanoseconds = struct.unpack_from(f'{order}iI', data, 4)
+    return float(seconds) + 1e-9 * float(nanoseconds)
+
+
+@cache
+def typestore() -> Typestore:
+    """Return the definitions of ROS 2's messages and of this package's."""
+    store = get_typestore(Stores.ROS2_KILTED)
+    share = find_config('', 'fastdds.xml').parents[1]  # of the package, or the checkout
+    for path in sorted((share / 'msg').glob('*.msg')):
+        store.register(get_types_from_msg(path.read_text(), f'vla_ros/msg/{path.stem}'))
+    return store
+
+
+def _read_info(metadata: Path) -> EpisodeInfo:
+    """Return what the bag's metadata say; raise VlaError where they are another program's."""
+    try:
+        content = yaml.safe_load(metadata.read_text())
+        return EpisodeInfo(**json.loads(
+            content['rosbag2_bagfile_information']['custom_data'][_KEY]))
+    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise VlaError(
+            f'{metadata}: got no facts about the episode ({error!r}), expected those that the '
+            'recorder writes; move the folder away') from None
+
+
+def _next_number(root: Path) -> int:
+    taken = [path.name for folder in (root, root / PARTIAL) for path in folder.glob(f'{PREFIX}*')]
+    numbers = [name.removeprefix(PREFIX) for name in taken]
+    return 1 + max((int(text) for text in numbers if text.isdecimal()), default=-1)
+
+
+def _copy_all(files: Sequence[Path], folder: Path) -> dict[str, str]:
+    """Copy the files into ``folder`` and return their hashes."""
+    hashes = {}
+    for file in files:
+        folder.mkdir(exist_ok=True)
+        shutil.copy2(file, folder / file.name)
+        hashes[file.name] = hashlib.sha256((folder / file.name).read_bytes()).hexdigest()
+    return hashes
+
+
+def _end_of_data(file: IO[bytes]) -> int:
+    """Return where the last whole record before the index ends; 0: this is no MCAP file."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if file.read(len(_MAGIC)) != _MAGIC:
+        return 0
+    end = len(_MAGIC)
+    while len(head := file.read(9)) == 9:
+        kind, length = struct.unpack('<BQ', head)
+        if kind in (_FOOTER, _DATA_END) or end + 9 + length > size:
+            break
+        end = file.seek(end + 9 + length)
+    return end
+
+
+def _sync(path: Path) -> None:
+    """Have the disk hold what was written."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

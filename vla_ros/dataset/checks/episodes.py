@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the checks look at: episodes, whose pictures are reduced to a few numbers each."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vla_ros.dataset.checks.look import Look
+
+STATIC_SPREAD = 8.0  # grey levels; a pixel that varies by less has shown the same thing throughout
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of an episode besides its frames; None or empty: not known."""
+
+    cluster: int | None = None
+    recovery: str | None = None  # the kind; empty for a plain start
+    rotation: float | None = None  # rad, yaw of the object at the start
+    calibration: str = ''  # hash of the calibration files it was recorded with
+
+
+@dataclass(frozen=True)
+class Episode:
+    """
+    One episode.
+
+    time (rows,) s; state and action (rows, joints), in any unit; pairs (pairs,) int: the rows
+    whose picture and the next one were looked at; looks: by camera.
+    """
+
+    index: int
+    time: np.ndarray
+    state: np.ndarray
+    action: np.ndarray
+    pairs: np.ndarray
+    looks: Mapping[str, Look]
+    facts: Facts = Facts()
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """
+    A recording: its episodes and what holds for all of them.
+
+    keys: the columns of a frame by LeRobot's names; state_names and action_names: what the two
+    vectors hold; calibration: hash of the calibration files that lie with the recording;
+    reference: how each camera should see the scene (empty: as it did in the first episode).
+    """
+
+    episodes: Sequence[Episode]
+    fps: float  # Hz
+    keys: Sequence[str] = ()
+    state_names: Sequence[str] = ()
+    action_names: Sequence[str] = ()
+    calibration: str = ''
+    reference: Mapping[str, Look] = field(default_factory=dict)
+
+    @property
+    def cameras(self) -> list[str]:
+        """Return the names of the cameras."""
+        return list(self.episodes[0].looks)
+
+    def looks(self, camera: str) -> list[Look]:
+        """Return how a camera saw each episode."""
+        return [episode.looks[camera] for episode in self.episodes]
+
+    def fixed_cameras(self) -> Iterator[str]:
+        """Yield the cameras that do not move with the arm: most of what they see stands still."""
+        for camera in self.cameras:
+            spreads = [np.median(look.spread) for look in self.looks(camera)]
+            if np.median(spreads) < STATIC_SPREAD / 2:
+                yield camera
+
+    def reference_look(self, camera: str) -> Look:
+        """Return how the camera should see the scene."""
+        return self.reference.get(camera) or self.episodes[0].looks[camera]
+
+    def joint_ranges(self) -> np.ndarray:
+        """Return the range that each joint moves through (joints,), outliers left out."""
+        state = np.concatenate([episode.state for episode in self.episodes])
+        low, high = np.percentile(state, [1, 99], axis=0)
+        return np.maximum(high - low, 1e-9)

@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Reduce the pictures that a camera took in one episode to what the checks compare."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+WIDTH = 320  # pixels; larger pictures are reduced, which the checks do not miss
+_BRIGHT, _DARK = 250, 5  # grey levels from which a pixel counts as clipped
+_BLOCK = 4  # pixels; a movement is looked for in blocks of this size
+
+
+@dataclass(frozen=True)
+class Look:
+    """
+    How one camera saw one episode, at most WIDTH pixels wide.
+
+    start, background (height, width, 3) uint8: the first picture, and the median over time,
+    in which nothing moves; spread (height, width) float32: by how much each pixel varies, grey
+    levels; changes (pairs,): the strongest difference between two successive pictures.
+    """
+
+    start: np.ndarray
+    background: np.ndarray
+    spread: np.ndarray
+    changes: np.ndarray  # grey levels
+    brightness: float  # mean grey level, 0 to 255
+    bright: float  # share of the pixels that are white and hold no detail
+    dark: float  # share of the pixels that are black
+    blur: float  # 0 sharp, 1 blurred
+    contrast: float  # CIELAB difference between what moves and the background
+    scale: float = 1.0  # pixels of the camera in a pixel here
+
+
+def look_at(pairs: np.ndarray) -> Look:
+    """
+    Return the Look of pairs of successive pictures spread over an episode.
+
+    pairs (pairs, 2, height, width, 3) uint8 RGB; raises ValueError for another shape.
+    """
+    if pairs.ndim != 5 or pairs.shape[1] != 2 or pairs.shape[-1] != 3:
+        raise ValueError(f'pairs: got shape {pairs.shape}, expected (n, 2, height, width, 3)')
+    scale = max(1.0, pairs.shape[3] / WIDTH)
+    small = np.array([[reduce_size(picture, scale) for picture in pair] for pair in pairs])
+    first = small[:, 0]
+    background = np.median(first, axis=0).astype(np.uint8)
+    grey = first.mean(axis=-1, dtype=np.float32)
+    low, high = np.percentile(grey, [10, 90], axis=0)
+    return Look(
+        start=first[0], background=background, spread=(high - low).astype(np.float32),
+        changes=np.array([strongest_change(*pair) for pair in small]),
+        brightness=float(grey.mean()),
+        bright=float((grey >= _BRIGHT).mean()), dark=float((grey <= _DARK).mean()),
+        blur=float(np.median([blur(picture) for picture in grey])),
+        contrast=moving_contrast(first, background), scale=scale)
+
+
+def reduce_size(picture: np.ndarray, scale: float) -> np.ndarray:
+    """Return a picture 1 / scale as wide and high; the same one for a scale of 1."""
+    if scale <= 1.0:
+        return picture
+    height, width = picture.shape[:2]
+    size = (round(width / scale), round(height / scale))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def strongest_change(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the largest difference of two pictures, in grey levels, averaged over a block."""
+    difference = cv2.absdiff(first, second).mean(axis=-1, dtype=np.float32)
+    return float(cv2.blur(difference, (_BLOCK, _BLOCK)).max())
+
+
+def blur(grey: np.ndarray) -> float:
+    """
+    Return how blurred a picture is, from 0 to 1, without a sharp one to compare with.
+
+    A sharp picture loses much of its variation when it is blurred once more (Crete et al.,
+    "The blur effect", 2007); here with a box of 5 pixels, the worse of both directions.
+    """
+    losses = []
+    for axis, box in ((0, (1, 5)), (1, (5, 1))):
+        before = np.abs(np.diff(grey, axis=axis))
+        after = np.abs(np.diff(cv2.blur(grey, box), axis=axis))
+        losses.append(np.maximum(0, before - after).sum() / max(before.sum(), 1e-6))
+    return float(1 - min(losses))
+
+
+def moving_contrast(pictures: np.ndarray, background: np.ndarray) -> float:
+    """Return how much the arm stands out: the upper 10 % of the differences, CIELAB units."""
+    difference = [colour_difference(picture, background) for picture in pictures]
+    return float(np.percentile(np.max(difference, axis=0), 90))
+
+
+def colour_difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the difference of two RGB pictures (height, width); 2.3 is just noticeable."""
+    return np.linalg.norm(_lab(first) - _lab(second), axis=-1)
+
+
+def _lab(picture: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)

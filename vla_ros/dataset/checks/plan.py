@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of what was recorded against the study's plan, and of what a policy may see."""
+
+import math
+from collections import Counter
+
+import numpy as np
+
+from vla_ros.dataset.checks.episodes import Episodes, Facts
+from vla_ros.dataset.checks.finding import Finding, Limit, name_episodes
+from vla_ros.dataset.checks.thresholds import Thresholds
+
+_SECTORS = 12  # of half a turn: a gripper cannot tell an object from itself turned by pi
+_LEAST_ROTATIONS = 24  # of which two thirds of the sectors are expected to be met
+
+
+def check_clusters(episodes: Episodes, limits: Thresholds) -> list[Finding]:
+    """Return how the rarest cluster compares with the mean."""
+    counts = count_clusters(episodes)
+    if not counts:
+        return []
+    counts = {cluster: counts[cluster] for cluster in limits.clusters}
+    mean = sum(counts.values()) / len(counts)
+    shares = {cluster: count / max(mean, 1e-9) for cluster, count in counts.items()}
+    rare = [cluster for cluster, share in shares.items() if share < limits.coverage]
+    scope = name_episodes(rare).replace('episode', 'cluster') or 'all'
+    return [Finding('cluster coverage', scope, min(shares.values()), 'of mean',
+                    Limit(low=limits.coverage), 'record more episodes there')]
+
+
+def count_clusters(episodes: Episodes) -> Counter[int]:
+    """Return the number of episodes of each cluster; empty if they are not known."""
+    clusters = [e.facts.cluster for e in episodes.episodes]
+    return Counter(cluster for cluster in clusters if cluster is not None)
+
+
+def check_held_out(episodes: Episodes, limits: Thresholds) -> list[Finding]:
+    """Return the number of episodes from clusters that are kept for validation."""
+    if not count_clusters(episodes):
+        return []
+    leaked = [e.index for e in episodes.episodes if e.facts.cluster in limits.held_out]
+    return [Finding('held-out cluster', name_episodes(leaked) or 'all', len(leaked), 'episodes',
+                    Limit(high=0), 'move these episodes to the validation set: a policy that '
+                    'has trained on them cannot be validated on them')]
+
+
+def check_recovery(episodes: Episodes, limits: Thresholds) -> list[Finding]:
+    """Return the share of recovery episodes."""
+    known = [e.facts.recovery for e in episodes.episodes if e.facts.recovery is not None]
+    if not known:
+        return []
+    return [Finding('recovery share', 'all', sum(map(bool, known)) / len(known), 'share',
+                    Limit(limits.recovery_low, limits.recovery_high),
+                    'about 20 % of the episodes should start near the mug, or with a lost bag, '
+                    'and go back to it: record more of the kind that is short')]
+
+
+def check_rotation(episodes: Episodes, limits: Thresholds) -> list[Finding]:
+    """Return to how many of the sectors of half a turn the object was rotated."""
+    angles = rotations([e.facts for e in episodes.episodes])
+    if len(angles) < _LEAST_ROTATIONS:
+        return []
+    sectors = np.floor(angles % math.pi / math.pi * _SECTORS).astype(int) % _SECTORS
+    return [Finding('rotation spread', 'all', len(set(sectors)) / _SECTORS, 'share of sectors',
+                    Limit(low=limits.rotation), 'turn the object more between the episodes')]
+
+
+def rotations(facts: list[Facts]) -> np.ndarray:
+    """Return the known rotations of the object, rad."""
+    return np.array([fact.rotation for fact in facts if fact.rotation is not None])
+
+
+def check_observations(episodes: Episodes, limits: Thresholds) -> list[Finding]:
+    """Return the number of observations that the policy will not have when it runs."""
+    strange = [key for key in episodes.keys if key.startswith('observation.')
+               and not any(_names(key, allowed) for allowed in limits.observations)]
+    hidden = [name for name in episodes.state_names if name not in episodes.action_names]
+    if episodes.action_names:
+        strange += [f'observation.state[{name}]' for name in hidden]
+    return [Finding('do not cheat', ', '.join(strange) or 'all', len(strange), 'observations',
+                    Limit(high=0), 'leave out of the dataset what the running robot does not '
+                    'measure, or the policy learns to rely on it')]
+
+
+def _names(key: str, allowed: str) -> bool:
+    return key.startswith(allowed) if allowed.endswith('.') else key == allowed
+
+
+def check_calibration(episodes: Episodes, limits: Thresholds) -> list[Finding]:
+    """Return the number of different calibrations, that which lies with the files included."""
+    hashes = {e.index: e.facts.calibration for e in episodes.episodes if e.facts.calibration}
+    known = {*hashes.values(), episodes.calibration} - {''}
+    if not hashes:
+        return []
+    expected = episodes.calibration or Counter(hashes.values()).most_common(1)[0][0]
+    changed = [index for index, value in hashes.items() if value != expected]
+    return [Finding('calibration changed', name_episodes(changed) or 'all', len(known),
+                    'calibrations', Limit(high=1), 'put the calibration files back with which '
+                    'the episodes were recorded, or record them again')]

@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What of a recording plan is done, what comes next and what is missing."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from vla_ros.core.config import load_yaml
+from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.bag import EpisodeInfo
+from vla_ros.dataset.plan import (
+    TRAINING_CLUSTERS,
+    VALIDATION_CLUSTER,
+    PlannedEpisode,
+    check_cluster,
+    recording_plan,
+)
+
+
+@dataclass(frozen=True)
+class RecordingPlan:
+    """How many episodes to record, and where the object lies at their start."""
+
+    starts: int = 10  # plain episodes per cluster
+    recoveries: int = 2  # per cluster
+    clusters: tuple[int, ...] = TRAINING_CLUSTERS
+    held_out: int = VALIDATION_CLUSTER  # never recorded: the policy is validated there
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check that the held-out cluster is held out."""
+        check_cluster(self.held_out)
+        if self.held_out in self.clusters:
+            raise ConfigError(
+                f'clusters: got {list(self.clusters)} with the held-out cluster {self.held_out}, '
+                'expected all but that one; take it out of clusters, or hold out another')
+
+    def episodes(self) -> list[PlannedEpisode]:
+        """Return the episodes in the order in which they are to be recorded."""
+        return recording_plan(self.starts, self.recoveries, self.clusters, self.seed)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """A plan against what was recorded."""
+
+    plan: RecordingPlan
+    missing: tuple[PlannedEpisode, ...]
+    extra: int  # recorded episodes that the plan doesn't ask for
+    leaked: int  # those of them that start in the held-out cluster
+
+    @property
+    def next(self) -> PlannedEpisode | None:
+        """Return the episode to record next, or None where nothing is missing."""
+        return self.missing[0] if self.missing else None
+
+    def describe(self) -> str:
+        """Return a table of done/planned per cluster, and what comes next."""
+        planned, missing = _count(self.plan.episodes()), _count(self.missing)
+        lines = ['cluster  starts  recoveries']
+        for cluster in self.plan.clusters:
+            cells = [f'{planned[key] - missing[key]}/{planned[key]}'
+                     for key in ((cluster, False), (cluster, True))]
+            lines.append(f'{cluster:7}  {cells[0]:>6}  {cells[1]:>10}')
+        total = sum(planned.values())
+        lines.append(f'{total - len(self.missing)} of {total} episodes recorded'
+                     + (f', {self.extra} more than planned' if self.extra else ''))
+        if self.leaked:
+            lines.append(f'held-out cluster {self.plan.held_out}: got {self.leaked} episodes, '
+                         'expected none; remove them before training')
+        lines.append(f'next: {describe_start(self.next)}' if self.next else 'nothing is missing')
+        return '\n'.join(lines)
+
+
+def load_plan(path: Path) -> RecordingPlan:
+    """Read a plan file; raise ConfigError naming the file and the key."""
+    content = load_yaml(path, {item.name for item in fields(RecordingPlan)})
+    clusters = content.get('clusters', [])
+    for key, value in [*content.items(), *(('clusters', item) for item in clusters)]:
+        if value is not clusters and type(value) is not int:
+            raise ConfigError(f'{path}: {key}: got {value!r}, expected a whole number')
+    if clusters:
+        content['clusters'] = tuple(clusters)
+    try:
+        plan = RecordingPlan(**content)
+        plan.episodes()
+    except ConfigError as error:
+        raise ConfigError(f'{path}: {error}') from None
+    return plan
+
+
+def measure(plan: RecordingPlan, recorded: Sequence[EpisodeInfo]) -> Coverage:
+    """
+    Return which planned episodes ``recorded`` leaves open.
+
+    An episode counts for the planned one with its seed, else for any of its cluster and kind.
+    """
+    left = Counter((info.cluster, info.recovery, info.seed) for info in recorded)
+    unmatched = []
+    for episode in plan.episodes():
+        key = (episode.cluster, episode.recovery, episode.seed)
+        if left[key]:
+            left[key] -= 1
+        else:
+            unmatched.append(episode)
+    pool = Counter[tuple[int, str]]()
+    for (cluster, recovery, _), count in left.items():
+        pool[cluster, recovery] += count
+    missing = []
+    for episode in unmatched:
+        if pool[episode.cluster, episode.recovery]:
+            pool[episode.cluster, episode.recovery] -= 1
+        else:
+            missing.append(episode)
+    leaked = sum(count for (cluster, _), count in pool.items() if cluster == plan.held_out)
+    return Coverage(plan, tuple(missing), sum(pool.values()), leaked)
+
+
+def describe_start(episode: PlannedEpisode) -> str:
+    """Return what to set up for an episode."""
+    kind = f'recovery ({episode.recovery})' if episode.recovery else 'plain start'
+    return f'cluster {episode.cluster}, {kind}, seed {episode.seed}'
+
+
+def _count(episodes: Sequence[PlannedEpisode]) -> Counter[tuple[int, bool]]:
+    return Counter((episode.cluster, bool(episode.recovery)) for episode in episodes)

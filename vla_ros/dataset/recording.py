@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""One episode on its way to the disk: a bounded queue and the thread that empties it."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from queue import SimpleQueue
+
+from vla_ros.core.errors import VlaError
+from vla_ros.dataset.bag import Episode, EpisodeInfo, EpisodeWriter, Message, header_time
+
+
+class Recording:
+    """
+    Takes messages without ever waiting for the disk, and counts those that are lost.
+
+    A message that finds the queue full is dropped; a frame whose stamp comes later than its
+    topic's rate allows is counted as missing. One thread calls the methods.
+    """
+
+    def __init__(self, root: Path, info: EpisodeInfo, limit: int, rates: Mapping[str, float],
+                 calibration: Sequence[Path] = ()) -> None:
+        """Begin an episode; ``rates`` holds the frames per second of topics with a header."""
+        self.dropped = 0
+        self.missing: Counter[str] = Counter()
+        self._info = info
+        self._limit = limit
+        self._rates = rates
+        self._last: dict[str, float] = {}  # s, stamp of a topic's last frame
+        self._failure = ''
+        self._queue: SimpleQueue[Message | None] = SimpleQueue()
+        with _told(str(root)):
+            self._writer = EpisodeWriter(root, calibration)
+        self._thread = threading.Thread(target=self._run, name='bag', daemon=True)
+        self._thread.start()
+
+    @property
+    def name(self) -> str:
+        """Return the name of the episode's folder."""
+        return self._writer.name
+
+    @property
+    def messages(self) -> int:
+        """Return the number of messages that are on the disk."""
+        return self._writer.messages
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of those messages."""
+        return self._writer.size
+
+    def write(self, message: Message) -> None:
+        """Have a message written, or count it as dropped where too many wait already."""
+        rate = self._rates.get(message.topic)
+        if rate:
+            self._count_missing(message, rate)
+        if self._queue.qsize() < self._limit:
+            self._queue.put(message)
+        else:
+            self.dropped += 1
+
+    def keep(self, outcome: str) -> Episode:
+        """
+        Finish the episode, which ended with ``outcome``; blocks until it is on the disk.
+
+        Raises VlaError where it could not be written; it is discarded then.
+        """
+        self._finish()
+        if self._failure:
+            self._writer.discard()
+            raise VlaError(self._failure)
+        info = replace(
+            self._info, outcome=outcome, dropped=self.dropped, missing=dict(self.missing))
+        with _told(self.name):
+            return self._writer.keep(info)
+
+    def discard(self) -> None:
+        """Throw the episode away."""
+        self._finish()
+        self._writer.discard()
+
+    def _count_missing(self, message: Message, rate: float) -> None:
+        time = header_time(message.data)
+        last = self._last.get(message.topic, time)
+        self._last[message.topic] = max(last, time)
+        self.missing[message.topic] += max(0, round((time - last) * rate) - 1)
+
+    def _finish(self) -> None:
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (message := self._queue.get()) is not None:
+            if self._failure:
+                continue
+            try:
+                self._writer.write(message)
+            except OSError as error:
+                self._failure = _describe(self.name, error)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Raise VlaError for what the system refuses within the context."""
+    try:
+        yield
+    except OSError as error:
+        raise VlaError(_describe(what, error)) from None
+
+
+def _describe(what: str, error: OSError) -> str:
+    return (f'{what}: cannot be written: {error.strerror}; free the disk, or record to another '
+            'folder, and record the episode anew')

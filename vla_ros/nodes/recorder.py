@@ -1,0 +1,326 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Recorder node: what the policy will see, and what was done, as one bag for each episode.
+
+It leads through a recording plan: next_start says which start is missing (cluster, seed, and in
+detail the mishap to recover from). An episode begins with the event START and ends with SUCCESS
+(kept), FAILURE or TIMEOUT (thrown away); without such events, or against them, with the services
+~/start, ~/keep, ~/discard and ~/redo. The node ends itself when nothing is missing any more.
+
+Messages are stored as they come, undecoded, by a thread of their own. Privileged knowledge, such
+as the state of a simulation, is not recorded.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.dataset import bag
+from vla_ros.dataset.bag import EpisodeInfo, Message
+from vla_ros.dataset.coverage import Coverage, describe_start, load_plan, measure
+from vla_ros.dataset.plan import PlannedEpisode
+from vla_ros.dataset.recording import Recording
+from vla_ros.msg import EpisodeEvent
+from vla_ros.nodes import qos
+from vla_ros.nodes.lifecycle import VlaNode, spin_node
+from vla_ros.nodes.params import declare, param
+
+ENDS = {EpisodeEvent.SUCCESS: 'success', EpisodeEvent.FAILURE: 'failure',
+        EpisodeEvent.TIMEOUT: 'timeout'}
+
+
+@dataclass(frozen=True)
+class RecorderParams:
+    """Parameters of the recorder node."""
+
+    output: str = param('recordings', 'Folder of the recorded episodes.')
+    plan: str = param('tea_bag', "The plan's file in config/plans, or its path.")
+    episodes: int = param(0, 'Episodes to keep before the end; 0: all that are missing.', 0, 10**6)
+    cameras: str = param('top,gripper,left', "The policy's cameras, separated by commas.")
+    fps: float = param(30.0, 'Pictures per second that each camera owes.', 0.1, 1000.0)
+    instruction: str = param('', 'The task in words; empty: another node publishes it.')
+    robot: str = param('so101', 'Kind of the robot, noted with each episode.')
+    notes: str = param('', "The operator's remarks, noted with each episode.", read_only=False)
+    calibration: str = param('', "Calibration files to copy, separated by ':'.")
+    queue: int = param(120, 'Messages that may wait for the disk.', 1, 100_000)
+
+
+class RecorderNode(VlaNode):
+    """Feeds raw messages to a Recording and decides when one begins and ends."""
+
+    def __init__(self) -> None:
+        """Declare the parameters; raise ConfigError for a plan or a file that is not there."""
+        super().__init__('recorder')
+        self._params = declare(self, RecorderParams)
+        self._plan = load_plan(find_config('plans', self._params.plan))
+        self._root = Path(self._params.output).expanduser()
+        self._calibration = parse_files(self._params.calibration)
+        self._cameras = parse_cameras(self._params.cameras)
+        self._recording: Recording | None = None
+        self._instruction: Message | None = None
+        self._kept = 0  # by this process
+        self._tries = 0  # that the next start has failed
+
+    def configure(self) -> None:
+        """Take the folder, look at what it holds, and offer the services."""
+        self._lock = bag.claim(self._root)
+        for folder in bag.list_unfinished(self._root):
+            size = bag.salvage(folder)
+            self.get_logger().warning(
+                f'{folder} was never finished: {size / 1e6:.1f} MB are readable, not counted')
+        self._episodes = bag.list_episodes(self._root)
+        self._next_starts = self.advertise(EpisodeEvent, 'next_start', qos.LATCHED)
+        self._instructions: Publisher | None = None
+        if self._params.instruction:
+            self._instructions = self.advertise(String, 'instruction', qos.LATCHED)
+        handlers = {'start': self._start, 'keep': lambda: self._keep('kept by the operator'),
+                    'discard': self._discard, 'redo': self._redo}
+        self._services = [self.create_service(Trigger, f'~/{name}', self._answer(handler))
+                          for name, handler in handlers.items()]
+
+    def activate(self) -> None:
+        """Listen, and say what to record first."""
+        self._began = time.monotonic()
+        for camera in self._cameras:
+            self._record(Image, f'camera/{camera}/image_raw', qos.EVERY)
+            self._record(CameraInfo, f'camera/{camera}/camera_info', qos.EVERY)
+        self._record(JointState, 'joint_states', qos.EVERY)
+        self._record(JointTrajectory, 'joint_commands', qos.EVERY_RELIABLE)
+        self._record(String, 'instruction', qos.LATCHED, self._on_instruction)
+        self._record(EpisodeEvent, 'episode', qos.EVERY_RELIABLE, self._on_episode)
+        if self._instructions:
+            self._instructions.publish(String(data=self._params.instruction))
+        self.get_logger().info(f'{self._root}:\n{self._coverage.describe()}')
+        self._go_on()
+
+    def deactivate(self) -> None:
+        """Throw an episode away that is not finished."""
+        if self._recording:
+            self._drop('recorder stopped')
+
+    def cleanup(self) -> None:
+        """End the services and let go of the folder."""
+        for service in self._services:
+            self.destroy_service(service)
+        self._lock.close()
+
+    def diagnostics(self) -> dict[str, str]:
+        """Tell how far the set is, and how the running episode does."""
+        if not self.active:
+            return {}
+        coverage = self._coverage
+        values = {'missing': str(len(coverage.missing)), 'kept': str(self._kept)}
+        if coverage.next:
+            values['next'] = describe_start(coverage.next)
+        if self._recording:
+            values['episode'] = describe(self._recording)
+        return values
+
+    @property
+    def _coverage(self) -> Coverage:
+        return measure(self._plan, [episode.info for episode in self._episodes])
+
+    def _record(self, msg_type: type, topic: str, profile: QoSProfile,
+                listen: Callable[[Message], None] | None = None) -> None:
+        """Have the topic's messages written as they come, or handed to ``listen`` instead."""
+        name = f'{msg_type.__module__.split(".")[0]}/msg/{msg_type.__name__}'
+        full = self.resolve_topic_name(topic)
+
+        def on_raw(data: bytes) -> None:
+            message = Message(full, name, time.time_ns(), data)
+            if listen:
+                listen(message)
+            elif self._recording:
+                self._recording.write(message)
+
+        self.subscribe(msg_type, topic, on_raw, profile, raw=True)
+
+    def _on_instruction(self, message: Message) -> None:
+        self._instruction = message
+        if self._recording:
+            self._recording.write(message)
+
+    def _on_episode(self, message: Message) -> None:
+        """Begin or end an episode as its source says."""
+        event = deserialize_message(message.data, EpisodeEvent)
+        if event.event == EpisodeEvent.START:
+            start = parse_start(event)
+            if self._recording:
+                self._drop('begun anew')
+            self._begin(start)
+        elif self._recording is None:
+            if event.event in ENDS:  # of an episode whose beginning was missed
+                self._go_on()
+            return
+        self._recording.write(message)
+        if event.event == EpisodeEvent.RESET:
+            self._drop('the scene was reset')
+        elif event.event == EpisodeEvent.SUCCESS:
+            self._keep(ENDS[event.event])
+        elif event.event in ENDS:
+            self._tries += 1
+            self._drop(f'{ENDS[event.event]} {event.detail}'.strip())
+            self._go_on()
+
+    def _begin(self, start: PlannedEpisode) -> None:
+        info = EpisodeInfo(
+            start.cluster, start.seed, start.recovery, self._params.robot,
+            self.get_parameter('notes').value)
+        topics = [self.resolve_topic_name(f'camera/{name}/image_raw') for name in self._cameras]
+        self._recording = Recording(
+            self._root, info, self._params.queue, dict.fromkeys(topics, self._params.fps),
+            self._calibration)
+        self._began = time.monotonic()
+        if self._instruction:
+            self._recording.write(self._instruction._replace(time=time.time_ns()))
+
+    def _start(self) -> str:
+        """Begin the episode that comes next."""
+        if self._recording:
+            raise VlaError(f'{self._recording.name} is being recorded: keep or discard it first')
+        start = self._next_start
+        if start is None:
+            raise VlaError('the plan is recorded: nothing is missing')
+        self._begin(start)
+        return describe_start(start)
+
+    def _keep(self, outcome: str) -> str:
+        """Finish the running episode and go on to the next."""
+        recording = self._running()
+        self._recording = None
+        try:
+            self._episodes.append(recording.keep(outcome))
+        except VlaError:
+            self.exit_code = 1
+            self.finish()
+            raise
+        self._kept += 1
+        text = f'{recording.name} kept: {describe(recording)}'
+        if recording.dropped:
+            self.report('dropped', f'{recording.name}: {recording.dropped} messages came faster '
+                        'than the disk took them; record smaller pictures, or a faster disk')
+        self._tries = 0
+        seconds = time.monotonic() - self._began
+        self.get_logger().info(
+            f'{text}, {recording.size / 1e6 / max(seconds, 1e-3):.1f} MB/s\n'
+            f'{self._coverage.describe()}')
+        self._go_on()
+        return text
+
+    def _discard(self) -> str:
+        """Throw the running episode away, else the last one that was kept."""
+        if self._recording:
+            text = self._drop('discarded by the operator')
+        elif self._kept:
+            episode = self._episodes.pop()
+            self._kept -= 1
+            bag.remove(episode.path)
+            text = f'{episode.path.name} is removed'
+        else:
+            raise VlaError('there is nothing to discard: this recorder has not kept an episode')
+        self._go_on()
+        return text
+
+    def _redo(self) -> str:
+        """Throw the running or the last episode away and begin the same start at once."""
+        return f'{self._discard()}; {self._start()}'
+
+    def _drop(self, reason: str) -> str:
+        recording = self._running()
+        self._recording = None
+        recording.discard()
+        text = f'{recording.name} thrown away: {reason}'
+        self.get_logger().info(text)
+        return text
+
+    def _running(self) -> Recording:
+        if self._recording is None:
+            raise VlaError('no episode is being recorded: start one first')
+        return self._recording
+
+    @property
+    def _next_start(self) -> PlannedEpisode | None:
+        """Return what to record next; a start that failed is tried with another seed."""
+        start = self._coverage.next
+        return start and start._replace(seed=start.seed + self._tries)
+
+    def _go_on(self) -> None:
+        """Say what comes next, or end where that is nothing."""
+        start = self._next_start
+        enough = self._params.episodes and self._kept >= self._params.episodes
+        if start is None or enough:
+            self.finish()
+            return
+        msg = EpisodeEvent(
+            event=EpisodeEvent.RESET, episode=start.index, seed=start.seed,
+            cluster=str(start.cluster), detail=start.recovery)
+        msg.header.stamp = self.get_clock().now().to_msg()
+        self._next_starts.publish(msg)
+
+    def _answer(self, handler: Callable[[], str]) -> Callable[[Any, Any], Any]:
+        """Return the service callback that runs ``handler`` and tells its outcome."""
+
+        def answer(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+            try:
+                if not self.active:
+                    raise VlaError('not active: activate the node first')
+                response.message = handler()
+                response.success = True
+            except VlaError as error:
+                response.message = str(error)
+            return response
+
+        return answer
+
+
+def parse_start(event: EpisodeEvent) -> PlannedEpisode:
+    """Return what an event says about its episode; raise VlaError for a cluster without number."""
+    if not event.cluster.isdecimal():
+        raise VlaError(f'episode: got cluster {event.cluster!r}, expected a number of the plan')
+    return PlannedEpisode(event.episode, int(event.cluster), event.detail, event.seed)
+
+
+def parse_cameras(text: str) -> list[str]:
+    """Return the names in a list separated by commas; raise ConfigError where there is none."""
+    names = [name.strip() for name in text.split(',') if name.strip()]
+    if not names:
+        raise ConfigError(f'cameras: got {text!r}, expected names such as top,left')
+    return names
+
+
+def parse_files(text: str) -> list[Path]:
+    """Return the paths in a list separated by ':'; raise ConfigError for one that is missing."""
+    paths = [Path(item).expanduser() for item in text.split(os.pathsep) if item]
+    for path in paths:
+        if not path.is_file():
+            raise ConfigError(f'calibration: got {path}, expected a file; check the path')
+    return paths
+
+
+def describe(recording: Recording) -> str:
+    """Return what was written and lost so far."""
+    return (f'{recording.messages} messages, {recording.size / 1e6:.1f} MB, '
+            f'{recording.dropped} dropped, {recording.missing.total()} frames missing')
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node; return its exit code."""
+    return spin_node(RecorderNode, args)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

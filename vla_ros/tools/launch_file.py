@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+A deployment in the terms of `ros2 launch`: what the files in launch/ share.
+
+It imports launch and launch_ros, so nothing else in the package imports it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.events.process import ProcessExited
+from launch.logging import launch_config
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from vla_ros.runtime.deployment import (
+    Argument,
+    Deployment,
+    ProcessSpec,
+    as_text,
+    load_deployment,
+)
+from vla_ros.runtime.fastdds import remove_stale_segments
+from vla_ros.runtime.supervisor import RESPAWN_DELAY, describe_exit
+
+
+def describe_deployment(name: str) -> LaunchDescription:
+    """Return the description that declares the deployment's arguments and starts its nodes."""
+    deployment = load_deployment(name)
+    return LaunchDescription(
+        [
+            *map(declare_argument, deployment.arguments),
+            OpaqueFunction(function=start_nodes, args=[deployment]),
+        ]
+    )
+
+
+def declare_argument(argument: Argument) -> DeclareLaunchArgument:
+    """Return launch's form of an argument."""
+    return DeclareLaunchArgument(
+        argument.name,
+        default_value=as_text(argument.default),
+        description=argument.description,
+        choices=[as_text(choice) for choice in argument.choices] or None,
+    )
+
+
+def start_nodes(context: LaunchContext, deployment: Deployment) -> list[Node]:
+    """Return the nodes for the arguments' values; their parameters lie with the run's logs."""
+    names = [argument.name for argument in deployment.arguments]
+    chosen = {name: LaunchConfiguration(name).perform(context) for name in names}
+    specs = deployment.resolve(chosen)
+    remove_stale_segments()
+    return [make_node(spec, Path(launch_config.log_dir)) for spec in specs]
+
+
+def make_node(spec: ProcessSpec, folder: Path) -> Node:
+    """Return launch's form of a process."""
+    return Node(
+        package=spec.package or None,
+        executable=spec.executable,
+        name=spec.name,
+        exec_name=spec.name,
+        namespace=spec.namespace,
+        parameters=[str(spec.write_parameters(folder))],
+        remappings=list(spec.remappings.items()),
+        arguments=list(spec.arguments),
+        additional_env=dict(spec.env),
+        output='screen',
+        emulate_tty=True,
+        respawn=spec.respawn,
+        respawn_delay=RESPAWN_DELAY,
+        on_exit=when_ended(spec),
+    )
+
+
+def when_ended(spec: ProcessSpec) -> Callable[[ProcessExited, LaunchContext], list[Shutdown]]:
+    """Return what the end of a process means for the others."""
+
+    def on_exit(event: ProcessExited, context: LaunchContext) -> list[Shutdown]:
+        if context.is_shutdown or not (spec.required or spec.ends_run):
+            return []
+        if spec.ends_run and event.returncode == 0:
+            return [Shutdown(reason=f'{spec.name} is done')]
+        # An exception makes `ros2 launch` end with 1; after a Shutdown it would end with 0.
+        end = describe_exit(event.returncode)
+        raise RuntimeError(f'{spec.name} died ({end}), and the run needs it')
+
+    return on_exit

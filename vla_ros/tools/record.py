@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Record the episodes that a plan misses, and show what is covered.
+
+Runs a deployment whose recorder leads through the plan (config/record.yaml: the simulation's
+expert demonstrates); every kept episode updates the table of what is done and what comes next. A
+run that was interrupted goes on with what is missing. While it runs, the services ~/start, ~/keep,
+~/discard and ~/redo of the recorder take the operator's side. Further arguments of the deployment
+are written as for `vla_ros up`, name:=value.
+"""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError
+from vla_ros.runtime.deployment import load_deployment
+from vla_ros.tools.up import parse_assignments, run_deployment
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument('output', type=Path, help='folder of the recorded episodes')
+    parser.add_argument('arguments', nargs='*', metavar='name:=value',
+                        help='further arguments of the deployment')
+    parser.add_argument('--plan', default='tea_bag', help='name of a plan, or its file')
+    parser.add_argument('--episodes', type=int, default=0,
+                        help='episodes to keep before the end (default: all that are missing)')
+    parser.add_argument('--deployment', default='record', help='what to run (default: record)')
+    parser.add_argument('--isolate', action='store_true',
+                        help='use a free ROS_DOMAIN_ID, on this host only')
+    parser.add_argument('--show', action='store_true', help='show what is covered, and end')
+
+
+def run(args: Namespace) -> int:
+    """Record, and show the coverage at the end."""
+    plan = find_config('plans', args.plan)
+    if args.show:
+        print(show_coverage(args.output, plan))
+        return 0
+    chosen = {'output': str(args.output), 'plan': str(plan), 'episodes': str(args.episodes)}
+    more = parse_assignments(args.arguments)
+    for name in chosen.keys() & more.keys():
+        raise ConfigError(f'argument: got {name}:={more[name]}, expected it before the others: '
+                          'as the output folder, --plan or --episodes')
+    code = run_deployment(load_deployment(args.deployment), {**chosen, **more}, args.isolate)
+    print(show_coverage(args.output, plan))
+    return code
+
+
+def show_coverage(folder: Path, plan: Path) -> str:
+    """Return the table of what the recordings in ``folder`` cover of ``plan``."""
+    from vla_ros.dataset.bag import list_episodes, list_unfinished
+    from vla_ros.dataset.coverage import load_plan, measure
+
+    episodes = list_episodes(folder)
+    coverage = measure(load_plan(plan), [episode.info for episode in episodes])
+    unfinished = len(list_unfinished(folder))
+    note = f'\n{unfinished} unfinished, in {folder / ".partial"}' if unfinished else ''
+    return coverage.describe() + note
