@@ -90,6 +90,7 @@ TO_TEST = [
     'pytest>=8',
     'hypothesis',
     'onnx>=1.17',
+    'matplotlib',  # for the report of the checks
     'mcap>=1.2',
     'mcap-ros2-support>=0.5',
     'ruff>=0.9',

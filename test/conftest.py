@@ -1,8 +1,10 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures that tests of several folders share."""
+"""Fixtures that tests of several folders share, and a display-less OpenGL for all of them."""
 
 import pytest
+
+import vla_ros.sim  # noqa: F401  # chooses the OpenGL, and has to before a test imports MuJoCo
 
 
 @pytest.fixture(scope='session')

@@ -60,7 +60,7 @@ def test_chunk_can_not_be_altered():
 
 @pytest.mark.parametrize('shape', [(3,), (3, 1), (3, 3), (0, 2), (1, 3, 2)])
 def test_values_that_are_no_rows_of_the_joints_are_refused(shape):
-    with pytest.raises(VlaError, match=r'chunk 7: got values of shape .* column for each of shoulder'):
+    with pytest.raises(VlaError, match=r'chunk 7: got values of shape .* for each of shoulder'):
         ActionChunk(np.zeros(shape), 0.0, 0.1, 7, NAMES)
 
 

@@ -36,12 +36,20 @@ def test_installed_configuration_of_a_ros_prefix_is_found(tmp_path, monkeypatch)
 
 @pytest.mark.parametrize('text, complaint', [
     ('- 1', 'got list, expected a mapping'), ('', 'got NoneType'), ('a: [', 'cannot be read'),
-    ('a: 1\nc: 2', 'unknown key c, expected a, b')])
+    ('a: 1\nc: 2', 'unknown key c, expected a, b'),
+    ('a: 1\nb: 2\na: 3', 'cannot be read: key a comes twice'),
+    ('a: {joint: 1, joint: 2}', 'cannot be read: key joint comes twice')])
 def test_what_is_wrong_in_a_file_is_named(tmp_path, text, complaint):
     path = tmp_path / 'some.yaml'
     path.write_text(text)
     with pytest.raises(ConfigError, match=rf'some\.yaml: {complaint}'):
         load_yaml(path, ('a', 'b'))
+
+
+def test_key_that_overrides_a_merged_one_is_no_repetition(tmp_path):
+    path = tmp_path / 'some.yaml'
+    path.write_text('a: &shared {x: 1, y: 2}\nb: {<<: *shared, y: 3}\n')
+    assert load_yaml(path, ('a', 'b')) == {'a': {'x': 1, 'y': 2}, 'b': {'x': 1, 'y': 3}}
 
 
 def test_file_that_is_missing_is_named(tmp_path):

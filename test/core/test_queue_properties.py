@@ -61,6 +61,35 @@ def test_every_tick_agrees_with_the_reference(name, events, epoch):
         now += pause
 
 
+arrivals = st.tuples(
+    st.integers(1, 40),  # rows
+    st.integers(5, 200),  # ms, step
+    st.integers(0, 2000),  # ms, age of the observation
+    st.integers(-3, 4),  # by how much the sequence goes up
+    st.integers(0, 1500))  # ms until the next one arrives
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(WEIGHTS)), st.lists(arrivals, max_size=10),
+       st.sampled_from([0, 1_800_000_000]), st.integers(1, 100))
+def test_every_position_is_played_at_its_time_though_no_two_chunks_share_a_grid(
+        name, events, epoch, period):
+    queue, now, sequence, end, step = ActionQueue(AGGREGATES[name]), 0, 0, -1, 1
+    for rows, new_step, age, rise, pause in events:
+        sequence = max(0, sequence + rise)
+        times = [now - age + row * new_step for row in range(rows)]  # ms; the positions are these
+        plan = chunk(times, epoch + times[0] / 1e3, sequence, new_step / 1e3)
+        if queue.push(plan, epoch + now / 1e3) is PushResult.ACCEPTED:
+            # where the old chunk ends later its tail follows, on the grid of the new one
+            tail = (end - times[-1]) // new_step * new_step if end + step > now else 0
+            end, step = times[-1] + max(0, tail), new_step
+        for time in range(now, now + pause + 1, period):
+            sample = queue.sample(epoch + time / 1e3)
+            assert (sample is None) == (time >= end + step)
+            assert sample is None or sample == pytest.approx(min(time, end), abs=0.01)
+        now += pause
+
+
 times = st.floats(0.0, 2.0)
 
 

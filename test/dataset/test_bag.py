@@ -79,6 +79,14 @@ def test_an_episode_tells_where_it_comes_from(tmp_path):
     assert (folder / 'calibration' / 'follower.json').read_text() == '{"offset": 3}'
 
 
+def test_a_replay_offers_the_instruction_to_late_joiners(tmp_path):
+    with Reader(write_episode(tmp_path).path) as reader:
+        durability = {c.topic: [qos.durability.name for qos in c.ext.offered_qos_profiles]
+                      for c in reader.connections}
+    assert durability['/instruction'] == durability['/episode'] == ['TRANSIENT_LOCAL']
+    assert durability['/joint_states'] == []
+
+
 def test_a_discarded_and_an_open_episode_are_not_listed(tmp_path):
     EpisodeWriter(tmp_path).discard()
     EpisodeWriter(tmp_path)

@@ -8,7 +8,12 @@ import pytest
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.plan import (
-    RECOVERIES, TRAINING_CLUSTERS, VALIDATION_CLUSTER, evaluation_plan, recording_plan)
+    RECOVERIES,
+    TRAINING_CLUSTERS,
+    VALIDATION_CLUSTER,
+    evaluation_plan,
+    recording_plan,
+)
 
 
 def test_study_plan_is_ten_starts_and_two_recoveries_per_cluster():

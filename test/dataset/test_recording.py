@@ -18,7 +18,7 @@ from vla_ros.dataset.recording import Recording
 TOP = '/camera/top/image_raw'
 
 
-def record(root, limit=1000, **rates):
+def record(root, limit=10**8, **rates):
     return Recording(root, EpisodeInfo(cluster=2), limit, rates)
 
 
@@ -34,7 +34,7 @@ def test_all_that_was_written_is_in_the_bag_when_keep_returns(tmp_path):
 
 
 def test_a_burst_that_overfills_the_queue_is_dropped_and_counted(tmp_path):
-    recording = record(tmp_path, limit=2)
+    recording = record(tmp_path, limit=20_000_000)
     large = picture('top', START, np.zeros((1080, 1920, 3), np.uint8))
     for _ in range(50):
         recording.write(large)
@@ -56,6 +56,24 @@ def test_frames_that_never_came_are_counted_per_camera(tmp_path):
     assert info.dropped == 0
 
 
+def test_a_camera_that_came_late_or_broke_off_misses_frames(tmp_path):
+    recording = record(tmp_path, **{TOP: 30.0, '/camera/left/image_raw': 30.0, '/camera/no': 30.0})
+    for frame in range(30):
+        recording.write(picture('top', START + frame / 30, shade(0)))
+        if 10 <= frame < 25:
+            recording.write(picture('left', START + frame / 30, shade(0)))
+    info = recording.keep('success').info
+    assert info.missing == {TOP: 0, '/camera/left/image_raw': 9 + 4, '/camera/no': 28}
+
+
+def test_cameras_out_of_phase_miss_nothing(tmp_path):
+    recording = record(tmp_path, **{TOP: 30.0, '/camera/left/image_raw': 30.0})
+    for frame in range(10):
+        recording.write(picture('top', START + frame / 30, shade(0)))
+        recording.write(picture('left', START + (frame + 0.9) / 30, shade(0)))
+    assert recording.keep('success').info.missing == {TOP: 0, '/camera/left/image_raw': 0}
+
+
 def test_a_discarded_recording_leaves_nothing(tmp_path):
     recording = record(tmp_path)
     recording.write(picture('top', START, shade(0)))
@@ -70,10 +88,19 @@ def test_a_full_disk_is_told_and_leaves_no_episode(tmp_path):
     try:
         for frame in range(100):
             recording.write(picture('top', START + frame, np.zeros((240, 320, 3), np.uint8)))
-        with pytest.raises(VlaError, match='episode_0000: cannot be written: File too large; free'):
+        with pytest.raises(VlaError, match='episode_0000: cannot be written: File too large'):
             recording.keep('success')
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list_episodes(tmp_path) == list_unfinished(tmp_path) == []
+
+
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnhandledThreadExceptionWarning')
+def test_an_episode_is_not_kept_when_the_writer_crashed(tmp_path):
+    recording = record(tmp_path)
+    recording.write(picture('top', START, shade(0))._replace(msgtype='no_msgs/msg/Such'))
+    with pytest.raises(VlaError, match='episode_0000: the writer crashed; see the log'):
+        recording.keep('success')
     assert list_episodes(tmp_path) == list_unfinished(tmp_path) == []
 
 

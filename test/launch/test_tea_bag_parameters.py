@@ -13,6 +13,7 @@ from vla_ros.runtime.deployment import Deployment, NodeEntry, load_deployment
 
 pytest.importorskip('rclpy')
 pytest.importorskip('mujoco')
+pytest.importorskip('rosbags')
 
 from vla_ros.nodes.lifecycle import VlaNode
 

@@ -5,15 +5,15 @@
 import os
 import time
 
+from ros_domain import claim_domain
+
 # before rclpy is imported: other ROS graphs on this machine must not see the test's, nor it theirs
-os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
+os.environ['ROS_DOMAIN_ID'] = str(claim_domain())
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 
 import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
-
-import vla_ros.sim  # noqa: F401  chooses a display-less OpenGL before any test imports MuJoCo
 
 
 class Graph:

@@ -6,6 +6,7 @@ import math
 import signal
 import subprocess
 import sys
+from itertools import count
 
 import cv2
 import numpy as np
@@ -36,6 +37,16 @@ class Viewer:
         self.node = graph.start(CameraNode())
         self.images = graph.collect(Image, f'camera/{camera}/image_raw', qos.SENSOR)
         self.infos = graph.collect(CameraInfo, f'camera/{camera}/camera_info', qos.SENSOR)
+
+    def simulate(self):
+        """Return a publisher of sim_state once its messages become pictures that are seen."""
+        states = self.graph.publisher(SimState, 'sim_state', qos.SENSOR)
+        scene, times = Scene().state(), count(0.0, 10.0)
+        self.graph.until(lambda: states.publish(state_message(scene, next(times))) or (
+            self.images and self.infos))
+        self.graph.spin(0.1)
+        self.images.clear(), self.infos.clear()
+        return states
 
     @property
     def brightness(self):
@@ -72,8 +83,8 @@ def video(tmp_path_factory):
 @pytest.mark.parametrize('camera', ['top', 'gripper'])
 def test_simulated_camera_draws_what_the_renderer_draws_in_process(start_graph, state, camera):
     viewer = Viewer(start_graph(f'camera:={camera}', *SIZE), camera)
-    states = viewer.graph.publisher(SimState, 'sim_state', qos.SENSOR)
-    states.publish(state_message(state, 12.5))
+    states = viewer.simulate()
+    states.publish(state_message(state, 1e6 + 0.5))
     viewer.graph.until(lambda: viewer.images and viewer.infos)
     scene = Scene(2 * WIDTH, 2 * HEIGHT)
     renderer = Renderer(scene, WIDTH, HEIGHT)
@@ -82,7 +93,7 @@ def test_simulated_camera_draws_what_the_renderer_draws_in_process(start_graph, 
         convert.image_from_msg(viewer.images[0]), renderer.render(camera))
     renderer.close()
     header = viewer.images[0].header
-    assert (convert.seconds(header.stamp), header.frame_id) == (12.5, f'camera_{camera}')
+    assert (convert.seconds(header.stamp), header.frame_id) == (1e6 + 0.5, f'camera_{camera}')
     assert viewer.images[0].encoding == 'rgb8'
     info = viewer.infos[0]
     assert (info.header, info.width, info.height) == (header, WIDTH, HEIGHT)
@@ -91,32 +102,37 @@ def test_simulated_camera_draws_what_the_renderer_draws_in_process(start_graph, 
     assert (info.k[2], info.k[5]) == (WIDTH / 2, HEIGHT / 2)
 
 
-def test_simulated_camera_draws_no_more_pictures_than_asked_for(start_graph, state):
-    viewer = Viewer(start_graph('fps:=15.0', *SIZE))
-    states = viewer.graph.publisher(SimState, 'sim_state', qos.SENSOR)
-    for step in range(24):
-        before = viewer.node._published
-        states.publish(state_message(state, 100.0 + step / 30))
+@pytest.mark.parametrize(('fps', 'drawn'), [
+    (30.0, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+    (20.0, [0, 2, 3, 5, 6, 8, 9, 11]),
+    (15.0, [0, 2, 4, 6, 8, 10]),
+    (0.5, [0])])
+def test_simulated_camera_draws_as_many_pictures_as_asked_for(start_graph, state, fps, drawn):
+    viewer = Viewer(start_graph(f'fps:={fps}', *SIZE))
+    states = viewer.simulate()
+    for step in range(12):
+        states.publish(state_message(state, 1e6 + step / 30))
         viewer.graph.spin(0.03)
-        assert viewer.node._published - before == (step + 1) % 2
+    times = [convert.seconds(msg.header.stamp) for msg in viewer.images]
+    np.testing.assert_allclose(times, [1e6 + step / 30 for step in drawn])
 
 
 def test_simulated_camera_follows_a_clock_that_begins_anew(start_graph, state):
     viewer = Viewer(start_graph(*SIZE))
-    states = viewer.graph.publisher(SimState, 'sim_state', qos.SENSOR)
-    for time in (500.0, 100.0, 100.1):
+    states = viewer.simulate()
+    for time in (9e6, 100.0, 100.1):
         states.publish(state_message(state, time))
         viewer.graph.spin(0.05)
-    assert [convert.seconds(msg.header.stamp) for msg in viewer.images] == [500.0, 100.0, 100.1]
+    assert [convert.seconds(msg.header.stamp) for msg in viewer.images] == [9e6, 100.0, 100.1]
 
 
 def test_state_of_another_scene_is_reported_and_survived(start_graph, state, capfd):
     viewer = Viewer(start_graph(*SIZE))
-    states = viewer.graph.publisher(SimState, 'sim_state', qos.SENSOR)
+    states = viewer.simulate()
     states.publish(SimState(qpos=[0.0, 1.0]))
     viewer.graph.spin(0.1)
     assert f'sim_state: got 2 positions, expected {len(state.qpos)}' in capfd.readouterr().err
-    viewer.graph.until(lambda: states.publish(state_message(state, 1.0)) or viewer.images)
+    viewer.graph.until(lambda: states.publish(state_message(state, 1e6)) or viewer.images)
 
 
 def test_video_is_played_at_the_asked_size_and_rate_and_again_from_its_start(start_graph, video):

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recorder: what the policy sees, nothing more, episode by episode, and what comes next."""
 
+import resource
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,8 @@ SEEDS = [0, 101, 202]  # of the plan's first episodes
 class Source:
     """Cameras, an arm and its operator, as the recorder meets them."""
 
-    def __init__(self, start_graph, folder, **parameters):
+    def __init__(self, start_graph, folder, begin=True, **parameters):
+        """Start a recorder and, to ``begin``, let it hear every source once."""
         plan = folder / 'plan.yaml'
         plan.write_text(PLAN)
         self.root = folder / 'set'
@@ -35,7 +38,6 @@ class Source:
         self.graph = start_graph(*(f'recorder:{key}:={value}' for key, value in values.items()))
         self.recorder = self.graph.start(RecorderNode())
         self.starts = self.graph.collect(EpisodeEvent, 'next_start', qos.LATCHED)
-        self.graph.until(lambda: self.starts)
         advertise = self.graph.publisher
         self.events = advertise(EpisodeEvent, 'episode', qos.EVENTS)
         self.images = [advertise(Image, f'camera/{c}/image_raw', qos.SENSOR) for c in CAMERAS]
@@ -43,6 +45,9 @@ class Source:
                       for c in CAMERAS]
         self.states = advertise(JointState, 'joint_states', qos.SENSOR)
         self.commands = advertise(JointTrajectory, 'joint_commands', qos.LATEST)
+        if begin:
+            self.play(1)
+            self.graph.until(lambda: self.starts)
 
     def tell(self, event, **fields):
         self.events.publish(EpisodeEvent(event=event, **{'cluster': '3', **fields}))
@@ -79,7 +84,7 @@ class Source:
 
 
 def is_running(source):
-    return source.recorder._recording is not None
+    return source.recorder._session.recording is not None
 
 
 def test_three_cameras_are_recorded_without_loss(start_graph, tmp_path):
@@ -185,6 +190,7 @@ def test_an_operator_starts_keeps_and_discards(start_graph, tmp_path):
     (episode,) = list_episodes(source.root)
     assert (episode.info.cluster, episode.info.notes) == (3, 'rainy')
     assert 'no episode is being recorded' in source.call('keep').message
+    assert not source.recorder.finished
 
 
 def test_an_operator_redoes_the_running_and_the_last_episode(start_graph, tmp_path):
@@ -197,7 +203,7 @@ def test_an_operator_redoes_the_running_and_the_last_episode(start_graph, tmp_pa
     (episode,) = list_episodes(source.root)
     assert len(list(episode.messages(['/joint_states']))) == 2
     answer = source.call('redo')
-    assert answer.message == 'episode_0001 is removed; cluster 3, plain start, seed 0'
+    assert answer.message == 'episode_0000 is removed; cluster 3, plain start, seed 0'
     assert list_episodes(source.root) == [] and is_running(source)
     source.call('discard')
     assert 'nothing to discard' in source.call('discard').message
@@ -217,6 +223,20 @@ def test_a_recorder_goes_on_where_another_one_died(start_graph, tmp_path):
     assert [path.name for path in list_unfinished(second.root)] == ['episode_0001']
 
 
+def test_an_episode_that_cannot_be_written_ends_the_recorder(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    source.tell(EpisodeEvent.START)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
+    try:
+        source.play(40)
+        source.tell(EpisodeEvent.SUCCESS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert source.recorder.finished and source.recorder.exit_code == 1
+    assert list_episodes(source.root) == []
+
+
 def test_a_stopped_recorder_leaves_no_half_episode(start_graph, tmp_path):
     source = Source(start_graph, tmp_path)
     source.tell(EpisodeEvent.START)
@@ -224,9 +244,22 @@ def test_a_stopped_recorder_leaves_no_half_episode(start_graph, tmp_path):
     assert list_episodes(source.root) == list_unfinished(source.root) == []
 
 
-def test_two_recorders_do_not_share_a_folder(start_graph, tmp_path):
+def test_two_recorders_do_not_share_a_folder(start_graph, tmp_path, capfd):
     source = Source(start_graph, tmp_path)
     assert not source.graph.add(RecorderNode()).start()
+    told = capfd.readouterr().err
+    assert 'another recorder writes to it' in told and 'Traceback' not in told
+
+
+def test_nothing_begins_before_every_source_is_there(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path, begin=False)
+    source.infos.pop(), source.images.pop()
+    source.play(2)
+    answer = source.call('start')
+    assert not answer.success and 'got nothing yet on /camera/left/image_raw,' in answer.message
+    source.tell(EpisodeEvent.START)
+    assert not source.starts and not is_running(source)
+    assert source.recorder._faults == {'episode': 1}
 
 
 def test_an_event_of_no_planned_cluster_is_reported(start_graph, tmp_path):

@@ -4,6 +4,7 @@
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -50,6 +51,12 @@ class World:
     def story(self):
         """Return the names of the events so far."""
         return [NAMES[event.event] for event in self.events]
+
+    def scenes(self):
+        """Return what each sim_state holds, by the number of control steps since the reset."""
+        began = convert.seconds(self.events[0].header.stamp)
+        return {round((convert.seconds(msg.header.stamp) - began) * 60):
+                np.array([*msg.qpos, *msg.mug_pose, msg.light]) for msg in self.states}
 
     def command(self, positions, names=JOINT_NAMES, time=None):
         """Publish a command and let the simulation take it."""
@@ -110,22 +117,26 @@ def test_joints_clock_and_scene_are_published_in_step(start_world):
 def test_simulated_time_keeps_up_with_the_wall_clock(start_world):
     world = start_world()
     world.graph.until(lambda: world.clock)
-    before = len(world.clock)
+    simulated, wall = convert.seconds(world.clock[-1].clock), time.monotonic()
     world.graph.spin(1.0)
-    assert len(world.clock) - before == pytest.approx(60, abs=6)
+    simulated, wall = convert.seconds(world.clock[-1].clock) - simulated, time.monotonic() - wall
+    assert simulated == pytest.approx(wall, abs=0.2)
 
 
 def test_same_seed_gives_the_same_scene_and_another_seed_another(start_graph):
-    first = []
+    runs = []
     for seed in (3, 3, 4):
         graph = start_graph(f'seed:={seed}')
         world = World(graph)
-        world.graph.until(lambda world=world: world.states)
-        first.append(world.states[0])
+        world.graph.until(lambda world=world: len(world.states) > 9)
+        runs.append(world.scenes())
         graph.close()
-    one, same, other = (np.array([*msg.qpos, *msg.mug_pose, msg.light]) for msg in first)
-    np.testing.assert_array_equal(one, same)
-    assert np.abs(one - other).max() > 1e-3
+    one, same, other = runs
+    shared = set(one) & set(same)
+    assert shared  # some of the first states may get lost
+    for step in shared:
+        np.testing.assert_array_equal(one[step], same[step])
+    assert np.abs(one[max(one)] - other[max(other)]).max() > 1e-2
 
 
 def test_episode_that_takes_too_long_times_out_and_the_last_one_ends_the_node(start_world):

@@ -35,9 +35,13 @@ def find_config(kind: str, name: str) -> Path:
 
 
 def load_yaml(path: Path, keys: Collection[str]) -> dict[str, Any]:
-    """Return the mapping in a YAML file; raise ConfigError for a key that is not in ``keys``."""
+    """
+    Return the mapping in a YAML file.
+
+    Raises ConfigError for a key that is not in ``keys``, and for one that comes twice anywhere.
+    """
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        content = yaml.load(path.read_text(encoding='utf-8'), _StrictLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f'{path}: cannot be read: {error}') from None
     if not isinstance(content, dict):
@@ -47,6 +51,20 @@ def load_yaml(path: Path, keys: Collection[str]) -> dict[str, Any]:
         raise ConfigError(
             f'{path}: unknown key {", ".join(unknown)}, expected {", ".join(sorted(keys))}')
     return content
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key that comes twice in a mapping; YAML's own loaders keep the last one."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        keys = [key.value for key, _ in node.value]
+        twice = {str(key) for key in keys if keys.count(key) > 1}
+        if twice:
+            raise yaml.MarkedYAMLError(
+                problem=f'key {", ".join(sorted(twice))} comes twice',
+                problem_mark=node.start_mark)
+        return node
 
 
 def _folders() -> list[Path]:

@@ -16,13 +16,22 @@ import os
 import shutil
 import struct
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import yaml
-from rosbags.interfaces import Connection
+from rosbags.interfaces import (
+    Connection,
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
@@ -33,12 +42,17 @@ from vla_ros.core.errors import ConfigError, VlaError
 PREFIX = 'episode_'
 PARTIAL = '.partial'
 CALIBRATION = 'calibration'
+LATCHED = ('instruction', 'episode')  # whoever joins a replay late gets the last ones, too
 _KEY = 'vla_ros'  # in custom_data
 _MAGIC = b'\x89MCAP0\r\n'
 _FOOTER, _DATA_END = 0x02, 0x0F  # MCAP's record types
 # of a file without index: end of the data, footer, magic
 _ENDING = struct.pack('<BQI', _DATA_END, 4, 0) + struct.pack('<BQQQI', _FOOTER, 20, 0, 0, 0)
 _ENDING += _MAGIC
+_FOREVER = QosTime(9223372036, 854775807)
+_LATCHED_QOS = Qos(
+    QosHistory.KEEP_LAST, 10, QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL, _FOREVER,
+    _FOREVER, QosLiveliness.AUTOMATIC, _FOREVER, avoid_ros_namespace_conventions=False)
 
 
 @dataclass(frozen=True)
@@ -82,13 +96,19 @@ class EpisodeWriter:
 
     def write(self, message: Message) -> None:
         """Append a message; its bytes are stored as they are."""
-        connection = self._connections.get(message.topic)
-        if connection is None:
-            connection = self._connections[message.topic] = self._writer.add_connection(
-                message.topic, message.msgtype, typestore=typestore())
+        connection = self._connections.get(message.topic) or self._connect(message)
         self._writer.write(connection, message.time, message.data)
         self.messages += 1
         self.size += len(message.data)
+
+    def _connect(self, message: Message) -> Connection:
+        """Note the topic of its first message."""
+        latched = message.topic.rpartition('/')[2] in LATCHED
+        connection = self._writer.add_connection(
+            message.topic, message.msgtype, typestore=typestore(),
+            offered_qos_profiles=[_LATCHED_QOS] if latched else [])
+        self._connections[message.topic] = connection
+        return connection
 
     def keep(self, info: EpisodeInfo) -> 'Episode':
         """Finish the bag, say where it comes from, and return the whole episode."""
@@ -104,7 +124,8 @@ class EpisodeWriter:
 
     def discard(self) -> None:
         """Throw the bag away."""
-        self._writer.abort()
+        with suppress(OSError):  # of a full disk, for what was still to be written
+            self._writer.abort()
         shutil.rmtree(self._folder)
 
 

@@ -23,7 +23,7 @@ _EVALUATION = 2**31  # seeds of evaluations lie above, those of recordings below
 class PlannedEpisode(NamedTuple):
     """One episode to record; ``recovery`` is empty or one of RECOVERIES."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple has a method of that name
     cluster: int
     recovery: str
     seed: int
@@ -44,7 +44,7 @@ def recording_plan(
         raise ConfigError(
             f'episodes per cluster: got {starts} starts and {recoveries} recoveries, '
             'expected at least one')
-    plan = []
+    plan: list[PlannedEpisode] = []
     for round_ in range(starts + recoveries):
         for place, cluster in enumerate(clusters):
             turn = (round_ - starts) * len(clusters) + place

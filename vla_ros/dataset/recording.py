@@ -18,8 +18,9 @@ class Recording:
     """
     Takes messages without ever waiting for the disk, and counts those that are lost.
 
-    A message that finds the queue full is dropped; a frame whose stamp comes later than its
-    topic's rate allows is counted as missing. One thread calls the methods.
+    A message that would have more than ``limit`` bytes wait is dropped. Frames that a topic's
+    rate and the stamps of the others promise are counted as missing where they don't come; one of
+    slack at either end of the episode. One thread calls the methods.
     """
 
     def __init__(self, root: Path, info: EpisodeInfo, limit: int, rates: Mapping[str, float],
@@ -28,10 +29,12 @@ class Recording:
         self.dropped = 0
         self.missing: Counter[str] = Counter()
         self._info = info
+        self._accepted = 0  # bytes
         self._limit = limit
         self._rates = rates
-        self._last: dict[str, float] = {}  # s, stamp of a topic's last frame
+        self._spans: dict[str, tuple[float, float]] = {}  # s, stamps of first and last frames
         self._failure = ''
+        self._whole = False  # whether all that came was written
         self._queue: SimpleQueue[Message | None] = SimpleQueue()
         with _told(str(root)):
             self._writer = EpisodeWriter(root, calibration)
@@ -57,8 +60,9 @@ class Recording:
         """Have a message written, or count it as dropped where too many wait already."""
         rate = self._rates.get(message.topic)
         if rate:
-            self._count_missing(message, rate)
-        if self._queue.qsize() < self._limit:
+            self._count_gap(message, rate)
+        if self._accepted + len(message.data) - self._writer.size <= self._limit:
+            self._accepted += len(message.data)
             self._queue.put(message)
         else:
             self.dropped += 1
@@ -70,9 +74,10 @@ class Recording:
         Raises VlaError where it could not be written; it is discarded then.
         """
         self._finish()
-        if self._failure:
+        if not self._whole:
             self._writer.discard()
-            raise VlaError(self._failure)
+            raise VlaError(self._failure or f'{self.name}: the writer crashed; see the log')
+        self._count_ends()
         info = replace(
             self._info, outcome=outcome, dropped=self.dropped, missing=dict(self.missing))
         with _told(self.name):
@@ -83,11 +88,23 @@ class Recording:
         self._finish()
         self._writer.discard()
 
-    def _count_missing(self, message: Message, rate: float) -> None:
+    def _count_gap(self, message: Message, rate: float) -> None:
+        """Count the frames between this one and the one before."""
         time = header_time(message.data)
-        last = self._last.get(message.topic, time)
-        self._last[message.topic] = max(last, time)
+        first, last = self._spans.get(message.topic, (time, time))
+        self._spans[message.topic] = first, max(last, time)
         self.missing[message.topic] += max(0, round((time - last) * rate) - 1)
+
+    def _count_ends(self) -> None:
+        """Count the frames before a topic's first one and after its last one."""
+        if not self._spans:
+            return
+        begin = min(first for first, _ in self._spans.values())
+        end = max(last for _, last in self._spans.values())
+        for topic, rate in self._rates.items():
+            first, last = self._spans.get(topic, (end, end))
+            for gap in (first - begin, end - last):
+                self.missing[topic] += max(0, int(gap * rate + 1e-3) - 1)
 
     def _finish(self) -> None:
         self._queue.put(None)
@@ -101,6 +118,7 @@ class Recording:
                 self._writer.write(message)
             except OSError as error:
                 self._failure = _describe(self.name, error)
+        self._whole = not self._failure
 
 
 @contextmanager

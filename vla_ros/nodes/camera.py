@@ -58,6 +58,7 @@ class CameraNode(VlaNode):
         self._frame = f'camera_{self._params.camera}'
         self._published = 0
         self._source: Device | File | Renderer | None = None
+        self._video: Device | File
         self._next_due = -math.inf
         self._thread: threading.Thread | None = None
 
@@ -112,31 +113,38 @@ class CameraNode(VlaNode):
         self._field_of_view = math.radians(float(camera.fovy[0]))
 
     def _open_device(self) -> None:
-        self._source = Device(self._params.device, self._size, self._params.fps)
+        self._source = self._video = Device(self._params.device, self._size, self._params.fps)
         self._field_of_view = self._params.field_of_view
 
     def _open_file(self) -> None:
-        self._source = File(self._params.file, self._params.fps)
+        self._source = self._video = File(self._params.file, self._params.fps)
         self._field_of_view = self._params.field_of_view
 
     def _on_sim_state(self, msg: SimState) -> None:
         time = convert.seconds(msg.header.stamp)
-        period = 1.0 / self._params.fps
-        if time < self._next_due - 0.1 * period and self._next_due - time < 1.0:
-            return
         if len(msg.qpos) != self._scene.model.nq:
             raise VlaError(
                 f'sim_state: got {len(msg.qpos)} positions, expected {self._scene.model.nq}; run '
                 'the same version of vla_ros in every node')
-        self._next_due = max(self._next_due + period, time)
+        if not self._is_due(time):
+            return
         self._scene.apply(self._scene_state(
             np.array(msg.qpos), np.array(msg.mug_pose), msg.light))
         self._publish(self._renderer.render(self._params.camera), time)
 
+    def _is_due(self, time: float) -> bool:
+        """Say whether to draw the scene of ``time`` (s): at fps on average, anew after a jump."""
+        period = 1.0 / self._params.fps
+        early = self._next_due - time
+        if 0.1 * period < early < 1.1 * period:
+            return False
+        self._next_due = (self._next_due if abs(early) < period else time) + period
+        return True
+
     def _capture(self) -> None:
         while self._running.is_set():
             try:
-                image = self._source.read()
+                image = self._video.read()
             except VlaError as error:
                 self.report('source', str(error))
                 self._running.clear()

@@ -19,8 +19,7 @@ from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.errors import VlaError
 from vla_ros.msg import ActionChunk as ActionChunkMsg
 from vla_ros.msg import StageTiming, Tensor
-
-CHANNELS = {'rgb8': 3, 'bgr8': 3, 'mono8': 1}
+from vla_ros.policy.picture import picture_from_bytes
 
 
 def seconds(time: Time) -> float:
@@ -102,23 +101,7 @@ def image_from_msg(msg: Image, what: str = 'image') -> np.ndarray:
     Take rgb8, bgr8 and mono8, with padded rows or without. Raise VlaError, which names ``what``,
     for any other encoding and where the bytes do not fill the picture.
     """
-    if msg.encoding not in CHANNELS:
-        raise VlaError(
-            f'{what}: got encoding {msg.encoding!r}, expected one of {sorted(CHANNELS)}; '
-            'set the camera driver to rgb8'
-        )
-    channels = CHANNELS[msg.encoding]
-    if not msg.data or msg.step < msg.width * channels or len(msg.data) < msg.height * msg.step:
-        text = f'{len(msg.data)} bytes with step {msg.step}'
-        raise VlaError(
-            f'{what}: got {text}, expected {msg.width} x {msg.height} {msg.encoding}; '
-            'mend the camera driver'
-        )
-    rows = np.frombuffer(msg.data, np.uint8, msg.height * msg.step).reshape(msg.height, msg.step)
-    pixels = rows[:, : msg.width * channels].reshape(msg.height, msg.width, channels)
-    if msg.encoding == 'mono8':
-        return np.broadcast_to(pixels, (msg.height, msg.width, 3))
-    return pixels if msg.encoding == 'rgb8' else pixels[:, :, ::-1]
+    return picture_from_bytes(msg.data, msg.encoding, (msg.height, msg.width), msg.step, what)
 
 
 def chunk_to_msg(chunk: ActionChunk) -> ActionChunkMsg:

@@ -127,7 +127,7 @@ class VlaNode(LifecycleNode):
 
     def run_thread(self, loop: Callable[[], None], name: str) -> threading.Thread:
         """
-        Run ``loop`` beside the callbacks until it returns, which ``deactivate`` has to bring about.
+        Run ``loop`` beside the callbacks until it returns; ``deactivate`` must see to that.
 
         At Ctrl-C the ROS context goes first, and a publish that fails for it ends the loop. Any
         other error is logged and ends the process, for a node without its loop is of no use.

@@ -15,6 +15,7 @@ as the state of a simulation, is not recorded.
 import os
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,16 +30,17 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.dataset import bag
 from vla_ros.dataset.bag import EpisodeInfo, Message
-from vla_ros.dataset.coverage import Coverage, describe_start, load_plan, measure
+from vla_ros.dataset.coverage import describe_start, load_plan
 from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.dataset.recording import Recording
+from vla_ros.dataset.session import Session
 from vla_ros.msg import EpisodeEvent
 from vla_ros.nodes import qos
 from vla_ros.nodes.lifecycle import VlaNode, spin_node
 from vla_ros.nodes.params import declare, param
 
+PATIENCE = 5.0  # s after which the sources should be there
 ENDS = {EpisodeEvent.SUCCESS: 'success', EpisodeEvent.FAILURE: 'failure',
         EpisodeEvent.TIMEOUT: 'timeout'}
 
@@ -56,7 +58,7 @@ class RecorderParams:
     robot: str = param('so101', 'Kind of the robot, noted with each episode.')
     notes: str = param('', "The operator's remarks, noted with each episode.", read_only=False)
     calibration: str = param('', "Calibration files to copy, separated by ':'.")
-    queue: int = param(120, 'Messages that may wait for the disk.', 1, 100_000)
+    buffer: int = param(256, 'MB of messages that may wait for the disk.', 1, 100_000)
 
 
 class RecorderNode(VlaNode):
@@ -70,31 +72,32 @@ class RecorderNode(VlaNode):
         self._root = Path(self._params.output).expanduser()
         self._calibration = parse_files(self._params.calibration)
         self._cameras = parse_cameras(self._params.cameras)
-        self._recording: Recording | None = None
+        self._open = ExitStack()  # what cleanup closes
         self._instruction: Message | None = None
-        self._kept = 0  # by this process
-        self._tries = 0  # that the next start has failed
+        self._silent: set[str] = set()  # topics that every episode needs and nobody published yet
 
     def configure(self) -> None:
         """Take the folder, look at what it holds, and offer the services."""
-        self._lock = bag.claim(self._root)
-        for folder in bag.list_unfinished(self._root):
-            size = bag.salvage(folder)
+        self._session = self._open.enter_context(closing(Session(
+            self._root, self._plan, self._new_recording, self._params.episodes)))
+        for folder, size in self._session.leftovers.items():
             self.get_logger().warning(
                 f'{folder} was never finished: {size / 1e6:.1f} MB are readable, not counted')
-        self._episodes = bag.list_episodes(self._root)
         self._next_starts = self.advertise(EpisodeEvent, 'next_start', qos.LATCHED)
         self._instructions: Publisher | None = None
         if self._params.instruction:
             self._instructions = self.advertise(String, 'instruction', qos.LATCHED)
         handlers = {'start': self._start, 'keep': lambda: self._keep('kept by the operator'),
                     'discard': self._discard, 'redo': self._redo}
-        self._services = [self.create_service(Trigger, f'~/{name}', self._answer(handler))
-                          for name, handler in handlers.items()]
+        for name, handler in handlers.items():
+            service = self.create_service(Trigger, f'~/{name}', self._answer(handler))
+            self._open.callback(self.destroy_service, service)
 
     def activate(self) -> None:
         """Listen, and say what to record first."""
         self._began = time.monotonic()
+        self._silent = {self.resolve_topic_name(topic) for topic in (
+            'joint_states', *(f'camera/{camera}/image_raw' for camera in self._cameras))}
         for camera in self._cameras:
             self._record(Image, f'camera/{camera}/image_raw', qos.EVERY)
             self._record(CameraInfo, f'camera/{camera}/camera_info', qos.EVERY)
@@ -104,35 +107,36 @@ class RecorderNode(VlaNode):
         self._record(EpisodeEvent, 'episode', qos.EVERY_RELIABLE, self._on_episode)
         if self._instructions:
             self._instructions.publish(String(data=self._params.instruction))
-        self.get_logger().info(f'{self._root}:\n{self._coverage.describe()}')
+        self.get_logger().info(f'{self._root}:\n{self._session.coverage.describe()}')
         self._go_on()
 
     def deactivate(self) -> None:
         """Throw an episode away that is not finished."""
-        if self._recording:
+        if self._session.recording:
             self._drop('recorder stopped')
 
     def cleanup(self) -> None:
         """End the services and let go of the folder."""
-        for service in self._services:
-            self.destroy_service(service)
-        self._lock.close()
+        self._open.close()
 
     def diagnostics(self) -> dict[str, str]:
         """Tell how far the set is, and how the running episode does."""
         if not self.active:
             return {}
-        coverage = self._coverage
-        values = {'missing': str(len(coverage.missing)), 'kept': str(self._kept)}
-        if coverage.next:
-            values['next'] = describe_start(coverage.next)
-        if self._recording:
-            values['episode'] = describe(self._recording)
+        if self._silent and time.monotonic() - self._began > PATIENCE:
+            self.report('sources', self._complaint)
+        values = {'missing': str(len(self._session.coverage.missing))}
+        if self._session.next:
+            values['next'] = describe_start(self._session.next)
+        if self._session.recording:
+            values['episode'] = describe(self._session.recording)
         return values
 
-    @property
-    def _coverage(self) -> Coverage:
-        return measure(self._plan, [episode.info for episode in self._episodes])
+    def _new_recording(self, info: EpisodeInfo) -> Recording:
+        topics = [self.resolve_topic_name(f'camera/{name}/image_raw') for name in self._cameras]
+        rates = dict.fromkeys(topics, self._params.fps)
+        limit = self._params.buffer * 10**6
+        return Recording(self._root, info, limit, rates, self._calibration)
 
     def _record(self, msg_type: type, topic: str, profile: QoSProfile,
                 listen: Callable[[Message], None] | None = None) -> None:
@@ -142,96 +146,95 @@ class RecorderNode(VlaNode):
 
         def on_raw(data: bytes) -> None:
             message = Message(full, name, time.time_ns(), data)
+            if full in self._silent:
+                self._hear(full)
             if listen:
                 listen(message)
-            elif self._recording:
-                self._recording.write(message)
+            elif self._session.recording:
+                self._session.recording.write(message)
 
         self.subscribe(msg_type, topic, on_raw, profile, raw=True)
 
+    def _hear(self, topic: str) -> None:
+        """Note that a source is there; with the last one, recording can begin."""
+        self._silent.remove(topic)
+        if not self._silent:
+            self._go_on()
+
+    @property
+    def _complaint(self) -> str:
+        return (f'got nothing yet on {", ".join(sorted(self._silent))}, expected messages; check '
+                'that the cameras and the arm run, and the parameter cameras')
+
     def _on_instruction(self, message: Message) -> None:
         self._instruction = message
-        if self._recording:
-            self._recording.write(message)
+        if self._session.recording:
+            self._session.recording.write(message)
 
     def _on_episode(self, message: Message) -> None:
         """Begin or end an episode as its source says."""
         event = deserialize_message(message.data, EpisodeEvent)
         if event.event == EpisodeEvent.START:
             start = parse_start(event)
-            if self._recording:
+            if self._session.recording:
                 self._drop('begun anew')
             self._begin(start)
-        elif self._recording is None:
+        elif self._session.recording is None:
             if event.event in ENDS:  # of an episode whose beginning was missed
                 self._go_on()
             return
-        self._recording.write(message)
+        self._session.running.write(message)
         if event.event == EpisodeEvent.RESET:
             self._drop('the scene was reset')
         elif event.event == EpisodeEvent.SUCCESS:
             self._keep(ENDS[event.event])
         elif event.event in ENDS:
-            self._tries += 1
-            self._drop(f'{ENDS[event.event]} {event.detail}'.strip())
+            self._drop(f'{ENDS[event.event]} {event.detail}'.strip(), failed=True)
             self._go_on()
 
     def _begin(self, start: PlannedEpisode) -> None:
-        info = EpisodeInfo(
-            start.cluster, start.seed, start.recovery, self._params.robot,
-            self.get_parameter('notes').value)
-        topics = [self.resolve_topic_name(f'camera/{name}/image_raw') for name in self._cameras]
-        self._recording = Recording(
-            self._root, info, self._params.queue, dict.fromkeys(topics, self._params.fps),
-            self._calibration)
+        """Record from now on; raise VlaError where a source is not there yet."""
+        if self._silent:
+            raise VlaError(self._complaint)
+        notes = self.get_parameter('notes').value
+        recording = self._session.begin(start, self._params.robot, notes)
         self._began = time.monotonic()
         if self._instruction:
-            self._recording.write(self._instruction._replace(time=time.time_ns()))
+            recording.write(self._instruction._replace(time=time.time_ns()))
 
     def _start(self) -> str:
         """Begin the episode that comes next."""
-        if self._recording:
-            raise VlaError(f'{self._recording.name} is being recorded: keep or discard it first')
-        start = self._next_start
+        start = self._session.next
         if start is None:
             raise VlaError('the plan is recorded: nothing is missing')
         self._begin(start)
         return describe_start(start)
 
     def _keep(self, outcome: str) -> str:
-        """Finish the running episode and go on to the next."""
-        recording = self._running()
-        self._recording = None
+        """Finish the running episode and go on to the next; end the node where that fails."""
+        recording = self._session.running
         try:
-            self._episodes.append(recording.keep(outcome))
+            self._session.keep(outcome)
         except VlaError:
             self.exit_code = 1
             self.finish()
             raise
-        self._kept += 1
-        text = f'{recording.name} kept: {describe(recording)}'
         if recording.dropped:
             self.report('dropped', f'{recording.name}: {recording.dropped} messages came faster '
-                        'than the disk took them; record smaller pictures, or a faster disk')
-        self._tries = 0
-        seconds = time.monotonic() - self._began
+                        'than the disk took them; record smaller pictures, or to a faster disk')
+        text = f'{recording.name} kept: {describe(recording)}'
+        speed = recording.size / 1e6 / max(time.monotonic() - self._began, 1e-3)
         self.get_logger().info(
-            f'{text}, {recording.size / 1e6 / max(seconds, 1e-3):.1f} MB/s\n'
-            f'{self._coverage.describe()}')
+            f'{text}, {speed:.1f} MB/s\n{self._session.coverage.describe()}')
         self._go_on()
         return text
 
     def _discard(self) -> str:
         """Throw the running episode away, else the last one that was kept."""
-        if self._recording:
+        if self._session.recording:
             text = self._drop('discarded by the operator')
-        elif self._kept:
-            episode = self._episodes.pop()
-            self._kept -= 1
-            bag.remove(episode.path)
-            text = f'{episode.path.name} is removed'
         else:
-            raise VlaError('there is nothing to discard: this recorder has not kept an episode')
+            text = f'{self._session.remove_last().path.name} is removed'
         self._go_on()
         return text
 
@@ -239,37 +242,25 @@ class RecorderNode(VlaNode):
         """Throw the running or the last episode away and begin the same start at once."""
         return f'{self._discard()}; {self._start()}'
 
-    def _drop(self, reason: str) -> str:
-        recording = self._running()
-        self._recording = None
-        recording.discard()
-        text = f'{recording.name} thrown away: {reason}'
+    def _drop(self, reason: str, failed: bool = False) -> str:
+        text = f'{self._session.drop(failed).name} thrown away: {reason}'
         self.get_logger().info(text)
         return text
 
-    def _running(self) -> Recording:
-        if self._recording is None:
-            raise VlaError('no episode is being recorded: start one first')
-        return self._recording
-
-    @property
-    def _next_start(self) -> PlannedEpisode | None:
-        """Return what to record next; a start that failed is tried with another seed."""
-        start = self._coverage.next
-        return start and start._replace(seed=start.seed + self._tries)
-
     def _go_on(self) -> None:
-        """Say what comes next, or end where that is nothing."""
-        start = self._next_start
-        enough = self._params.episodes and self._kept >= self._params.episodes
-        if start is None or enough:
+        """Say what comes next, once all sources are there; end where nothing does."""
+        start = self._session.next
+        if start is None:
             self.finish()
-            return
+        elif not self._silent:
+            self._next_starts.publish(self._start_msg(start))
+
+    def _start_msg(self, start: PlannedEpisode) -> EpisodeEvent:
         msg = EpisodeEvent(
             event=EpisodeEvent.RESET, episode=start.index, seed=start.seed,
             cluster=str(start.cluster), detail=start.recovery)
         msg.header.stamp = self.get_clock().now().to_msg()
-        self._next_starts.publish(msg)
+        return msg
 
     def _answer(self, handler: Callable[[], str]) -> Callable[[Any, Any], Any]:
         """Return the service callback that runs ``handler`` and tells its outcome."""

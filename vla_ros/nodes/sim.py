@@ -97,7 +97,8 @@ class SimNode(VlaNode):
         self._steps = 0
         self._begin()
         self._service = self.create_service(Trigger, '~/reset', self._on_reset)
-        self._timer = self.create_timer(1.0 / self._params.rate, self._on_timer, clock=self._steady)
+        self._timer = self.create_timer(
+            1.0 / self._params.rate, self._on_timer, clock=self._steady)
         if self._by_expert:
             self.subscribe(EpisodeEvent, 'next_start', self._on_next_start, qos.LATCHED)
         else:

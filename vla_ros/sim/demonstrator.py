@@ -40,11 +40,10 @@ class Demonstrator:
         """Return why the episode is not the planned one, once it is over; empty: it is."""
         if not self._env.success:
             return self.expert.failure or 'the bag is not in the mug'
-        if self._disturbance and not self._recovered:
+        if self._disturbance and not (self._disturbance.fired and self._recovered):
             return f'{self._recovery}: the mishap did not happen'
         return ''
 
     @property
     def _recovered(self) -> bool:
-        return self._disturbance.fired and (
-            self.expert.retries > 0 or self._recovery in ('push', 'from_mug'))
+        return self.expert.retries > 0 or self._recovery in ('push', 'from_mug')

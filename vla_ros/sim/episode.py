@@ -4,6 +4,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from operator import le
 from typing import NamedTuple
 
 import numpy as np
@@ -81,7 +83,7 @@ def correct(rollout: Rollout, planned: PlannedEpisode) -> Episode:
         start = planned._replace(seed=planned.seed + attempt)
         rng = np.random.default_rng([start.seed, 3])
         takeover = rng.uniform(*TAKEOVER)
-        if rollout.play(start, until=lambda time, end=takeover: time >= end).success:
+        if rollout.play(start, until=partial(le, takeover)).success:
             continue
         expert = Expert(rollout.env, rng)
         episode = _record(rollout.env, expert, expert.act, start._replace(recovery='policy'))

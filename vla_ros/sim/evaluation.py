@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The study's evaluation protocol in simulation: sets of episodes, played in worker processes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -74,6 +74,7 @@ def evaluate(bundle: Path, robot: RobotSpec, config: RolloutConfig, plan: list[P
              ) -> list[EpisodeResult]:
     """Play the planned episodes in worker processes of one thread each; return them in order."""
     arguments = (bundle, robot, config)
+    results: Iterable[EpisodeResult]
     if workers == 1:
         _start_worker(*arguments)
         results = map(_play, plan)

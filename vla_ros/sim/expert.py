@@ -51,15 +51,17 @@ class Expert:
         self._planner = GraspPlanner(env)
         self._speed = rng.uniform(0.95, 1.05)
         self._tick = self._closing = self._replans = 0
-        self._grasp: Grasp | None = None
-        self._centre = self._aim = self._bag = np.zeros(2)
+        self._grasp: Grasp  # once there is something to grasp
+        self._centre: np.ndarray = np.zeros(2)
+        self._aim: np.ndarray = np.zeros(2)
+        self._bag: np.ndarray = np.zeros(2)
         self._above: np.ndarray | None = None
         self.restart()
 
     def restart(self) -> None:
         """Begin anew from where the arm and the bag are now."""
         self.phase = ''
-        self._target = self._env.data.ctrl.copy()
+        self._target: np.ndarray = self._env.data.ctrl.copy()
         self._segment: _Segment | None = None
 
     @property

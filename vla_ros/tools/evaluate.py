@@ -102,8 +102,9 @@ def _scores(results: 'list[EpisodeResult]') -> 'dict[str, Score]':
 
 
 def _table(policy: str, mode: str, scores: 'dict[str, Score]') -> str:
-    rows = [('set', 'episodes', 'success [95 % interval]', 'latency p50 / p95',
-             'time per episode', 'waited', 'starved')]
+    rows: list[tuple[str, ...]] = [
+        ('set', 'episodes', 'success [95 % interval]', 'latency p50 / p95', 'time per episode',
+         'waited', 'starved')]
     rows += [(name, str(part.episodes), str(part.success),
               f'{part.latency_p50 * 1e3:.0f} / {part.latency_p95 * 1e3:.0f} ms',
               f'{part.time_per_episode:.1f} s', f'{part.idle_per_episode:.2f} s',

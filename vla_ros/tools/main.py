@@ -23,6 +23,7 @@ COMMANDS = {
     'record': 'vla_ros.tools.record',
     'convert': 'vla_ros.tools.convert',
     'generate': 'vla_ros.tools.generate',
+    'check': 'vla_ros.tools.check',
     'train': 'vla_ros.tools.train',
     'export': 'vla_ros.tools.export',
 }

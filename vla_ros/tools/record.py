@@ -7,7 +7,7 @@ Runs a deployment whose recorder leads through the plan (config/record.yaml: the
 expert demonstrates); every kept episode updates the table of what is done and what comes next. A
 run that was interrupted goes on with what is missing. While it runs, the services ~/start, ~/keep,
 ~/discard and ~/redo of the recorder take the operator's side. Further arguments of the deployment
-are written as for `vla_ros up`, name:=value.
+are written as for `vla_ros up`, name:=value, after the options.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -21,9 +21,8 @@ from vla_ros.tools.up import parse_assignments, run_deployment
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument('output', type=Path, help='folder of the recorded episodes')
-    parser.add_argument('arguments', nargs='*', metavar='name:=value',
-                        help='further arguments of the deployment')
+    parser.add_argument('--output', type=Path, default=Path('recordings'),
+                        help='folder of the recorded episodes (default: recordings)')
     parser.add_argument('--plan', default='tea_bag', help='name of a plan, or its file')
     parser.add_argument('--episodes', type=int, default=0,
                         help='episodes to keep before the end (default: all that are missing)')
@@ -31,6 +30,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--isolate', action='store_true',
                         help='use a free ROS_DOMAIN_ID, on this host only')
     parser.add_argument('--show', action='store_true', help='show what is covered, and end')
+    parser.add_argument('arguments', nargs='*', metavar='name:=value',
+                        help='further arguments of the deployment')
 
 
 def run(args: Namespace) -> int:
@@ -42,8 +43,7 @@ def run(args: Namespace) -> int:
     chosen = {'output': str(args.output), 'plan': str(plan), 'episodes': str(args.episodes)}
     more = parse_assignments(args.arguments)
     for name in chosen.keys() & more.keys():
-        raise ConfigError(f'argument: got {name}:={more[name]}, expected it before the others: '
-                          'as the output folder, --plan or --episodes')
+        raise ConfigError(f'argument: got {name}:={more[name]}, expected --{name}')
     code = run_deployment(load_deployment(args.deployment), {**chosen, **more}, args.isolate)
     print(show_coverage(args.output, plan))
     return code

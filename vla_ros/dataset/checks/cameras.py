@@ -2,22 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of what the cameras saw: place, focus, light, contrast, frozen pictures."""
 
-import math
-
-import cv2
 import numpy as np
 
 from vla_ros.dataset.checks.drift import drift
 from vla_ros.dataset.checks.episodes import Episode, Episodes
 from vla_ros.dataset.checks.finding import Finding, Limit, judge
-from vla_ros.dataset.checks.look import Look, colour_difference
+from vla_ros.dataset.checks.look import Look
 from vla_ros.dataset.checks.thresholds import Thresholds
 
-_COMPACT = 0.035  # of the picture's width: what is thinner is an edge, not an object
-_MOVING = 0.01  # of a joint's range in a frame: a movement that a camera sees
-_FEW = 24  # episodes, which are enough to see what an object looks like
-_LEAST_STARTS = 3  # pictures, of which the median no longer shows the object
-_LEAST_PAIRS = 4  # pairs of pictures, of which a share means something
+_STEP = 0.005  # of the joints' ranges, that a camera sees from one picture to the next
+_STRIDE = 0.03  # of the joints' ranges, that it sees over a longer time
+_LEAST = 4  # pictures, of which a share means something
 
 
 def check_drift(episodes: Episodes, limits: Thresholds) -> list[Finding]:
@@ -94,50 +89,33 @@ def check_clipping(episodes: Episodes, limits: Thresholds) -> list[Finding]:
 def check_arm_contrast(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return how much the arm stands out from the background."""
     return [judge('arm contrast', camera,
-                  {e.index: e.looks[camera].contrast for e in episodes.episodes}, 'CIELAB',
+                  {e.index: e.looks[camera].arm_contrast for e in episodes.episodes}, 'CIELAB',
                   Limit(low=limits.arm_contrast),
                   'choose a background of another colour or brightness than the arm')
             for camera in episodes.fixed_cameras()]
 
 
 def check_object_contrast(episodes: Episodes, limits: Thresholds) -> list[Finding]:
-    """
-    Return how much the object stands out, which lies elsewhere in each episode.
-
-    It is what differs between the first pictures of the episodes, and is thicker than the edges
-    that an arm or a mug not quite in its place leaves. Fewer than three episodes can't tell.
-    """
-    if len(episodes.episodes) < _LEAST_STARTS:
-        return []
-    return [Finding('object contrast', camera, object_contrast(episodes.looks(camera)), 'CIELAB',
-                    Limit(low=limits.object_contrast),
-                    'choose a background of another colour or brightness than the object: no '
-                    'white bag on a white table')
+    """Return how much the object stands out from what it lies on, in most of the episodes."""
+    return [Finding('object contrast', camera,
+                    float(np.median([look.object_contrast for look in episodes.looks(camera)])),
+                    'CIELAB', Limit(low=limits.object_contrast),
+                    'choose a background of another colour or brightness than the object (no '
+                    'white bag on a white table), or put the camera nearer')
             for camera in episodes.fixed_cameras()]
-
-
-def object_contrast(looks: list[Look]) -> float:
-    """Return the CIELAB difference of the object to the background, median of the looks."""
-    few = looks[::math.ceil(len(looks) / _FEW)]
-    starts = np.array([look.start for look in few], np.float32)
-    means = starts.mean(axis=(1, 2, 3), keepdims=True)
-    starts *= np.median(means) / np.maximum(means, 1)
-    empty = np.median(starts, axis=0)
-    size = max(3, round(_COMPACT * empty.shape[1])) | 1
-    kernel = np.ones((size, size), np.uint8)
-    peaks = [cv2.erode(colour_difference(start, empty), kernel).max() for start in starts]
-    return float(np.median(peaks))
 
 
 def check_repeated(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return the share of pictures that repeat the one before although the arm moves."""
+    ranges = episodes.joint_ranges()
     findings = []
     for camera in episodes.cameras:
-        repeats = repeated(episodes, camera, limits.same_picture)
-        judged = np.concatenate(list(repeats.values()))
-        if len(judged) >= _LEAST_PAIRS:
+        judged = np.concatenate([
+            e.looks[camera].changes[steps(e, e.pairs, e.pairs + 1, ranges) > _STEP]
+            for e in episodes.episodes])
+        if len(judged) >= _LEAST:
             findings.append(Finding(
-                'repeated frames', camera, float(judged.mean()), 'share',
+                'repeated frames', camera, float((judged < limits.same_picture).mean()), 'share',
                 Limit(high=limits.repeated),
                 'lower the frame rate or the resolution, or give the camera a USB port of its '
                 'own'))
@@ -145,12 +123,10 @@ def check_repeated(episodes: Episodes, limits: Thresholds) -> list[Finding]:
 
 
 def check_frozen(episodes: Episodes, limits: Thresholds) -> list[Finding]:
-    """Return the share of pictures that stand still in the worst episode of each camera."""
+    """Return for how much of the worst episode each camera shows the same picture."""
     findings = []
     for camera in episodes.cameras:
-        shares = {index: float(repeats.mean())
-                  for index, repeats in repeated(episodes, camera, limits.same_picture).items()
-                  if len(repeats) >= _LEAST_PAIRS}
+        shares = frozen_shares(episodes, camera, limits.same_picture)
         if shares:
             findings.append(judge(
                 'frozen camera', camera, shares, 'share', Limit(high=limits.frozen),
@@ -158,14 +134,23 @@ def check_frozen(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     return findings
 
 
-def repeated(episodes: Episodes, camera: str, same: float) -> dict[int, np.ndarray]:
-    """Return for each episode which of the pairs taken in motion show the same picture twice."""
+def frozen_shares(episodes: Episodes, camera: str, same: float) -> dict[int, float]:
+    """Return the share of each episode's motion in which a camera sees no change."""
     ranges = episodes.joint_ranges()
-    return {e.index: e.looks[camera].changes[moving(e, ranges)] < same
-            for e in episodes.episodes}
+    shares = {}
+    for e in episodes.episodes:
+        moved = steps(e, e.pairs[:-1], e.pairs[1:], ranges) > _STRIDE
+        if moved.sum() >= _LEAST:
+            shares[e.index] = float((e.looks[camera].strides[moved] < same).mean())
+    return shares
 
 
-def moving(episode: Episode, ranges: np.ndarray) -> np.ndarray:
-    """Return during which pairs of pictures the arm moves visibly, (pairs,) bool."""
-    steps = np.abs(np.diff(episode.state, axis=0))[episode.pairs] / ranges
-    return steps.max(axis=1) > _MOVING
+def steps(episode: Episode, start: np.ndarray, stop: np.ndarray,
+          ranges: np.ndarray) -> np.ndarray:
+    """
+    Return how far the arm goes between two rows, as a share of its joints' ranges.
+
+    It is the second largest of the joints' steps: one joint alone may move out of sight.
+    """
+    moved = np.abs(episode.state[stop] - episode.state[start]) / ranges
+    return np.sort(moved, axis=1)[:, -2:].min(axis=1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from vla_ros.dataset.checks.look import Look
 
-_BLURS = (4.0, 2.0, 1.0)  # pixels, from coarse to fine; the first catches large movements
+_BLURS = (4.0, 2.0, 1.0, 0.6)  # pixels; the first catches large movements, the last is exact
 _STEPS = 12
 _TUKEY = 4.685  # of the standard deviation: 95 % efficiency for normal errors (Huber, 1981)
 _STATIC = 10.0  # grey levels a pixel may vary by in an episode and still be background
@@ -50,7 +50,7 @@ def register(reference: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> Mo
         for _ in range(_STEPS):
             step = _step(target, source, mask, values)
             values += step
-            if np.abs(step[:2]).max() < 0.005:
+            if np.abs(step[:2]).max() < 0.005 * sigma ** 2:
                 break
     return Motion(*values[:3])
 

@@ -19,7 +19,8 @@ class Facts:
     cluster: int | None = None
     recovery: str | None = None  # the kind; empty for a plain start
     rotation: float | None = None  # rad, yaw of the object at the start
-    calibration: str = ''  # hash of the calibration files it was recorded with
+    calibration: Mapping[str, str] = field(default_factory=dict)  # file name: SHA-256
+    skew: float | None = None  # s, by how much its cameras and joints are apart at most
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Episode:
     action: np.ndarray
     pairs: np.ndarray
     looks: Mapping[str, Look]
-    facts: Facts = Facts()
+    facts: Facts = field(default_factory=Facts)
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Episodes:
     A recording: its episodes and what holds for all of them.
 
     keys: the columns of a frame by LeRobot's names; state_names and action_names: what the two
-    vectors hold; calibration: hash of the calibration files that lie with the recording;
-    reference: how each camera should see the scene (empty: as it did in the first episode).
+    vectors hold; calibration: SHA-256 by name of the calibration files that lie with the
+    recording; reference: how each camera should see the scene (empty: as in the first episode).
     """
 
     episodes: Sequence[Episode]
@@ -55,7 +56,7 @@ class Episodes:
     keys: Sequence[str] = ()
     state_names: Sequence[str] = ()
     action_names: Sequence[str] = ()
-    calibration: str = ''
+    calibration: Mapping[str, str] = field(default_factory=dict)
     reference: Mapping[str, Look] = field(default_factory=dict)
 
     @property

@@ -3,6 +3,7 @@
 """Reduce the pictures that a camera took in one episode to what the checks compare."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -10,6 +11,10 @@ import numpy as np
 WIDTH = 320  # pixels; larger pictures are reduced, which the checks do not miss
 _BRIGHT, _DARK = 250, 5  # grey levels from which a pixel counts as clipped
 _BLOCK = 4  # pixels; a movement is looked for in blocks of this size
+_ENDS = 2  # pictures at either end of the episode that show the object where it was and is
+_CALM = 8.0  # grey levels by which a pixel may vary among them; the arm varies by more
+_THIN = 0.015  # of the picture's width; what is thinner is an edge, not an object
+_OBJECT = 0.0025  # share of the picture that an object covers where it is well seen
 
 
 @dataclass(frozen=True)
@@ -19,18 +24,21 @@ class Look:
 
     start, background (height, width, 3) uint8: the first picture, and the median over time,
     in which nothing moves; spread (height, width) float32: by how much each pixel varies, grey
-    levels; changes (pairs,): the strongest difference between two successive pictures.
+    levels; changes (pairs,): the strongest difference between two successive pictures; strides
+    (pairs - 1,): that between the first pictures of successive pairs.
     """
 
     start: np.ndarray
     background: np.ndarray
     spread: np.ndarray
     changes: np.ndarray  # grey levels
+    strides: np.ndarray  # grey levels
     brightness: float  # mean grey level, 0 to 255
     bright: float  # share of the pixels that are white and hold no detail
     dark: float  # share of the pixels that are black
     blur: float  # 0 sharp, 1 blurred
-    contrast: float  # CIELAB difference between what moves and the background
+    arm_contrast: float  # CIELAB difference between the arm and the background
+    object_contrast: float  # CIELAB difference between the object and what it lay on
     scale: float = 1.0  # pixels of the camera in a pixel here
 
 
@@ -51,10 +59,12 @@ def look_at(pairs: np.ndarray) -> Look:
     return Look(
         start=first[0], background=background, spread=(high - low).astype(np.float32),
         changes=np.array([strongest_change(*pair) for pair in small]),
+        strides=np.array([strongest_change(*pair) for pair in pairwise(first)]),
         brightness=float(grey.mean()),
         bright=float((grey >= _BRIGHT).mean()), dark=float((grey <= _DARK).mean()),
         blur=float(np.median([blur(picture) for picture in grey])),
-        contrast=moving_contrast(first, background), scale=scale)
+        arm_contrast=arm_contrast(first, background), object_contrast=object_contrast(first),
+        scale=scale)
 
 
 def reduce_size(picture: np.ndarray, scale: float) -> np.ndarray:
@@ -87,10 +97,27 @@ def blur(grey: np.ndarray) -> float:
     return float(1 - min(losses))
 
 
-def moving_contrast(pictures: np.ndarray, background: np.ndarray) -> float:
+def arm_contrast(pictures: np.ndarray, background: np.ndarray) -> float:
     """Return how much the arm stands out: the upper 10 % of the differences, CIELAB units."""
     difference = [colour_difference(picture, background) for picture in pictures]
     return float(np.percentile(np.max(difference, axis=0), 90))
+
+
+def object_contrast(pictures: np.ndarray) -> float:
+    """
+    Return how much the object stands out, in CIELAB units, from what was under it.
+
+    It is what lay still at the start of the episode, lies still at its end, and looks different:
+    there was the object, and now there is the table, or the other way round. The value is what
+    the most different 0.25 % of the picture differ by, so a mark on the object does not do.
+    """
+    ends = pictures[:_ENDS], pictures[-_ENDS:]
+    calm = [np.ptp(end.mean(axis=-1, dtype=np.float32), axis=0) < _CALM for end in ends]
+    difference = colour_difference(*(np.median(end, axis=0) for end in ends))
+    thin = max(2, round(_THIN * difference.shape[1]))
+    compact = cv2.morphologyEx(difference * (calm[0] & calm[1]), cv2.MORPH_OPEN,
+                               np.ones((thin, thin), np.uint8))
+    return float(np.quantile(np.asarray(compact, float), 1 - _OBJECT))
 
 
 def colour_difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -33,6 +33,16 @@ def check_jitter(episodes: Episodes, limits: Thresholds) -> list[Finding]:
                   'dropped')]
 
 
+def check_skew(episodes: Episodes, limits: Thresholds) -> list[Finding]:
+    """Return by how much cameras and joints of a frame are apart at most."""
+    skews = {e.index: e.facts.skew for e in episodes.episodes if e.facts.skew is not None}
+    if not skews:
+        return []
+    return [judge('camera-to-state skew', '', skews, 's',
+                  Limit(high=limits.skew / episodes.fps),
+                  'record joint states at a higher rate, and frames without gaps')]
+
+
 def check_uneven_steps(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return the share of sudden steps: dropped frames whose times were numbered through."""
     ranges = episodes.joint_ranges()
@@ -54,11 +64,11 @@ def sudden_steps(episode: Episode, ranges: np.ndarray) -> np.ndarray:
 
 
 def check_joint_jumps(episodes: Episodes, limits: Thresholds) -> list[Finding]:
-    """Return the largest step of a joint between two frames."""
+    """Return the highest speed of a joint from one frame to the next."""
     ranges = episodes.joint_ranges()
-    jumps = {e.index: float((np.abs(np.diff(e.state, axis=0)) / ranges).max())
-             for e in episodes.episodes}
-    return [judge('joint jumps', '', jumps, 'share of range', Limit(high=limits.jump),
+    speeds = {e.index: float((np.abs(np.diff(e.state, axis=0)) / ranges).max() * episodes.fps)
+              for e in episodes.episodes}
+    return [judge('joint jumps', '', speeds, 'ranges/s', Limit(high=limits.jump),
                   "look at the joint's wiring, its bus and where its angle wraps; delete the "
                   'episodes')]
 

@@ -4,6 +4,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -17,10 +18,10 @@ _LEAST_ROTATIONS = 24  # of which two thirds of the sectors are expected to be m
 
 def check_clusters(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return how the rarest cluster compares with the mean."""
-    counts = count_clusters(episodes)
-    if not counts:
+    known = count_clusters(episodes)
+    if not known:
         return []
-    counts = {cluster: counts[cluster] for cluster in limits.clusters}
+    counts = {cluster: known[cluster] for cluster in limits.clusters}
     mean = sum(counts.values()) / len(counts)
     shares = {cluster: count / max(mean, 1e-9) for cluster, count in counts.items()}
     rare = [cluster for cluster, share in shares.items() if share < limits.coverage]
@@ -88,13 +89,24 @@ def _names(key: str, allowed: str) -> bool:
 
 
 def check_calibration(episodes: Episodes, limits: Thresholds) -> list[Finding]:
-    """Return the number of different calibrations, that which lies with the files included."""
-    hashes = {e.index: e.facts.calibration for e in episodes.episodes if e.facts.calibration}
-    known = {*hashes.values(), episodes.calibration} - {''}
-    if not hashes:
+    """
+    Return the number of episodes recorded with other calibration files than the recording's.
+
+    Where no files lie with the recording, the first episode that knows its own sets the rule.
+    """
+    known = {e.index: e.facts.calibration for e in episodes.episodes if e.facts.calibration}
+    if not known:
         return []
-    expected = episodes.calibration or Counter(hashes.values()).most_common(1)[0][0]
-    changed = [index for index, value in hashes.items() if value != expected]
-    return [Finding('calibration changed', name_episodes(changed) or 'all', len(known),
-                    'calibrations', Limit(high=1), 'put the calibration files back with which '
-                    'the episodes were recorded, or record them again')]
+    expected = episodes.calibration or next(iter(known.values()))
+    changed = {index: _differences(files, expected) for index, files in known.items()}
+    guilty = [index for index, names in changed.items() if names]
+    names = sorted({name for names in changed.values() for name in names})
+    scope = f'{", ".join(names)}: {name_episodes(guilty)}' if guilty else 'all'
+    return [Finding('calibration changed', scope, len(guilty), 'episodes', Limit(high=0),
+                    'put the calibration files back with which the episodes were recorded, or '
+                    'record them again')]
+
+
+def _differences(files: Mapping[str, str], expected: Mapping[str, str]) -> list[str]:
+    """Return the names of the files that are not the same in both."""
+    return [name for name in {*files, *expected} if files.get(name) != expected.get(name)]

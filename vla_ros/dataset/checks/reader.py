@@ -9,7 +9,7 @@ check of 120 episodes takes seconds, not the minutes that decoding them would.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,24 +34,22 @@ def read_dataset(root: Path, pairs: int = 12, reference: Path | None = None,
     ``reference``, if given. Raises ConfigError for a dataset that cannot be used.
     """
     dataset = _Dataset(root, pairs)
-    episodes = []
+    looks = _Dataset(reference, pairs).episode(0).looks if reference else {}
+    episodes: list[Episode] = []
     for index in range(len(dataset)):
         episodes.append(dataset.episode(index))
+        _check_reference(looks, episodes[-1])
         on_progress(index + 1, len(dataset))
     return Episodes(
         episodes, dataset.fps, tuple(dataset.features), dataset.names('observation.state'),
-        dataset.names('action'), hash_folder(root / CALIBRATION_FOLDER),
-        _Dataset(reference, pairs).episode(0).looks if reference else {})
+        dataset.names('action'), hash_files(root / CALIBRATION_FOLDER),
+        looks)
 
 
-def hash_folder(folder: Path) -> str:
-    """Return a hash of the names and contents of a folder's files; empty without any."""
-    digest = hashlib.sha256()
-    files = sorted(path for path in folder.rglob('*') if path.is_file())
-    for path in files:
-        digest.update(f'{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0'.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest() if files else ''
+def hash_files(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file of a folder by its name; none without the folder."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.glob('*')) if path.is_file()}
 
 
 def read_facts(root: Path, count: int) -> list[Facts]:
@@ -68,7 +66,23 @@ def read_facts(root: Path, count: int) -> list[Facts]:
         raise ConfigError(f'{path}: got {got} entries, expected one for each of the {count} '
                           'episodes; write it anew')
     return [Facts(info.get('cluster'), info.get('recovery'), info.get('rotation'),
-                  info.get('calibration', '')) for info in infos]
+                  info.get('calibration', {}), info.get('skew')) for info in infos]
+
+
+def _check_reference(looks: Mapping[str, Look], episode: Episode) -> None:
+    """Raise ConfigError where a camera of the reference takes pictures of another size."""
+    for camera in looks.keys() & episode.looks.keys():
+        sizes = [(*look.background.shape[1::-1], look.scale)
+                 for look in (looks[camera], episode.looks[camera])]
+        if sizes[0] != sizes[1]:
+            raise ConfigError(f'reference: camera {camera}: got {_size(looks[camera])} pixels, '
+                              f'expected {_size(episode.looks[camera])} as in the dataset; '
+                              'record a reference of that size')
+
+
+def _size(look: Look) -> str:
+    height, width = look.background.shape[:2]
+    return f'{width * look.scale:.0f} x {height * look.scale:.0f}'
 
 
 class _Dataset:
@@ -148,7 +162,7 @@ def decode(path: Path, times: list[float], fps: float) -> Iterator[np.ndarray]:
             stream = container.streams.video[0]
             stream.thread_type = 'NONE'  # a few small pictures: threads cost more than they give
             for time in times:
-                container.seek(max(0, int(time / stream.time_base)), stream=stream)
+                container.seek(max(0, int(time * av.time_base)))
                 shown = (frame for frame in container.decode(stream)
                          if frame.time > time - 0.5 / fps)
                 frame = next(shown, None)

@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Check a LeRobotDataset v3 before training on it: cameras, light, timing, joints, coverage.
+
+Every check has a number, what it may be, and a mend. Cameras and light are compared with the
+first episode, or with that of another dataset (--reference), recorded when all was in place. What
+is not known of a dataset, such as its clusters, is not checked. Exit code 1: a check did not pass.
+"""
+
+import json
+from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+from pathlib import Path
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.plan import TRAINING_CLUSTERS, VALIDATION_CLUSTER
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument('dataset', type=Path, help='folder of the dataset')
+    parser.add_argument('--reference', type=Path, help='dataset that shows how it should look')
+    parser.add_argument('--clusters', type=int, nargs='+', default=TRAINING_CLUSTERS,
+                        help='clusters that should be there (default: all but 6)')
+    parser.add_argument('--held-out', type=int, nargs='*', default=(VALIDATION_CLUSTER,),
+                        help='clusters that should not be there (default: 6)')
+    parser.add_argument('--pairs', type=int, default=12,
+                        help='pairs of pictures to look at in each episode (default: 12)')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write the findings there')
+    parser.add_argument('--html', type=Path, metavar='FILE', help='write a report with pictures')
+
+
+def run(args: Namespace) -> int:
+    """Check the dataset; return 0 if all checks passed, else 1."""
+    from tqdm import tqdm
+
+    from vla_ros.dataset import lerobot
+    from vla_ros.dataset.checks import figures, report
+    from vla_ros.dataset.checks.catalogue import run_checks
+    from vla_ros.dataset.checks.reader import read_dataset
+    from vla_ros.dataset.checks.thresholds import Thresholds
+
+    _check_arguments(args)
+    lerobot.quiet()
+    with tqdm(unit='episode', leave=False) as bar:
+        def on_progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        episodes = read_dataset(args.dataset, args.pairs, args.reference, on_progress)
+    limits = replace(Thresholds(), clusters=tuple(args.clusters), held_out=tuple(args.held_out))
+    findings = run_checks(episodes, limits)
+    print(report.write_table(findings))
+    name = args.dataset.resolve().name
+    if args.json:
+        args.json.write_text(json.dumps(report.make_json(name, episodes, findings), indent=1))
+    if args.html:
+        args.html.write_text(report.write_html(name, episodes, findings,
+                                               figures.draw(episodes, limits)), encoding='utf-8')
+    return int(not all(finding.passed for finding in findings))
+
+
+def _check_arguments(args: Namespace) -> None:
+    """Raise ConfigError for what would only fail after the work is done."""
+    if args.pairs < 4:
+        raise ConfigError(f'--pairs: got {args.pairs}, expected at least 4 per episode')
+    for path in filter(None, (args.json, args.html)):
+        if not path.parent.is_dir():
+            raise ConfigError(f'{path}: the folder {path.parent} does not exist; create it')
