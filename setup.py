@@ -95,7 +95,6 @@ TO_TEST = [
     'mcap-ros2-support>=0.5',
     'ruff>=0.9',
     'mypy>=1.14',
-    'types-PyYAML',
 ]
 
 

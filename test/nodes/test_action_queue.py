@@ -81,11 +81,11 @@ class Arm:
             setattr(msg, name, value)
         self._chunks.publish(msg)
 
-    def reset(self, time):
-        """Announce an episode that began at ``time``."""
-        event = EpisodeEvent(event=EpisodeEvent.RESET)
-        event.header.stamp = convert.stamp(time)
-        self._episodes.publish(event)
+    def announce(self, event, time):
+        """Publish an event of an episode."""
+        msg = EpisodeEvent(event=event)
+        msg.header.stamp = convert.stamp(time)
+        self._episodes.publish(msg)
         self.graph.spin(0.1)
 
     def enable(self, on=True):
@@ -260,7 +260,7 @@ def test_reset_begins_at_the_new_pose_and_refuses_what_was_seen_before(start_arm
     arm.play(np.full(100, 0.1))
     arm.graph.until(lambda: arm.status.mode == QueueStatus.RUNNING)
     began = arm.now()
-    arm.reset(began)
+    arm.announce(EpisodeEvent.RESET, began)
     arm.commands.clear()
     arm.feel(MEASURED, time=began - 0.01)  # was under way when the arm was put back
     assert not arm.commands
@@ -270,6 +270,21 @@ def test_reset_begins_at_the_new_pose_and_refuses_what_was_seen_before(start_arm
     arm.play(np.full(100, 0.1), start=began - 0.1)
     arm.graph.until(lambda: arm.status.rejected > before)
     np.testing.assert_array_equal(arm.positions, [home] * len(arm.commands))
+
+
+def test_after_the_last_episode_the_arm_holds_without_complaint(start_arm, capfd):
+    arm = start_arm()
+    arm.begin()
+    arm.play(np.linspace(0, 0.04, 5))
+    arm.graph.until(lambda: arm.status.mode == QueueStatus.RUNNING)
+    arm.announce(EpisodeEvent.DONE, arm.now())
+    arm.commands.clear()
+    arm.graph.spin(0.7)
+    assert not arm.commands and not arm.status.request
+    assert (arm.status.mode, arm.status.reason) == (QueueStatus.HOLDING, 'no episode follows')
+    assert (arm.status.starved, capfd.readouterr().err) == (0, '')
+    arm.announce(EpisodeEvent.RESET, arm.now())
+    arm.begin()
 
 
 def test_slow_rate_tells_the_controller_its_whole_period(start_graph):

@@ -7,8 +7,8 @@ The only publisher of joint_commands. A thread of its own ticks at absolute dead
 only one that touches the executor; the callbacks leave what they receive in an inbox. It imports
 no ML library, so nothing heavy shares its process.
 
-While it is not enabled, or does not know where the joints are, it publishes no command, and the
-robot's own controller holds.
+While it is not enabled, does not know where the joints are, or has played the last episode, it
+publishes no command, and the robot's own controller holds.
 """
 
 import time
@@ -37,6 +37,7 @@ REASONS = {Mode.HOLDING: 'not enabled', Mode.RUNNING: '', Mode.STARVED: 'the que
            Mode.WAITING: 'waiting for a chunk', Mode.ESTOP: 'emergency stop'}
 
 NO_JOINT_STATE = 'no joint state that makes sense: where the joints are is not known'
+NO_EPISODE = 'no episode follows'
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class ActionQueueNode(VlaNode):
         self._inbox: deque[Callable[[], None]] = deque(maxlen=100)
         self._measured: np.ndarray | None = None  # None: nobody knows where the joints are
         self._episode_began = 0.0  # s; joint states of before belong to another episode
+        self._done = False  # until the next reset
         self._status_due = 0.0
         self._said_request: int | None = None
         self._said_starved = 0
@@ -126,6 +128,7 @@ class ActionQueueNode(VlaNode):
         self._inbox.append(lambda: self._push(msg))
 
     def _on_episode(self, msg: EpisodeEvent) -> None:
+        self._done = msg.event == EpisodeEvent.DONE
         if msg.event == EpisodeEvent.RESET:
             self._episode_began = began = convert.seconds(msg.header.stamp)
             self._measured = None
@@ -156,7 +159,8 @@ class ActionQueueNode(VlaNode):
     def _tick(self) -> None:
         self._empty_inbox()
         now, measured = self.now(), self._measured
-        if measured is None:
+        obstacle = NO_EPISODE if self._done else NO_JOINT_STATE if measured is None else ''
+        if obstacle or measured is None:
             self._executor.hold()
         else:
             tick = self._executor.tick(now, measured)
@@ -167,7 +171,7 @@ class ActionQueueNode(VlaNode):
         if request != self._said_request or time.monotonic() >= self._status_due:
             self._said_request = request
             self._status_due = time.monotonic() + STATUS_PERIOD
-            reason = NO_JOINT_STATE if measured is None else REASONS[self._executor.mode]
+            reason = obstacle or REASONS[self._executor.mode]
             self._statuses.publish(self._status(now, reason))
 
     def _empty_inbox(self) -> None:

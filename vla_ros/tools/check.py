@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Check a LeRobotDataset v3 before training on it: cameras, light, timing, joints, coverage.
+Check a LeRobotDataset v3, or recorded episodes: cameras, light, timing, joints, coverage.
 
 Every check has a number, what it may be, and a mend. Cameras and light are compared with the
 first episode, or with that of another dataset (--reference), recorded when all was in place. What
@@ -12,14 +12,20 @@ import json
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.plan import TRAINING_CLUSTERS, VALIDATION_CLUSTER
 
+if TYPE_CHECKING:
+    from vla_ros.dataset.checks.episodes import Episodes
+
+_RECORDED = 'episode_*/metadata.yaml'  # what only a folder of recorded episodes holds
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument('dataset', type=Path, help='folder of the dataset')
+    parser.add_argument('dataset', type=Path, help='folder of the dataset or the recording')
     parser.add_argument('--reference', type=Path, help='dataset that shows how it should look')
     parser.add_argument('--clusters', type=int, nargs='+', default=TRAINING_CLUSTERS,
                         help='clusters that should be there (default: all but 6)')
@@ -33,22 +39,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Check the dataset; return 0 if all checks passed, else 1."""
-    from tqdm import tqdm
-
-    from vla_ros.dataset import lerobot
     from vla_ros.dataset.checks import figures, report
     from vla_ros.dataset.checks.catalogue import run_checks
-    from vla_ros.dataset.checks.reader import read_dataset
+    from vla_ros.dataset.checks.episodes import set_reference
     from vla_ros.dataset.checks.thresholds import Thresholds
 
     _check_arguments(args)
-    lerobot.quiet()
-    with tqdm(unit='episode', leave=False) as bar:
-        def on_progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        episodes = read_dataset(args.dataset, args.pairs, args.reference, on_progress)
+    episodes = _read(args.dataset, args.pairs)
+    if args.reference:
+        episodes = set_reference(episodes, _read(args.reference, args.pairs, most=1))
     limits = replace(Thresholds(), clusters=tuple(args.clusters), held_out=tuple(args.held_out))
     findings = run_checks(episodes, limits)
     print(report.write_table(findings))
@@ -59,6 +58,27 @@ def run(args: Namespace) -> int:
         args.html.write_text(report.write_html(name, episodes, findings,
                                                figures.draw(episodes, limits)), encoding='utf-8')
     return int(not all(finding.passed for finding in findings))
+
+
+def _read(root: Path, pairs: int, most: int | None = None) -> 'Episodes':
+    """Read a dataset or a recording, and show how far it is."""
+    from tqdm import tqdm
+
+    with tqdm(unit='episode', leave=False) as bar:
+        def on_progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        if any(root.glob(_RECORDED)):
+            from vla_ros.dataset.checks.recording import read_recording
+
+            return read_recording(root, pairs, most, on_progress)
+
+        from vla_ros.dataset import lerobot
+        from vla_ros.dataset.checks.reader import read_dataset
+
+        lerobot.quiet()
+        return read_dataset(root, pairs, most, on_progress)
 
 
 def _check_arguments(args: Namespace) -> None:

@@ -15,6 +15,7 @@ pytest.importorskip('lerobot')
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset import lerobot
 from vla_ros.dataset.checks.cameras import check_drift, check_frozen, check_repeated
+from vla_ros.dataset.checks.episodes import set_reference
 from vla_ros.dataset.checks.reader import FACTS_FILE, decode, hash_files, read_dataset
 from vla_ros.dataset.checks.thresholds import Thresholds
 from vla_ros.sim.cameras import Renderer
@@ -102,7 +103,7 @@ def test_command_prints_and_writes_what_it_found(dataset, tmp_path, capsys):
 
 
 def test_dataset_is_compared_with_a_reference(dataset):
-    episodes = read_dataset(dataset, reference=dataset)
+    episodes = set_reference(read_dataset(dataset), read_dataset(dataset, most=1))
     assert set(episodes.reference) == set(CAMERAS)
     assert all(f.passed and f.value < 0.4 for f in check_drift(episodes, Thresholds()))
 

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the checks look at: episodes, whose pictures are reduced to a few numbers each."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.checks.look import Look
+
+Progress = Callable[[int, int], None]  # done, total
 
 STATIC_SPREAD = 8.0  # grey levels; a pixel that varies by less has shown the same thing throughout
 
@@ -84,3 +87,25 @@ class Episodes:
         state = np.concatenate([episode.state for episode in self.episodes])
         low, high = np.percentile(state, [1, 99], axis=0)
         return np.maximum(high - low, 1e-9)
+
+
+def set_reference(episodes: Episodes, reference: Episodes) -> Episodes:
+    """
+    Return the episodes, to be compared with how the first one of ``reference`` looks.
+
+    Raises ConfigError where a camera takes pictures of another size there.
+    """
+    looks = reference.episodes[0].looks
+    for episode in episodes.episodes:
+        for camera in looks.keys() & episode.looks.keys():
+            sizes = [_size(seen[camera]) for seen in (looks, episode.looks)]
+            if sizes[0] != sizes[1]:
+                raise ConfigError(
+                    f'reference: camera {camera}: got {sizes[0]} pixels, expected {sizes[1]} as '
+                    f'in episode {episode.index}; record a reference of that size')
+    return replace(episodes, reference=looks)
+
+
+def _size(look: Look) -> str:
+    height, width = look.background.shape[:2]
+    return f'{width * look.scale:.0f} x {height * look.scale:.0f}'

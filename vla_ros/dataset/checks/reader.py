@@ -9,41 +9,36 @@ check of 120 episodes takes seconds, not the minutes that decoding them would.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.dataset.checks.episodes import Episode, Episodes, Facts
+from vla_ros.dataset.checks.episodes import Episode, Episodes, Facts, Progress
 from vla_ros.dataset.checks.look import Look, look_at
 
 FACTS_FILE = 'meta/vla_ros_episodes.json'
 CALIBRATION_FOLDER = 'meta/calibration'
 
-Progress = Callable[[int, int], None]  # done, total
 
-
-def read_dataset(root: Path, pairs: int = 12, reference: Path | None = None,
+def read_dataset(root: Path, pairs: int = 12, most: int | None = None,
                  on_progress: Progress = lambda done, total: None) -> Episodes:
     """
     Read the dataset in the folder ``root``, with ``pairs`` pairs of pictures per episode.
 
-    How the cameras should see the scene is taken from the first episode of the dataset
-    ``reference``, if given. Raises ConfigError for a dataset that cannot be used.
+    ``most``: how many episodes to read. Raises ConfigError for a dataset that cannot be used.
     """
     dataset = _Dataset(root, pairs)
-    looks = _Dataset(reference, pairs).episode(0).looks if reference else {}
-    episodes: list[Episode] = []
-    for index in range(len(dataset)):
+    total = min(len(dataset), most or len(dataset))
+    episodes = []
+    for index in range(total):
         episodes.append(dataset.episode(index))
-        _check_reference(looks, episodes[-1])
-        on_progress(index + 1, len(dataset))
+        on_progress(index + 1, total)
     return Episodes(
         episodes, dataset.fps, tuple(dataset.features), dataset.names('observation.state'),
-        dataset.names('action'), hash_files(root / CALIBRATION_FOLDER),
-        looks)
+        dataset.names('action'), hash_files(root / CALIBRATION_FOLDER))
 
 
 def hash_files(folder: Path) -> dict[str, str]:
@@ -67,22 +62,6 @@ def read_facts(root: Path, count: int) -> list[Facts]:
                           'episodes; write it anew')
     return [Facts(info.get('cluster'), info.get('recovery'), info.get('rotation'),
                   info.get('calibration', {}), info.get('skew')) for info in infos]
-
-
-def _check_reference(looks: Mapping[str, Look], episode: Episode) -> None:
-    """Raise ConfigError where a camera of the reference takes pictures of another size."""
-    for camera in looks.keys() & episode.looks.keys():
-        sizes = [(*look.background.shape[1::-1], look.scale)
-                 for look in (looks[camera], episode.looks[camera])]
-        if sizes[0] != sizes[1]:
-            raise ConfigError(f'reference: camera {camera}: got {_size(looks[camera])} pixels, '
-                              f'expected {_size(episode.looks[camera])} as in the dataset; '
-                              'record a reference of that size')
-
-
-def _size(look: Look) -> str:
-    height, width = look.background.shape[:2]
-    return f'{width * look.scale:.0f} x {height * look.scale:.0f}'
 
 
 class _Dataset:

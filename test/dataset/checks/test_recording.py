@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of recorded episodes before they are converted: MCAP bags, without ROS."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rosbags')
+
+from recordings import FPS, START, joint_states, make_messages, picture, shade, write_episode
+
+from vla_ros.core.errors import VlaError
+from vla_ros.dataset.bag import EpisodeInfo
+from vla_ros.dataset.checks import motion
+from vla_ros.dataset.checks.recording import read_recording
+from vla_ros.dataset.checks.thresholds import Thresholds
+from vla_ros.tools.main import main
+
+
+def make_pictures(messages, dropped=()):
+    """Return the messages without the pictures of the left camera whose number is in dropped."""
+    number = -1
+    for message in messages:
+        if message.topic == '/camera/left/image_raw':
+            number += 1
+            if number in dropped:
+                continue
+        yield message
+
+
+def test_recording_is_read_at_the_times_of_the_slowest_camera(tmp_path):
+    calibration = tmp_path / 'arm.json'
+    calibration.write_text('{}')
+    write_episode(tmp_path, EpisodeInfo(cluster=4, recovery='drop'), calibration=[calibration])
+    write_episode(tmp_path, EpisodeInfo(cluster=9), make_pictures(make_messages(20), (4, 5)))
+    recording = read_recording(tmp_path, pairs=4)
+    first, second = recording.episodes
+    assert recording.fps == FPS and recording.cameras == ['left', 'top']
+    assert (first.facts.cluster, first.facts.recovery) == (4, 'drop')
+    assert set(first.facts.calibration) == {'arm.json'} and first.facts.skew < 0.01
+    assert len(second.time) == 18 and np.diff(second.time).max() == pytest.approx(3 / FPS, abs=1e-4)
+    assert np.allclose(second.state[:, 0], second.time, atol=0.02)
+    look = second.looks['top']
+    assert look.start.shape == (24, 32, 3) and look.start[0, 0, 0] == shade(0)[0, 0, 0]
+    assert np.allclose(look.changes[0], 3) and look.strides.min() > 3
+
+
+def test_pictures_that_never_came_are_found_in_a_recording(tmp_path):
+    write_episode(tmp_path, messages=make_pictures(make_messages(40), range(3, 40, 10)))
+    assert not motion.check_jitter(read_recording(tmp_path, 4), Thresholds())[0].passed
+
+
+def test_command_takes_a_recording_in_place_of_a_dataset(tmp_path, capsys):
+    write_episode(tmp_path, EpisodeInfo(cluster=6))
+    page = tmp_path / 'report.html'
+    assert main(['check', str(tmp_path), '--reference', str(tmp_path), '--html', str(page)]) == 1
+    assert 'held-out cluster, episode 0' in capsys.readouterr().out and page.is_file()
+
+
+def test_recording_without_pictures_is_refused(tmp_path):
+    write_episode(tmp_path, messages=[
+        m for m in make_messages() if m.topic != '/camera/left/image_raw'
+        ] + [picture('left', START, shade(0))])
+    with pytest.raises(VlaError, match='less than 2 messages of /camera/left/image_raw'):
+        read_recording(tmp_path)
+
+
+def test_joints_that_change_their_names_are_refused(tmp_path):
+    write_episode(tmp_path)
+    renamed = [joint_states(START + 0.01 * i, [0.0, 0.0]) for i in range(3)]
+    others = [m._replace(data=m.data.replace(b'elbow', b'wrist')) for m in renamed]
+    write_episode(tmp_path, messages=[
+        m for m in make_messages() if m.topic != '/joint_states'] + others)
+    with pytest.raises(VlaError, match='got joints shoulder, wrist, expected shoulder, elbow'):
+        read_recording(tmp_path)

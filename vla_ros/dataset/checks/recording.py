@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Read what the checks look at from recorded episodes (MCAP bags), before they are converted.
+
+The times are those of the cameras, so that frames which never came are seen as gaps.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.dataset import bag
+from vla_ros.dataset.checks.episodes import Episode, Episodes, Facts, Progress
+from vla_ros.dataset.checks.look import look_at
+from vla_ros.dataset.convert import Streams, find_streams, nearest
+from vla_ros.policy.picture import picture_from_bytes
+
+_KEYS = ('observation.state', 'action')
+
+
+def read_recording(root: Path, pairs: int = 12, most: int | None = None,
+                   on_progress: Progress = lambda done, total: None) -> Episodes:
+    """Read (``most`` of) the episodes below ``root``; raise VlaError for one that is unusable."""
+    recorded = bag.list_episodes(root)[:most]
+    if not recorded:
+        raise ConfigError(f'recordings {root}: got no episodes in it, expected at least one')
+    episodes = []
+    joints: tuple[str, ...] = ()
+    for index, episode in enumerate(recorded):
+        streams = find_streams(episode)
+        tracks = _read_tracks(episode, streams)
+        joints = joints or tracks.joints
+        if tracks.joints != joints:
+            raise ConfigError(f'{episode.path}: got joints {", ".join(tracks.joints)}, expected '
+                              f'{", ".join(joints)} as before; check that recording apart')
+        episodes.append(_make_episode(index, episode, streams, tracks, pairs))
+        on_progress(index + 1, len(recorded))
+    keys = (*_KEYS, *(f'observation.images.{camera}' for camera in episodes[0].looks))
+    return Episodes(episodes, _nominal_rate(episodes), keys, joints, joints)
+
+
+class _Tracks:
+    """The times of every camera, and the joints over time, of one episode."""
+
+    def __init__(self) -> None:
+        self.joints: tuple[str, ...] = ()
+        self.positions: list[np.ndarray] = []
+        self.times: dict[str, list[float]] = defaultdict(list)  # topic: s
+
+    def joints_at(self, topic: str, times: np.ndarray) -> np.ndarray:
+        """Return the joints (times, joints) measured nearest to each time."""
+        return np.array(self.positions)[nearest(np.array(self.times[topic]), times)]
+
+
+def _read_tracks(episode: bag.Episode, streams: Streams) -> _Tracks:
+    """Read all stamps and joint positions, and no picture."""
+    tracks = _Tracks()
+    for message in episode.messages((streams.state, *streams.cameras.values())):
+        tracks.times[message.topic].append(bag.header_time(message.data))
+        if message.topic == streams.state:
+            msg = bag.decode(message)
+            tracks.joints = tracks.joints or tuple(msg.name)
+            found = dict(zip(msg.name, msg.position, strict=False))
+            tracks.positions.append(np.array([found.get(name, np.nan) for name in tracks.joints]))
+    short = [topic for topic in (streams.state, *streams.cameras.values())
+             if len(tracks.times[topic]) < 2]
+    if short:
+        raise VlaError(f'{episode.path}: got less than 2 messages of {", ".join(short)}, '
+                       'expected a stream; record the episode anew')
+    return tracks
+
+
+def _make_episode(index: int, episode: bag.Episode, streams: Streams, tracks: _Tracks,
+                  pairs: int) -> Episode:
+    """Return the episode at the times of the camera that gave the fewest pictures."""
+    slowest = min(streams.cameras.values(), key=lambda topic: len(tracks.times[topic]))
+    time = np.sort(np.array(tracks.times[slowest]))
+    state = tracks.joints_at(streams.state, time)
+    stamps = np.array(tracks.times[streams.state])
+    skew = float(np.abs(stamps[nearest(stamps, time)] - time).max())
+    rows = np.unique(np.linspace(0, len(time) - 2, pairs).astype(int))
+    wanted = np.stack([rows, rows + 1], axis=1).ravel()
+    looks = {}
+    for camera, topic in streams.cameras.items():
+        chosen = nearest(np.array(tracks.times[topic]), time[wanted])
+        pictures = _read_pictures(episode, topic, {int(number) for number in chosen})
+        taken = np.array([pictures[int(number)] for number in chosen])
+        looks[camera] = look_at(taken.reshape(len(rows), 2, *taken.shape[1:]))
+    info = episode.info
+    facts = Facts(info.cluster, info.recovery, None, dict(info.calibration), skew)
+    return Episode(index, time - time[0], state, state, rows, looks, facts)
+
+
+def _read_pictures(episode: bag.Episode, topic: str,
+                   wanted: set[int]) -> Mapping[int, np.ndarray]:
+    """Return the pictures of a topic by their number, those that are wanted."""
+    pictures = {}
+    for number, message in enumerate(episode.messages([topic])):
+        if number in wanted:
+            msg = bag.decode(message)
+            pictures[number] = np.array(picture_from_bytes(
+                msg.data, msg.encoding, (msg.height, msg.width), msg.step, topic))
+    return pictures
+
+
+def _nominal_rate(episodes: list[Episode]) -> float:
+    """Return the rate, whole Hz, at which most frames follow each other."""
+    return float(round(1 / np.median(np.concatenate([np.diff(e.time) for e in episodes]))))
