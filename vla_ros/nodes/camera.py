@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vla_ros.sim.cameras import Renderer  # only a simulated camera needs MuJoCo
 
 SOURCES = ('sim', 'v4l2', 'file')
+RETRY = 1.0  # s after which a device that is gone is tried again
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,13 @@ class CameraNode(VlaNode):
         if self._params.source == 'sim':
             self.subscribe(SimState, 'sim_state', self._on_sim_state, qos.SENSOR)
         else:
-            self._running = threading.Event()
-            self._running.set()
+            self._stopped = threading.Event()
             self._thread = self.run_thread(self._capture, 'capture')
 
     def deactivate(self) -> None:
         """Stop to publish."""
         if self._thread is not None:
-            self._running.clear()
+            self._stopped.set()
             self._thread.join(timeout=2.0)
             self._thread = None
 
@@ -142,13 +142,13 @@ class CameraNode(VlaNode):
         return True
 
     def _capture(self) -> None:
-        while self._running.is_set():
+        while not self._stopped.is_set():
             try:
                 image = self._video.read()
             except VlaError as error:
                 self.report('source', str(error))
-                self._running.clear()
-                return
+                self._stopped.wait(RETRY)
+                continue
             self._publish(resize(image, self._size), self.now())
 
     def _publish(self, image: np.ndarray, time: float) -> None:

@@ -57,7 +57,7 @@ class SimParams:
     clusters: str = param(
         'test', 'Where the bag starts: test, validation, global, or one cluster.',
         read_only=False)
-    timeout: float = param(20.0, 'Seconds for an episode.', 1.0, 3600.0)
+    timeout: float = param(30.0, 'Seconds for an episode.', 1.0, 3600.0)
     start_timeout: float = param(60.0, 'Seconds to wait for the first motion.', 1.0, 3600.0)
 
 
@@ -115,7 +115,7 @@ class SimNode(VlaNode):
 
     @property
     def _time(self) -> float:
-        """Return the simulated time, s: the system's at the start, and physics since."""
+        """Return the simulated time, s: the system's, at the last step of the physics."""
         return self._time_start + self._steps / self._params.rate
 
     def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
@@ -181,6 +181,7 @@ class SimNode(VlaNode):
         behind = elapsed - self._steps / self._params.rate
         if behind > LATEST_CATCH_UP:
             self._wall_start += behind
+            self._time_start += behind  # the world stood still, its clock did not
             self.report('real time', f'the simulation was {behind:.1f} s behind real time and '
                         'gave that up; use fewer or smaller cameras, or more cores')
             return

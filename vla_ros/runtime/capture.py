@@ -24,28 +24,40 @@ class Device:
 
     def __init__(self, device: str, size: Size, fps: float) -> None:
         """Open ``device``, a number or a path; raise ConfigError where that is not possible."""
-        self._name = device
-        self._capture = cv2.VideoCapture(int(device) if device.isdecimal() else device)
+        self._device, self._size, self._fps = device, size, fps
+        self._capture = self._open()
         if not self._capture.isOpened():
             raise ConfigError(
                 f'video device {device}: could not be opened, expected one of '
                 f'{sorted(str(p) for p in Path("/dev").glob("video*")) or "no /dev/video*"}; '
                 'plug the camera in, or set the parameter device')
-        for key, value in ((cv2.CAP_PROP_FRAME_WIDTH, size.width),
-                           (cv2.CAP_PROP_FRAME_HEIGHT, size.height),
-                           (cv2.CAP_PROP_FPS, fps), (cv2.CAP_PROP_BUFFERSIZE, 1)):
-            self._capture.set(key, value)
 
     def read(self) -> np.ndarray:
-        """Wait for the next frame (H, W, 3) uint8 RGB; raise VlaError if the device is gone."""
+        """
+        Wait for the next frame (H, W, 3) uint8 RGB; raise VlaError if the device is gone.
+
+        The call after that tries to open the device anew.
+        """
+        if not self._capture.isOpened():
+            self._capture = self._open()
         good, frame = self._capture.read()
         if not good:
-            raise VlaError(f'video device {self._name}: no frame came; check its cable')
+            self._capture.release()
+            raise VlaError(f'video device {self._device}: no frame came; check its cable')
         return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
 
     def close(self) -> None:
         """Release the device."""
         self._capture.release()
+
+    def _open(self) -> cv2.VideoCapture:
+        name = int(self._device) if self._device.isdecimal() else self._device
+        capture = cv2.VideoCapture(name)
+        for key, value in ((cv2.CAP_PROP_FRAME_WIDTH, self._size.width),
+                           (cv2.CAP_PROP_FRAME_HEIGHT, self._size.height),
+                           (cv2.CAP_PROP_FPS, self._fps), (cv2.CAP_PROP_BUFFERSIZE, 1)):
+            capture.set(key, value)
+        return capture
 
 
 class File:

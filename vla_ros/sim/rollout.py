@@ -42,7 +42,7 @@ class RolloutConfig:
 
     executor: ExecutorConfig = ExecutorConfig()
     rate: float = 60.0  # Hz, commands
-    timeout: float = 20.0  # s for an episode
+    timeout: float = 30.0  # s for an episode
     latency: float | None = None  # s from observation to chunk; None: as long as it took
 
 

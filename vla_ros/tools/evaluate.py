@@ -38,7 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
                         help='how overlapping chunks are blended')
     parser.add_argument('--latency', type=float,
                         help='s from observation to chunk (default: as measured)')
-    parser.add_argument('--timeout', type=float, default=20.0, help='s for an episode')
+    parser.add_argument('--timeout', type=float, default=30.0, help='s for an episode')
     parser.add_argument('--rate', type=float, default=60.0, help='commands per second')
     parser.add_argument('--robot', default='so101')
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes')
