@@ -19,19 +19,19 @@ class Thresholds:
     # Share of the picture's width. Measured: clean 0.0036 at most, against the reference of
     # another recording; a camera 5 mm aside or turned by 1 degree 0.0064 to 0.02.
     drift: float = 0.0045
-    # 0 sharp to 1 blurred (Crete et al., 2007). Measured: sharp 0.33, blurred by 0.8 pixels
-    # 0.53 to 0.59.
+    # 0 sharp to 1 blurred (Crete et al., 2007). Measured: sharp 0.35 at most, blurred by
+    # 0.8 pixels 0.53 to 0.59.
     blur: float = 0.48
-    # Mean grey levels out of 255. Measured: 76 to 100, lights x 0.4: 42 to 50 (left camera,
-    # which sees the sky: 66); above 200 white surfaces lose their detail.
+    # Mean grey levels out of 255. Measured: 76 to 100, lights x 0.4: 40 to 50 (left camera,
+    # which sees the sky: 65); above 200 white surfaces lose their detail.
     brightness_low: float = 55.0
     brightness_high: float = 200.0
-    # Ratio to the other episodes, either way. Measured: clean 1.07, lights x 0.4: 1.45 to 1.8.
+    # Ratio to the other episodes, either way. Measured: clean 1.09, lights x 0.4: 1.5 to 2.3.
     brightness_drift: float = 1.3
     # Share of white, or of black, pixels. Measured: 0.02 at most; white table 0.6 to 0.9.
     clipped: float = 0.15
     # CIELAB differences: 2.3 is just noticeable (Mahy et al., 1994). Measured: arm 34 and above,
-    # bag 43 and above, white bag on a white table from above 1.
+    # bag 30 and above, white bag on a white table from above 1.
     arm_contrast: float = 20.0
     object_contrast: float = 12.0
     # Grey levels of the strongest change between two pictures while the arm moves, below which
@@ -44,13 +44,13 @@ class Thresholds:
 
     # time
     frame_rate: float = 0.02  # relative error of the mean rate; a clock drifts by 1e-4 at most
-    # Share of the frames that come more than half a period late or early: 10 % dropped give 0.09.
+    # Share of the frames that come more than half a period late or early, in the worst episode. Measured: 10 % dropped 0.13 to 0.18.
     jitter: float = 0.02
     # Periods between a camera's picture and the joints in the same frame. Streams of the same
     # rate are half a period apart at most, and a quarter is left for jitter.
     skew: float = 0.75
     # Share of steps of the arm that are 1.5 times those before and after: frames that were
-    # dropped and whose times were then numbered through. Measured: clean 0.004, 10 % dropped 0.07.
+    # dropped and whose times were then numbered through. Measured: clean 0.005, 10 % dropped 0.063.
     uneven: float = 0.025
 
     # joints
@@ -58,7 +58,7 @@ class Thresholds:
     # glitch of the bus or an angle that wraps, is 15.
     jump: float = 7.5
     still: float = 0.05  # share of a joint's range that an episode moves through, at least
-    # Length over the median, either way. Measured: 0.82 to 1.8, recoveries with a second grasp
+    # Length over the median, either way. Measured: 0.8 to 1.8, recoveries with a second grasp
     # included; 3 is an operator who was interrupted.
     length: float = 2.5
 
