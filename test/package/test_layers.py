@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree
 
 import pytest
 
@@ -96,6 +97,13 @@ def test_every_layer_is_a_package_that_gets_installed():
 def test_a_layer_imports_only_what_it_may(layer):
     files = [path for path in MODULES if layer_of(path) == layer]
     assert not [stray for path in files for stray in stray_imports(path)]
+
+
+def test_every_ros_package_that_is_imported_is_declared():
+    manifest = ElementTree.parse(PACKAGE.parent / 'package.xml').getroot()
+    declared = {element.text for element in manifest if element.tag.endswith('depend')}
+    names = {name.split('.')[0] for path in MODULES for name, _, _ in imports(path)}
+    assert {name for name in names if name.endswith(('_msgs', '_srvs', 'rclpy'))} <= declared
 
 
 def test_a_stray_import_is_seen(tmp_path, monkeypatch):

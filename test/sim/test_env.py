@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip('mujoco')
 
 from vla_ros.core.errors import VlaError
-from vla_ros.sim.env import CLUSTERS, TeaBagEnv
+from vla_ros.dataset.workspace import CENTRES
+from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.kinematics import HOME
 
 
@@ -29,13 +30,19 @@ def test_same_seed_gives_the_same_scene_and_another_seed_another(env):
     assert not np.array_equal(first.qpos, other.qpos)
 
 
-@pytest.mark.parametrize('cluster', CLUSTERS)
+@pytest.mark.parametrize('cluster', CENTRES)
 def test_bag_starts_inside_its_cluster_and_outside_the_mug(env, cluster):
     for seed in range(5):
         env.reset(seed, cluster)
-        offset = env.bag_position[:2] - CLUSTERS[cluster]
+        offset = env.bag_position[:2] - CENTRES[cluster]
         assert np.abs(offset).max() < 0.05
         assert not env.success
+
+
+def test_scene_state_tells_how_the_bag_is_turned(env):
+    env.reset(7, 4)
+    across = env.bag_rotation[:, 0]
+    assert env.scene.state().bag_yaw == pytest.approx(np.arctan2(across[1], across[0]), abs=1e-3)
 
 
 def test_arm_holds_the_position_that_it_is_told(env):

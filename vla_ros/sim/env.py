@@ -8,22 +8,17 @@ import mujoco
 import numpy as np
 
 from vla_ros.core.errors import VlaError
-from vla_ros.dataset.plan import VALIDATION_CLUSTER
+from vla_ros.dataset.plan import VALIDATION_CLUSTER, check_cluster
+from vla_ros.dataset.workspace import CENTRES, CLUSTER_SIZE
 from vla_ros.sim.kinematics import HOME, JOINT_NAMES, LOWER, UPPER
 from vla_ros.sim.scene import Scene, yaw_quaternion
 
-# Centres (m) of the study's 11 clusters of 10 x 10 cm; cluster 6 is held out for validation.
-CLUSTERS = {
-    1: (0.05, -0.25), 2: (0.05, -0.15),
-    3: (0.15, -0.25), 4: (0.15, -0.15), 5: (0.15, -0.05), 6: (0.15, 0.05), 7: (0.15, 0.15),
-    8: (0.25, -0.15), 9: (0.25, -0.05), 10: (0.25, 0.05), 11: (0.25, 0.15),
-}
 INSTRUCTION = 'Grab the tea bag and place it in the mug.'
 
 MUG_POSITION = np.array([0.06, 0.25])  # m
 MUG_HEIGHT = 0.08  # m
 _MUG_INSIDE = 0.036  # m, radius in which the bag's centre counts as inside
-_CLUSTER_HALF = 0.05 - 0.012  # m, so that the whole bag lies in its cluster
+_CLUSTER_HALF = CLUSTER_SIZE / 2 - 0.012  # m, so that the whole bag lies in its cluster
 _SETTLE_STEPS = 60
 
 
@@ -87,14 +82,13 @@ class TeaBagEnv:
 
     def reset(self, seed: int, cluster: int) -> None:
         """Start an episode with the bag somewhere in ``cluster`` (1 to 11)."""
-        if cluster not in CLUSTERS:
-            raise VlaError(f'cluster: got {cluster}, expected one of 1 to {len(CLUSTERS)}')
+        check_cluster(cluster)
         rng = np.random.default_rng(seed)
         self.seed, self.cluster = seed, cluster
         mujoco.mj_resetData(self.model, self.data)
         self.model.geom_friction[list(self._pads)] = self._friction  # a mishap may have cut it
         self._vary(rng)
-        centre = np.array(CLUSTERS[cluster])
+        centre = np.array(CENTRES[cluster])
         position = centre + rng.uniform(-_CLUSTER_HALF, _CLUSTER_HALF, 2)
         yaw = rng.uniform(-self.variation.bag_yaw, self.variation.bag_yaw)
         self._place_bag(position, yaw, rng.uniform(-0.7, 0.7))

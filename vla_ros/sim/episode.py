@@ -43,6 +43,11 @@ class Episode:
     success: bool = False
     retries: int = 0
 
+    @property
+    def rotation(self) -> float:
+        """Return the bag's yaw at the start, rad."""
+        return self.steps[0].scene.bag_yaw
+
     def frames(self, scene: Scene, renderer: Renderer) -> Iterator[Frame]:
         """Draw every step."""
         for step in self.steps:

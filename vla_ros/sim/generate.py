@@ -116,6 +116,7 @@ def _write_shard(shard: _Shard) -> int:
         writer.write(episode.frames(scene, renderer), INSTRUCTION)
         infos.append({'cluster': episode.cluster, 'recovery': episode.recovery,
                       'seed': episode.seed, 'retries': episode.retries,
+                      'rotation': episode.rotation,
                       'frames': len(episode.steps)})
     writer.close()
     renderer.close()

@@ -26,6 +26,12 @@ class SceneState:
     mug_pose: np.ndarray
     light: float
 
+    @property
+    def bag_yaw(self) -> float:
+        """Return the yaw of a bag that lies flat, rad, -pi to pi."""
+        w, z = self.qpos[9], self.qpos[12]
+        return float(np.arctan2(2 * w * z, 1 - 2 * z * z))
+
 
 class Scene:
     """A MuJoCo model and its data; whoever owns a Scene may change both."""

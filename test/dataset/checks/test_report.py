@@ -4,8 +4,6 @@
 
 from dataclasses import replace
 
-import pytest
-
 from vla_ros.dataset.checks import figures, report
 from vla_ros.dataset.checks.catalogue import run_checks
 from vla_ros.dataset.checks.thresholds import Thresholds
@@ -35,10 +33,3 @@ def test_names_of_a_dataset_cannot_break_the_page(recording):
     findings = run_checks(replace(recording, keys=('observation.<script>',)))
     page = report.write_html('<b>', recording, findings, {})
     assert '<script>' not in page and '<b>' not in page and '&lt;script&gt;' in page
-
-
-def test_clusters_lie_where_the_simulation_has_them():
-    pytest.importorskip('mujoco')
-    from vla_ros.sim.env import CLUSTERS
-
-    assert CENTRES == CLUSTERS

@@ -35,7 +35,7 @@ class Thresholds:
     arm_contrast: float = 20.0
     object_contrast: float = 12.0
     # Grey levels of the strongest change between two pictures while the arm moves, below which
-    # they are the same picture. Measured: 5 and above; 0 to 0.9 (h264) for the same one twice.
+    # they are the same picture. Measured: 3.6 and above; the same one twice less, after h264 too.
     same_picture: float = 1.5
     # Share of repeated pictures. Measured: clean 0; a camera at 29 Hz gives 0.033 at 30 Hz.
     repeated: float = 0.03
@@ -44,13 +44,15 @@ class Thresholds:
 
     # time
     frame_rate: float = 0.02  # relative error of the mean rate; a clock drifts by 1e-4 at most
-    # Share of the frames that come more than half a period late or early, in the worst episode. Measured: 10 % dropped 0.13 to 0.18.
+    # Share of the frames that come more than half a period late or early, in the worst episode.
+    # Measured: 10 % dropped 0.13 to 0.18.
     jitter: float = 0.02
     # Periods between a camera's picture and the joints in the same frame. Streams of the same
     # rate are half a period apart at most, and a quarter is left for jitter.
     skew: float = 0.75
     # Share of steps of the arm that are 1.5 times those before and after: frames that were
-    # dropped and whose times were then numbered through. Measured: clean 0.005, 10 % dropped 0.063.
+    # dropped and whose times were then numbered through. Measured: clean 0.005, 10 % dropped
+    # 0.063.
     uneven: float = 0.025
 
     # joints
