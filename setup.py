@@ -76,9 +76,10 @@ TO_RUN = [
     'pyyaml',
     'rosbags>=0.11.9,<0.12',  # below 1.0, each release may change its interface
 ]
+TO_CHECK = ['matplotlib', 'tqdm']
 TO_SIMULATE = [
+    *TO_CHECK,
     'mujoco==4.0.0',  # one release: with another, contacts, images and trajectories differ
-    'matplotlib',
 ]
 TO_TRAIN = [
     'lerobot[training]==0.6.1',  # the policy classes that the export takes apart
@@ -87,10 +88,10 @@ TO_TRAIN = [
     'onnxscript>=0.5',
 ]
 TO_TEST = [
+    *TO_CHECK,
     'pytest>=8',
     'hypothesis',
     'onnx>=1.17',
-    'matplotlib',  # for the report of the checks
     'mcap>=1.2',
     'mcap-ros2-support>=0.5',
     'ruff>=0.9',
@@ -283,6 +284,7 @@ setup(
     setup_requires=[] if SOURCED or has_generators() else ROS_TO_BUILD,
     install_requires=TO_RUN if SOURCED else [*TO_RUN, *ROS_TO_RUN],
     extras_require={
+        'check': TO_CHECK,
         'sim': TO_SIMULATE,
         'train': [*TO_SIMULATE, *TO_TRAIN],
         'test': TO_TEST,

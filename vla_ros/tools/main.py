@@ -29,7 +29,8 @@ COMMANDS = {
 }
 # which extra of the package installs a module that the run time does without
 EXTRAS = {
-    'matplotlib': 'sim',
+    'matplotlib': 'check',
+    'tqdm': 'check',
     'mujoco': 'sim',
     'av': 'train',
     'datasets': 'train',
@@ -38,7 +39,6 @@ EXTRAS = {
     'onnxscript': 'train',
     'torch': 'train',
     'torchvision': 'train',
-    'tqdm': 'train',
 }
 
 
