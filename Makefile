@@ -27,6 +27,7 @@ test: lint
 
 lint: $(VENV)/ready-for-test
 	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check --quiet
 	$(VENV)/bin/mypy
 
 venv: $(VENV)/ready-for-demo

@@ -18,8 +18,11 @@ class Demonstrator:
     """Answers each observation with the expert's actions from that time on."""
 
     spec = SimpleNamespace(
-        cameras=[SimpleNamespace(name='top', width=16, height=8)], joint_names=JOINT_NAMES,
-        fps=FPS, chunk_size=CHUNK)
+        cameras=[SimpleNamespace(name='top', width=16, height=8)],
+        joint_names=JOINT_NAMES,
+        fps=FPS,
+        chunk_size=CHUNK,
+    )
 
     def __init__(self, cluster, seed, seconds=0.0):
         """Record the expert in that scene; predictions claim to take ``seconds``."""

@@ -18,7 +18,8 @@ def chunk(values, start=0.0, sequence=1, step=STEP, names=NAMES):
     """Return a chunk whose joints all follow ``values`` (steps,)."""
     values = np.asarray(values, float)
     return ActionChunk(
-        np.repeat(values[:, None], len(names), axis=1), start, step, sequence, names)
+        np.repeat(values[:, None], len(names), axis=1), start, step, sequence, names
+    )
 
 
 def ramp(rows, start=0.0, sequence=1, step=STEP, slope=1.0):

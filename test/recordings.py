@@ -28,23 +28,47 @@ def message(topic, msgtype, time, *fields):
 def picture(camera, time, pixels, encoding='rgb8'):
     height, width, channels = pixels.shape
     return message(
-        f'/camera/{camera}/image_raw', 'sensor_msgs/msg/Image', time, header(time), height, width,
-        encoding, 0, width * channels, pixels.reshape(-1))
+        f'/camera/{camera}/image_raw',
+        'sensor_msgs/msg/Image',
+        time,
+        header(time),
+        height,
+        width,
+        encoding,
+        0,
+        width * channels,
+        pixels.reshape(-1),
+    )
 
 
 def joint_states(time, positions):
     none = np.zeros(0)
-    return message('/joint_states', 'sensor_msgs/msg/JointState', time, header(time), list(JOINTS),
-                   np.array(positions), none, none)
+    return message(
+        '/joint_states',
+        'sensor_msgs/msg/JointState',
+        time,
+        header(time),
+        list(JOINTS),
+        np.array(positions),
+        none,
+        none,
+    )
 
 
 def joint_commands(time, positions):
     types, none = typestore().types, np.zeros(0)
     duration = types['builtin_interfaces/msg/Duration'](0, 0)
     point = types['trajectory_msgs/msg/JointTrajectoryPoint'](
-        np.array(positions), none, none, none, duration)
-    return message('/joint_commands', 'trajectory_msgs/msg/JointTrajectory', time, header(time),
-                   list(JOINTS), [point])
+        np.array(positions), none, none, none, duration
+    )
+    return message(
+        '/joint_commands',
+        'trajectory_msgs/msg/JointTrajectory',
+        time,
+        header(time),
+        list(JOINTS),
+        [point],
+    )
 
 
 def instruction(time, text='Grab it.'):
@@ -52,8 +76,18 @@ def instruction(time, text='Grab it.'):
 
 
 def episode_event(time, event, cluster=4, seed=0, detail=''):
-    return message('/episode', 'vla_ros/msg/EpisodeEvent', time, header(time), event, 0, seed,
-                   str(cluster), detail, 0.0)
+    return message(
+        '/episode',
+        'vla_ros/msg/EpisodeEvent',
+        time,
+        header(time),
+        event,
+        0,
+        seed,
+        str(cluster),
+        detail,
+        0.0,
+    )
 
 
 def shade(frame, camera=0):

@@ -11,7 +11,11 @@ from vla_ros.core.blending import AGGREGATES, aggregate_function
 from vla_ros.core.errors import ConfigError
 
 WEIGHTS_OF_THE_NEW = {
-    'latest_only': 1.0, 'average': 0.5, 'weighted_average': 0.7, 'conservative': 0.3}
+    'latest_only': 1.0,
+    'average': 0.5,
+    'weighted_average': 0.7,
+    'conservative': 0.3,
+}
 
 old_and_new = st.lists(st.tuples(st.floats(-10, 10), st.floats(-10, 10)), min_size=1, max_size=9)
 
@@ -58,4 +62,5 @@ def test_unknown_name_is_answered_with_those_there_are():
         aggregate_function('median')
     assert str(error.value) == (
         "aggregate_fn_name: got 'median', expected one of latest_only, average, "
-        'weighted_average, conservative')
+        'weighted_average, conservative'
+    )

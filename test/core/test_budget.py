@@ -9,8 +9,10 @@ from vla_ros.core.budget import Budget
 from vla_ros.core.executor import Executor, ExecutorConfig
 
 
-@pytest.mark.parametrize('latency, rate, size, needed', [
-    (0.32, 60.0, 100, 0.192), (2.86, 60.0, 100, 1.716), (6.15, 30.0, 50, 3.69)])
+@pytest.mark.parametrize(
+    'latency, rate, size, needed',
+    [(0.32, 60.0, 100, 0.192), (2.86, 60.0, 100, 1.716), (6.15, 30.0, 50, 3.69)],
+)
 def test_needed_threshold_is_that_of_the_study(latency, rate, size, needed):
     assert Budget(latency, rate, size, 0.2).needed_threshold == pytest.approx(needed)
 
@@ -23,7 +25,8 @@ def test_margin_is_the_motion_left_when_the_next_chunk_comes():
 def test_text_names_the_mend():
     assert 'raise' not in str(Budget(0.5, 30.0, 100, 0.2))
     assert 'needs chunk_size_threshold 0.30, it is 0.20; raise it' in str(
-        Budget(1.0, 30.0, 100, 0.2))
+        Budget(1.0, 30.0, 100, 0.2)
+    )
     assert 'no threshold is enough' in str(Budget(4.0, 30.0, 100, 0.2))
 
 

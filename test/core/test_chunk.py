@@ -14,11 +14,20 @@ from vla_ros.core.errors import VlaError
 CHUNK = chunk([1.0, 3.0, 2.0], start=10.0, step=0.5)
 
 
-@pytest.mark.parametrize(('time', 'position'), [
-    (0.0, 1.0), (9.999, 1.0),  # before the first row
-    (10.0, 1.0), (10.5, 3.0), (11.0, 2.0),  # on each row
-    (10.25, 2.0), (10.75, 2.5),  # between two
-    (11.001, 2.0), (1e9, 2.0)])  # after the last
+@pytest.mark.parametrize(
+    ('time', 'position'),
+    [
+        (0.0, 1.0),
+        (9.999, 1.0),  # before the first row
+        (10.0, 1.0),
+        (10.5, 3.0),
+        (11.0, 2.0),  # on each row
+        (10.25, 2.0),
+        (10.75, 2.5),  # between two
+        (11.001, 2.0),
+        (1e9, 2.0),
+    ],
+)  # after the last
 def test_positions_at_a_time(time, position):
     np.testing.assert_allclose(CHUNK.at(time), [position, position])
 

@@ -34,11 +34,17 @@ def test_installed_configuration_of_a_ros_prefix_is_found(tmp_path, monkeypatch)
     assert find_config('robots', 'arm7') == folder / 'arm7.yaml'
 
 
-@pytest.mark.parametrize('text, complaint', [
-    ('- 1', 'got list, expected a mapping'), ('', 'got NoneType'), ('a: [', 'cannot be read'),
-    ('a: 1\nc: 2', 'unknown key c, expected a, b'),
-    ('a: 1\nb: 2\na: 3', 'cannot be read: key a comes twice'),
-    ('a: {joint: 1, joint: 2}', 'cannot be read: key joint comes twice')])
+@pytest.mark.parametrize(
+    'text, complaint',
+    [
+        ('- 1', 'got list, expected a mapping'),
+        ('', 'got NoneType'),
+        ('a: [', 'cannot be read'),
+        ('a: 1\nc: 2', 'unknown key c, expected a, b'),
+        ('a: 1\nb: 2\na: 3', 'cannot be read: key a comes twice'),
+        ('a: {joint: 1, joint: 2}', 'cannot be read: key joint comes twice'),
+    ],
+)
 def test_what_is_wrong_in_a_file_is_named(tmp_path, text, complaint):
     path = tmp_path / 'some.yaml'
     path.write_text(text)

@@ -12,6 +12,7 @@ from vla_ros.core.queue import PushResult
 
 # --- what it commands
 
+
 def test_disabled_executor_follows_the_measured_position_and_asks_for_nothing():
     executor = make(enabled=False)
     tick = executor.tick(0.0, HOME)
@@ -90,18 +91,19 @@ def test_measured_position_that_is_no_number_for_each_joint_never_becomes_a_comm
 
 # --- asynchronous mode
 
+
 def test_next_chunk_is_asked_for_at_the_threshold_while_the_arm_goes_on():
     bench = Bench(latency=0.1, chunk_size_threshold=0.2).run(3.0)
     periods = np.diff(bench.asked)
     assert bench.asked[0] == 0.0
     assert periods[1:] == pytest.approx(0.8, abs=0.011)  # 8 of 10 rows of 0.1 s
-    assert set(bench.modes[bench.modes.index(Mode.RUNNING):]) == {Mode.RUNNING}
+    assert set(bench.modes[bench.modes.index(Mode.RUNNING) :]) == {Mode.RUNNING}
     assert bench.executor.counters.starved == 0 and bench.executor.counters.idle == 0.0
 
 
 def test_arm_does_not_stop_at_the_seams_of_chunks():
     bench = Bench(latency=0.08).run(5.0)
-    moving = bench.commands[bench.modes.index(Mode.RUNNING) + 1:]
+    moving = bench.commands[bench.modes.index(Mode.RUNNING) + 1 :]
     assert np.diff(moving) == pytest.approx(0.01, abs=1e-6)
 
 
@@ -202,6 +204,7 @@ def test_late_chunk_expires_while_the_arm_goes_on():
 
 # --- synchronous mode
 
+
 def test_synchronous_arm_waits_for_every_chunk_and_plays_all_of_it():
     bench = Bench(latency=0.3, mode='sync').run(5.2)
     assert bench.asked == pytest.approx([0.0, 1.3, 2.6, 3.9], abs=0.011)
@@ -224,12 +227,17 @@ def test_synchronous_arm_takes_one_chunk_for_each_wait():
 
 # --- settings
 
-@pytest.mark.parametrize('setting, complaint', [
-    ({'mode': 'asynchronous'}, "mode: got 'asynchronous', expected one of async, sync"),
-    ({'chunk_size_threshold': 1.1}, 'chunk_size_threshold: got 1.1, expected 0 to 1'),
-    ({'chunk_size_threshold': -0.1}, 'chunk_size_threshold: got -0.1'),
-    ({'request_timeout': 0.0}, 'request_timeout: got 0.0 s'),
-    ({'aggregate_fn_name': 'mean'}, "aggregate_fn_name: got 'mean', expected one of latest")])
+
+@pytest.mark.parametrize(
+    'setting, complaint',
+    [
+        ({'mode': 'asynchronous'}, "mode: got 'asynchronous', expected one of async, sync"),
+        ({'chunk_size_threshold': 1.1}, 'chunk_size_threshold: got 1.1, expected 0 to 1'),
+        ({'chunk_size_threshold': -0.1}, 'chunk_size_threshold: got -0.1'),
+        ({'request_timeout': 0.0}, 'request_timeout: got 0.0 s'),
+        ({'aggregate_fn_name': 'mean'}, "aggregate_fn_name: got 'mean', expected one of latest"),
+    ],
+)
 def test_settings_that_make_no_sense_are_refused(setting, complaint):
     with pytest.raises(ConfigError, match=complaint):
         ExecutorConfig(**setting)

@@ -14,6 +14,7 @@ from vla_ros.core.queue import PushResult
 
 # --- requests and answers
 
+
 def test_request_that_is_lost_is_made_again():
     executor = make(request_timeout=2.0)
     requests = [executor.tick(k / 10, HOME).request for k in range(45)]
@@ -73,6 +74,7 @@ def test_arm_whose_state_is_unknown_holds_and_goes_on_from_where_it_is():
 
 
 # --- episodes and clocks
+
 
 def test_reset_empties_the_queue_and_begins_at_the_measured_position():
     executor = make()

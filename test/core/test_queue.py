@@ -73,15 +73,17 @@ def test_overlapping_rows_are_aggregated():
 
 
 def test_tail_of_the_longer_old_chunk_is_kept():
-    made = queue(ramp(30), chunk(np.zeros(5), start=0.2, sequence=2), aggregate='latest_only',
-                 now=0.2)
+    made = queue(
+        ramp(30), chunk(np.zeros(5), start=0.2, sequence=2), aggregate='latest_only', now=0.2
+    )
     assert at(made, 0.4, 0.6, 0.7, 2.5) == pytest.approx([0.0, 0.0, 0.7, 2.5])
     assert made.remaining(0.2) == pytest.approx(2.8)
 
 
 def test_rows_before_a_chunk_that_begins_later_are_kept():
-    made = queue(ramp(10), chunk(np.full(5, 9.0), start=0.5, sequence=2), now=0.0,
-                 aggregate='latest_only')
+    made = queue(
+        ramp(10), chunk(np.full(5, 9.0), start=0.5, sequence=2), now=0.0, aggregate='latest_only'
+    )
     assert at(made, 0.0, 0.3, 0.4, 0.5) == pytest.approx([0.0, 0.3, 0.4, 9.0])
 
 

@@ -41,7 +41,8 @@ answers = st.tuples(
     st.lists(positions, min_size=1, max_size=12),  # the chunk
     st.integers(0, 8),  # steps that it took to compute
     st.integers(-2, 3),  # by how much the sequence goes up
-    st.integers(0, 6))  # steps until the next one arrives
+    st.integers(0, 6),
+)  # steps until the next one arrives
 
 
 @settings(max_examples=300, deadline=None)
@@ -66,14 +67,20 @@ arrivals = st.tuples(
     st.integers(5, 200),  # ms, step
     st.integers(0, 2000),  # ms, age of the observation
     st.integers(-3, 4),  # by how much the sequence goes up
-    st.integers(0, 1500))  # ms until the next one arrives
+    st.integers(0, 1500),
+)  # ms until the next one arrives
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(sorted(WEIGHTS)), st.lists(arrivals, max_size=10),
-       st.sampled_from([0, 1_800_000_000]), st.integers(1, 100))
+@given(
+    st.sampled_from(sorted(WEIGHTS)),
+    st.lists(arrivals, max_size=10),
+    st.sampled_from([0, 1_800_000_000]),
+    st.integers(1, 100),
+)
 def test_every_position_is_played_at_its_time_though_no_two_chunks_share_a_grid(
-        name, events, epoch, period):
+    name, events, epoch, period
+):
     queue, now, sequence, end, step = ActionQueue(AGGREGATES[name]), 0, 0, -1, 1
     for rows, new_step, age, rise, pause in events:
         sequence = max(0, sequence + rise)
@@ -94,12 +101,20 @@ times = st.floats(0.0, 2.0)
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(sorted(WEIGHTS)),
-       st.lists(st.tuples(st.lists(positions, min_size=1, max_size=12), times,
-                          st.floats(0.001, 0.5), times), min_size=1, max_size=8),
-       st.lists(times, max_size=8))
+@given(
+    st.sampled_from(sorted(WEIGHTS)),
+    st.lists(
+        st.tuples(
+            st.lists(positions, min_size=1, max_size=12), times, st.floats(0.001, 0.5), times
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    st.lists(times, max_size=8),
+)
 def test_whatever_arrives_the_positions_stay_among_those_that_the_policy_gave(
-        name, events, lookahead):
+    name, events, lookahead
+):
     queue, now, given_values = ActionQueue(AGGREGATES[name]), 0.0, []
     for sequence, (values, age, step, pause) in enumerate(events):
         queue.push(chunk(values, now - age, sequence, step), now)
@@ -115,10 +130,18 @@ def test_whatever_arrives_the_positions_stay_among_those_that_the_policy_gave(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(positions, min_size=1, max_size=12), st.lists(positions, min_size=1, max_size=12),
-       times, st.floats(0.01, 0.3), st.floats(0.01, 0.3), times, st.floats(0.0, 0.9))
+@given(
+    st.lists(positions, min_size=1, max_size=12),
+    st.lists(positions, min_size=1, max_size=12),
+    times,
+    st.floats(0.01, 0.3),
+    st.floats(0.01, 0.3),
+    times,
+    st.floats(0.0, 0.9),
+)
 def test_newest_chunk_alone_decides_where_it_has_rows_and_the_old_tail_follows(
-        old, new, start, old_step, new_step, age, ahead):
+    old, new, start, old_step, new_step, age, ahead
+):
     queue, now = ActionQueue(AGGREGATES['latest_only']), start
     first = chunk(old, now, 1, old_step)
     second = chunk(new, now - age, 2, new_step)
@@ -135,8 +158,11 @@ def test_newest_chunk_alone_decides_where_it_has_rows_and_the_old_tail_follows(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(positions, min_size=1, max_size=12), st.sampled_from(
-    [{'sequence': 1}, {'start': -9.0}, {'start': 99.0}]), st.lists(positions, min_size=1))
+@given(
+    st.lists(positions, min_size=1, max_size=12),
+    st.sampled_from([{'sequence': 1}, {'start': -9.0}, {'start': 99.0}]),
+    st.lists(positions, min_size=1),
+)
 def test_push_is_all_or_nothing(old, fault, new):
     queue = ActionQueue(AGGREGATES['average'])
     queue.push(chunk(old, 0.0, 1), 0.0)

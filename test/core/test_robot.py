@@ -21,8 +21,14 @@ def write(folder, joints, **more):
 def test_shipped_robot_loads_with_its_joints_in_order():
     robot = load_robot(find_config('robots', 'so101'))
     assert robot.name == 'so101'
-    assert robot.joint_names == ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex',
-                                 'wrist_roll', 'gripper')
+    assert robot.joint_names == (
+        'shoulder_pan',
+        'shoulder_lift',
+        'elbow_flex',
+        'wrist_flex',
+        'wrist_roll',
+        'gripper',
+    )
     assert robot.lower[5] == -0.1745 and robot.upper[4] == 2.841
 
 
@@ -31,14 +37,18 @@ def test_whole_numbers_are_numbers(tmp_path):
     assert robot.joint_names == ('a', 'b') and robot.upper.tolist() == [1.0, 1.0]
 
 
-@pytest.mark.parametrize('change, complaint', [
-    ({'lower': 2.0}, 'joint_1: lower 2.0 is not below upper'),
-    ({'velocity': 0.0}, 'joint_1: velocity and acceleration must be above 0'),
-    ({'acceleration': -1.0}, 'joint_1: velocity and acceleration'),
-    ({'velocity': 'fast'}, "velocity: got 'fast', expected a number"),
-    ({'upper': True}, 'upper: got True, expected a number'),
-    ({'velocty': 1.0}, 'joint joint_1: got .*velocty'),
-    ({'lower': float('nan')}, 'joint_1: lower nan is not below')])
+@pytest.mark.parametrize(
+    'change, complaint',
+    [
+        ({'lower': 2.0}, 'joint_1: lower 2.0 is not below upper'),
+        ({'velocity': 0.0}, 'joint_1: velocity and acceleration must be above 0'),
+        ({'acceleration': -1.0}, 'joint_1: velocity and acceleration'),
+        ({'velocity': 'fast'}, "velocity: got 'fast', expected a number"),
+        ({'upper': True}, 'upper: got True, expected a number'),
+        ({'velocty': 1.0}, 'joint joint_1: got .*velocty'),
+        ({'lower': float('nan')}, 'joint_1: lower nan is not below'),
+    ],
+)
 def test_what_is_wrong_with_a_joint_is_named(tmp_path, change, complaint):
     path = write(tmp_path, {'joint_0': LIMITS, 'joint_1': {**LIMITS, **change}})
     with pytest.raises(ConfigError, match=complaint):

@@ -70,8 +70,15 @@ def test_an_episode_tells_where_it_comes_from(tmp_path):
     calibration = tmp_path / 'follower.json'
     calibration.write_text('{"offset": 3}')
     info = EpisodeInfo(
-        cluster=7, seed=11, recovery='drop', robot='so101', notes='slippery', outcome='success',
-        dropped=1, missing={'/camera/top/image_raw': 2})
+        cluster=7,
+        seed=11,
+        recovery='drop',
+        robot='so101',
+        notes='slippery',
+        outcome='success',
+        dropped=1,
+        missing={'/camera/top/image_raw': 2},
+    )
     folder = write_episode(tmp_path / 'set', info, calibration=[calibration]).path
     (episode,) = list_episodes(tmp_path / 'set')
     digest = hashlib.sha256(b'{"offset": 3}').hexdigest()
@@ -81,8 +88,10 @@ def test_an_episode_tells_where_it_comes_from(tmp_path):
 
 def test_a_replay_offers_the_instruction_to_late_joiners(tmp_path):
     with Reader(write_episode(tmp_path).path) as reader:
-        durability = {c.topic: [qos.durability.name for qos in c.ext.offered_qos_profiles]
-                      for c in reader.connections}
+        durability = {
+            c.topic: [qos.durability.name for qos in c.ext.offered_qos_profiles]
+            for c in reader.connections
+        }
     assert durability['/instruction'] == durability['/episode'] == ['TRANSIENT_LOCAL']
     assert durability['/joint_states'] == []
 
@@ -171,7 +180,7 @@ def test_killing_the_writer_costs_the_current_episode_and_no_other(tmp_path):
             told = pipe.read().split()
         whole = list_episodes(root)
         names = [episode.path.name for episode in whole]
-        assert names[:len(told)] == told and len(names) - len(told) in (0, 1)
+        assert names[: len(told)] == told and len(names) - len(told) in (0, 1)
         assert all(len(list(episode.messages())) >= 5 for episode in whole)
         for folder in list_unfinished(root):
             assert folder.name not in names

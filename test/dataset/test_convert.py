@@ -48,8 +48,11 @@ def frames_of(episode, fps=FPS, max_skew=0.05):
 
 def without(messages, *unwanted):
     """Return the messages but for those of a topic (a text) or at a number of theirs."""
-    return [m for number, m in enumerate(messages)
-            if m.topic not in unwanted and number not in unwanted]
+    return [
+        m
+        for number, m in enumerate(messages)
+        if m.topic not in unwanted and number not in unwanted
+    ]
 
 
 def test_each_frame_holds_the_nearest_sample_of_every_source(tmp_path):
@@ -68,17 +71,24 @@ def test_a_dataset_may_have_another_rate_than_the_cameras(tmp_path):
 
 
 def test_frames_begin_when_every_source_is_there(tmp_path):
-    late = [m for m in make_messages() if m.topic != '/camera/left/image_raw'
-            or header_time(m.data) > START + 0.1]
+    late = [
+        m
+        for m in make_messages()
+        if m.topic != '/camera/left/image_raw' or header_time(m.data) > START + 0.1
+    ]
     frames = frames_of(write_episode(tmp_path, messages=late))
     assert [frame.images['left'][0, 0, 0] for frame in frames] == [
-        shade(number, 1)[0, 0, 0] for number in range(3, FRAMES)]
+        shade(number, 1)[0, 0, 0] for number in range(3, FRAMES)
+    ]
 
 
 def test_the_live_nodes_choose_the_same_samples(tmp_path):
     rng = np.random.default_rng(5)
-    times = {'top': np.cumsum(rng.uniform(0.025, 0.04, 60)), 'left': np.arange(60) / 30 + 0.011,
-             'joints': np.cumsum(rng.uniform(0.008, 0.012, 200))}
+    times = {
+        'top': np.cumsum(rng.uniform(0.025, 0.04, 60)),
+        'left': np.arange(60) / 30 + 0.011,
+        'joints': np.cumsum(rng.uniform(0.008, 0.012, 200)),
+    }
     events = sorted((t, source, i) for source in times for i, t in enumerate(times[source]))
     observations = Observations(tuple(times), max_skew=0.05, max_age=10.0)
     latest, compared = {}, 0
@@ -111,10 +121,13 @@ def test_one_missing_picture_is_bridged_and_two_are_not(tmp_path):
     assert len(frames_of(torn, max_skew=0.07)) == FRAMES
 
 
-@pytest.mark.parametrize(('topics', 'message'), [
-    (['/joint_commands'], 'expected also joint_commands'),
-    ([f'/camera/{camera}/image_raw' for camera in CAMERAS], 'expected also camera/<name>'),
-])
+@pytest.mark.parametrize(
+    ('topics', 'message'),
+    [
+        (['/joint_commands'], 'expected also joint_commands'),
+        ([f'/camera/{camera}/image_raw' for camera in CAMERAS], 'expected also camera/<name>'),
+    ],
+)
 def test_an_episode_that_misses_a_source_is_named(tmp_path, topics, message):
     episode = write_episode(tmp_path, messages=without(make_messages(), *topics))
     with pytest.raises(VlaError, match=f'episode_0000: .*{message}'):
@@ -132,14 +145,19 @@ def test_topics_may_lie_in_a_namespace(tmp_path):
     assert len(frames_of(write_episode(tmp_path, messages=messages))) == FRAMES
 
 
-@pytest.mark.parametrize(('bad', 'message'), [
-    (picture('top', LATER, np.zeros((12, 16, 3), np.uint8)), '16 x 12 pixels, expected 32'),
-    (picture('top', LATER, shade(0), 'yuv422'), "got encoding 'yuv422'"),
-    (joint_commands(LATER, [np.nan, 0.0]), 'expected finite positions of shoulder, elbow'),
-])
+@pytest.mark.parametrize(
+    ('bad', 'message'),
+    [
+        (picture('top', LATER, np.zeros((12, 16, 3), np.uint8)), '16 x 12 pixels, expected 32'),
+        (picture('top', LATER, shade(0), 'yuv422'), "got encoding 'yuv422'"),
+        (joint_commands(LATER, [np.nan, 0.0]), 'expected finite positions of shoulder, elbow'),
+    ],
+)
 def test_a_message_of_another_form_is_named(tmp_path, bad, message):
-    messages = [bad if item.topic == bad.topic and header_time(item.data) == LATER else item
-                for item in make_messages()]
+    messages = [
+        bad if item.topic == bad.topic and header_time(item.data) == LATER else item
+        for item in make_messages()
+    ]
     assert bad in messages
     episode = write_episode(tmp_path, messages=messages)
     with pytest.raises(VlaError, match=message):
@@ -151,8 +169,13 @@ def dataset(tmp_path_factory):
     """Return a dataset of two converted episodes."""
     pytest.importorskip('lerobot')
     folder = tmp_path_factory.mktemp('convert')
-    episodes = [write_episode(folder, info) for info in (
-        EpisodeInfo(4, seed=7, robot='so101'), EpisodeInfo(9, recovery='drop', robot='so101'))]
+    episodes = [
+        write_episode(folder, info)
+        for info in (
+            EpisodeInfo(4, seed=7, robot='so101'),
+            EpisodeInfo(9, recovery='drop', robot='so101'),
+        )
+    ]
     progress = []
     convert(episodes, folder / 'set', on_progress=lambda *numbers: progress.append(numbers))
     assert progress == [(1, 2), (2, 2)]

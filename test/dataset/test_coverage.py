@@ -72,14 +72,17 @@ def test_the_plan_that_ships_is_the_studys():
     assert load_plan(find_config('plans', 'tea_bag')).episodes() == recording_plan()
 
 
-@pytest.mark.parametrize(('text', 'message'), [
-    ('clusters: [1, 6]', 'held-out cluster 6'),
-    ('clusters: [1, 99]', 'got 99'),
-    ('clusters: [1, two]', "clusters: got 'two'"),
-    ('starts: many', "starts: got 'many'"),
-    ('start: 3', 'unknown key start'),
-    ('{starts: 0, recoveries: 0}', 'at least one'),
-])
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('clusters: [1, 6]', 'held-out cluster 6'),
+        ('clusters: [1, 99]', 'got 99'),
+        ('clusters: [1, two]', "clusters: got 'two'"),
+        ('starts: many', "starts: got 'many'"),
+        ('start: 3', 'unknown key start'),
+        ('{starts: 0, recoveries: 0}', 'at least one'),
+    ],
+)
 def test_a_plan_that_makes_no_sense_is_refused(tmp_path, text, message):
     path = tmp_path / 'plan.yaml'
     path.write_text(text)

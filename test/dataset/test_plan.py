@@ -34,8 +34,12 @@ def test_validation_cluster_is_never_recorded():
 
 def test_evaluation_seeds_are_never_those_of_a_recording():
     evaluated = {e.seed for s in range(20) for e in evaluation_plan((1, 6), 500, s)}
-    recorded = {e.seed + attempt for s in range(20) for e in recording_plan(40, 8, seed=s)
-                for attempt in range(20)}
+    recorded = {
+        e.seed + attempt
+        for s in range(20)
+        for e in recording_plan(40, 8, seed=s)
+        for attempt in range(20)
+    }
     assert not evaluated & recorded
     assert min(evaluated) >= 2**31 > max(recorded)
 

@@ -122,9 +122,7 @@ def launch(folder: Path, *nodes: dict[str, Any]) -> int:
     return service.run()
 
 
-def test_the_launch_ends_well_with_the_node_that_ends_the_run(
-    tmp_path: Path
-) -> None:
+def test_the_launch_ends_well_with_the_node_that_ends_the_run(tmp_path: Path) -> None:
     job = {'name': 'job', 'run': 'sleep 0.3', 'ends_run': True}
     other = {'name': 'other', 'run': 'exec sleep 60', 'required': True}
     assert launch(tmp_path, job, other) == 0
@@ -140,9 +138,7 @@ def test_the_launch_fails_when_a_node_that_it_needs_dies(
     assert 'arm died (killed by SIGKILL), and the run needs it' in caplog.text
 
 
-def test_the_launch_goes_on_without_a_node_that_nobody_needs(
-    tmp_path: Path
-) -> None:
+def test_the_launch_goes_on_without_a_node_that_nobody_needs(tmp_path: Path) -> None:
     view = {'name': 'view', 'run': 'exit 1'}
     job = {'name': 'job', 'run': f'sleep 0.5; touch {tmp_path}/finished', 'ends_run': True}
     assert launch(tmp_path, view, job) == 0

@@ -75,8 +75,12 @@ class Arm:
     def play_message(self, **given):
         """Publish a chunk message, sound but for what is ``given``."""
         msg = ActionChunkMsg(
-            sequence=self.status.request_id, step=0.1, joint_names=list(JOINTS),
-            values=[0.0] * len(JOINTS) * 20, start=convert.stamp(self.now()))
+            sequence=self.status.request_id,
+            step=0.1,
+            joint_names=list(JOINTS),
+            values=[0.0] * len(JOINTS) * 20,
+            start=convert.stamp(self.now()),
+        )
         for name, value in given.items():
             setattr(msg, name, value)
         self._chunks.publish(msg)
@@ -207,15 +211,20 @@ def test_synchronous_queue_plays_a_late_chunk_from_its_first_row(start_arm):
     assert arm.status.request and arm.status.starved == 0
 
 
-@pytest.mark.parametrize(('fault', 'complaint'), [
-    ({'joint_names': ['a', 'b', 'c', 'd', 'e', 'f']}, "expected also ['shoulder_pan'"),
-    ({'values': [float('nan')] * 6}, 'got NaN or infinity, expected finite positions'),
-    ({'values': [0.0] * 7}, 'got 7 values for 6 joints, expected whole rows'),
-    ({'values': []}, 'got 0 values for 6 joints'),
-    ({'step': 0.0}, 'step: got 0.0 s, expected above 0'),
-    ({'start': convert.stamp(9e9 / 8)}, 'ended before it arrived')])
+@pytest.mark.parametrize(
+    ('fault', 'complaint'),
+    [
+        ({'joint_names': ['a', 'b', 'c', 'd', 'e', 'f']}, "expected also ['shoulder_pan'"),
+        ({'values': [float('nan')] * 6}, 'got NaN or infinity, expected finite positions'),
+        ({'values': [0.0] * 7}, 'got 7 values for 6 joints, expected whole rows'),
+        ({'values': []}, 'got 0 values for 6 joints'),
+        ({'step': 0.0}, 'step: got 0.0 s, expected above 0'),
+        ({'start': convert.stamp(9e9 / 8)}, 'ended before it arrived'),
+    ],
+)
 def test_chunk_that_is_no_use_is_reported_counted_and_asked_for_anew(
-        start_arm, capfd, fault, complaint):
+    start_arm, capfd, fault, complaint
+):
     arm = start_arm()
     first = arm.begin()
     arm.play_message(**fault)
@@ -236,10 +245,10 @@ def test_columns_of_a_chunk_are_mapped_by_name(start_arm):
     np.testing.assert_allclose(arm.positions, [MEASURED] * len(arm.commands), atol=1e-6)
 
 
-@pytest.mark.parametrize('fault', [
-    {'positions': [np.nan] * 6}, {'positions': MEASURED[:5], 'names': JOINTS[:5]}])
-def test_joint_state_that_makes_no_sense_stops_the_commands_until_it_does(
-        start_arm, capfd, fault):
+@pytest.mark.parametrize(
+    'fault', [{'positions': [np.nan] * 6}, {'positions': MEASURED[:5], 'names': JOINTS[:5]}]
+)
+def test_joint_state_that_makes_no_sense_stops_the_commands_until_it_does(start_arm, capfd, fault):
     arm = start_arm()
     arm.begin()
     arm.play(np.full(100, 0.02))
@@ -309,12 +318,19 @@ def test_diagnostics_show_the_mode_and_the_budget(start_arm):
     assert 'needs chunk_size_threshold' in values['budget']
 
 
-@pytest.mark.parametrize(('parameter', 'complaint'), [
-    ('robot:=r2d2', "robots: got 'r2d2', expected one of so101"),
-    ('mode:=fast', "mode: got 'fast', expected one of async, sync"),
-    ('aggregate_fn_name:=median', "aggregate_fn_name: got 'median', expected one of latest_only"),
-    ('chunk_size_threshold:=1.5', 'parameter chunk_size_threshold'),
-    ('rate:=0.0', 'parameter rate')])
+@pytest.mark.parametrize(
+    ('parameter', 'complaint'),
+    [
+        ('robot:=r2d2', "robots: got 'r2d2', expected one of so101"),
+        ('mode:=fast', "mode: got 'fast', expected one of async, sync"),
+        (
+            'aggregate_fn_name:=median',
+            "aggregate_fn_name: got 'median', expected one of latest_only",
+        ),
+        ('chunk_size_threshold:=1.5', 'parameter chunk_size_threshold'),
+        ('rate:=0.0', 'parameter rate'),
+    ],
+)
 def test_parameter_that_makes_no_sense_stops_the_start(start_graph, parameter, complaint):
     start_graph(parameter)
     with pytest.raises(ConfigError, match=complaint):
@@ -322,8 +338,10 @@ def test_parameter_that_makes_no_sense_stops_the_start(start_graph, parameter, c
 
 
 def test_no_ml_library_shares_the_process():
-    script = ('import sys, vla_ros.nodes.action_queue; '
-              'print(*{"onnxruntime", "torch", "mujoco", "cv2", "lerobot"} & set(sys.modules))')
+    script = (
+        'import sys, vla_ros.nodes.action_queue; '
+        'print(*{"onnxruntime", "torch", "mujoco", "cv2", "lerobot"} & set(sys.modules))'
+    )
     result = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True)
     assert (result.returncode, result.stdout.strip()) == (0, ''), result.stderr
 
@@ -340,8 +358,16 @@ def test_control_thread_ends_quietly_when_ros_goes_first(start_arm, capfd):
 
 def test_ctrl_c_in_motion_ends_the_process_cleanly(start_graph):
     graph = start_graph()
-    command = [sys.executable, '-m', 'vla_ros.nodes.action_queue', '--ros-args',
-               '-p', 'enabled:=true', '-p', 'rate:=1000.0']
+    command = [
+        sys.executable,
+        '-m',
+        'vla_ros.nodes.action_queue',
+        '--ros-args',
+        '-p',
+        'enabled:=true',
+        '-p',
+        'rate:=1000.0',
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     joints = graph.publisher(JointState, 'joint_states', qos.SENSOR)
     commands = graph.collect(JointTrajectory, 'joint_commands', qos.LATEST)

@@ -42,8 +42,11 @@ class Viewer:
         """Return a publisher of sim_state once its messages become pictures that are seen."""
         states = self.graph.publisher(SimState, 'sim_state', qos.SENSOR)
         scene, times = Scene().state(), count(0.0, 10.0)
-        self.graph.until(lambda: states.publish(state_message(scene, next(times))) or (
-            self.images and self.infos))
+        self.graph.until(
+            lambda: (
+                states.publish(state_message(scene, next(times))) or (self.images and self.infos)
+            )
+        )
         self.graph.spin(0.1)
         self.images.clear(), self.infos.clear()
         return states
@@ -90,7 +93,8 @@ def test_simulated_camera_draws_what_the_renderer_draws_in_process(start_graph, 
     renderer = Renderer(scene, WIDTH, HEIGHT)
     scene.apply(state)
     np.testing.assert_array_equal(
-        convert.image_from_msg(viewer.images[0]), renderer.render(camera))
+        convert.image_from_msg(viewer.images[0]), renderer.render(camera)
+    )
     renderer.close()
     header = viewer.images[0].header
     assert (convert.seconds(header.stamp), header.frame_id) == (1e6 + 0.5, f'camera_{camera}')
@@ -111,11 +115,15 @@ def show(viewer, states, msg, drawn=True):
         viewer.graph.until(lambda: len(viewer.images) > before or states.publish(msg))
 
 
-@pytest.mark.parametrize(('fps', 'drawn'), [
-    (30.0, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
-    (20.0, [0, 2, 3, 5, 6, 8, 9, 11]),
-    (15.0, [0, 2, 4, 6, 8, 10]),
-    (0.5, [0])])
+@pytest.mark.parametrize(
+    ('fps', 'drawn'),
+    [
+        (30.0, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+        (20.0, [0, 2, 3, 5, 6, 8, 9, 11]),
+        (15.0, [0, 2, 4, 6, 8, 10]),
+        (0.5, [0]),
+    ],
+)
 def test_simulated_camera_draws_as_many_pictures_as_asked_for(start_graph, state, fps, drawn):
     viewer = Viewer(start_graph(f'fps:={fps}', *SIZE))
     states = viewer.simulate()
@@ -145,8 +153,10 @@ def test_state_of_another_scene_is_reported_and_survived(start_graph, state, cap
 def test_video_is_played_at_the_asked_size_and_rate_and_again_from_its_start(start_graph, video):
     viewer = Viewer(start_graph('source:=file', f'file:={video}', 'fps:=25.0', *SIZE))
     viewer.graph.until(lambda: len(viewer.images) >= 16)
-    frames = [min(range(6), key=lambda i, seen=seen: abs(BRIGHTNESS[i] - seen))
-              for seen in viewer.brightness]
+    frames = [
+        min(range(6), key=lambda i, seen=seen: abs(BRIGHTNESS[i] - seen))
+        for seen in viewer.brightness
+    ]
     steps = np.diff(frames) % 6
     assert np.median(steps) == 1  # in order, round and round; a loaded machine may lose some
     times = [convert.seconds(msg.header.stamp) for msg in viewer.images]
@@ -160,8 +170,13 @@ def test_video_is_played_at_the_asked_size_and_rate_and_again_from_its_start(sta
 def test_camera_info_of_a_video_is_calibrated_only_by_its_field_of_view(start_graph, video):
     fields = {}
     for field_of_view in (0.0, math.pi / 2):
-        graph = start_graph('source:=file', f'file:={video}', 'camera:=wrist', *SIZE,
-                            f'field_of_view:={field_of_view}')
+        graph = start_graph(
+            'source:=file',
+            f'file:={video}',
+            'camera:=wrist',
+            *SIZE,
+            f'field_of_view:={field_of_view}',
+        )
         viewer = Viewer(graph, 'wrist')
         graph.until(lambda viewer=viewer: viewer.infos)
         fields[field_of_view] = viewer.infos[0]
@@ -186,17 +201,24 @@ def test_deactivated_camera_is_silent_and_goes_on_when_activated(start_graph, vi
 def test_unknown_source_is_named_with_those_there_are(start_graph):
     start_graph('source:=webcam')
     with pytest.raises(
-            ConfigError, match="camera: source: got 'webcam', expected one of sim, v4l2, file"):
+        ConfigError, match="camera: source: got 'webcam', expected one of sim, v4l2, file"
+    ):
         CameraNode()
 
 
-@pytest.mark.parametrize(('parameters', 'complaint'), [
-    (['camera:=rear'], "camera: got 'rear', the simulation has top, left, gripper"),
-    (['source:=file'], "video file '': not found; set the parameter file"),
-    (['source:=file', 'file:=/nowhere/a.mp4'], "video file '/nowhere/a.mp4': not found"),
-    (['source:=file', f'file:={__file__}'], 'not a video that OpenCV can decode'),
-    (['source:=v4l2', 'device:=/dev/video77'],
-     'video device /dev/video77: could not be opened, expected one of')])
+@pytest.mark.parametrize(
+    ('parameters', 'complaint'),
+    [
+        (['camera:=rear'], "camera: got 'rear', the simulation has top, left, gripper"),
+        (['source:=file'], "video file '': not found; set the parameter file"),
+        (['source:=file', 'file:=/nowhere/a.mp4'], "video file '/nowhere/a.mp4': not found"),
+        (['source:=file', f'file:={__file__}'], 'not a video that OpenCV can decode'),
+        (
+            ['source:=v4l2', 'device:=/dev/video77'],
+            'video device /dev/video77: could not be opened, expected one of',
+        ),
+    ],
+)
 def test_source_that_is_not_there_stops_the_start(start_graph, capfd, parameters, complaint):
     node = start_graph(*parameters).add(CameraNode())
     assert not node.start()
@@ -206,13 +228,20 @@ def test_source_that_is_not_there_stops_the_start(start_graph, capfd, parameters
 def run_camera(*parameters):
     """Start the node as a process."""
     overrides = [part for text in parameters for part in ('-p', text)]
-    return subprocess.Popen([sys.executable, '-m', 'vla_ros.nodes.camera', '--ros-args',
-                             *overrides], stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, '-m', 'vla_ros.nodes.camera', '--ros-args', *overrides],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
-@pytest.mark.parametrize(('parameters', 'complaint'), [
-    (['source:=webcam'], "source: got 'webcam'"),
-    (['source:=file', 'file:=/nowhere/a.mp4'], "video file '/nowhere/a.mp4': not found")])
+@pytest.mark.parametrize(
+    ('parameters', 'complaint'),
+    [
+        (['source:=webcam'], "source: got 'webcam'"),
+        (['source:=file', 'file:=/nowhere/a.mp4'], "video file '/nowhere/a.mp4': not found"),
+    ],
+)
 def test_process_without_its_source_ends_with_one_clear_line(parameters, complaint):
     process = run_camera(*parameters)
     _, errors = process.communicate(timeout=20)

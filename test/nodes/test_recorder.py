@@ -41,8 +41,9 @@ class Source:
         advertise = self.graph.publisher
         self.events = advertise(EpisodeEvent, 'episode', qos.EVENTS)
         self.images = [advertise(Image, f'camera/{c}/image_raw', qos.SENSOR) for c in CAMERAS]
-        self.infos = [advertise(CameraInfo, f'camera/{c}/camera_info', qos.SENSOR)
-                      for c in CAMERAS]
+        self.infos = [
+            advertise(CameraInfo, f'camera/{c}/camera_info', qos.SENSOR) for c in CAMERAS
+        ]
         self.states = advertise(JointState, 'joint_states', qos.SENSOR)
         self.commands = advertise(JointTrajectory, 'joint_commands', qos.LATEST)
         if begin:
@@ -62,9 +63,13 @@ class Source:
                 image.publish(msg)
                 info.publish(CameraInfo(header=msg.header))
             self.states.publish(JointState(header=msg.header, name=['a'], position=[1.0]))
-            self.commands.publish(JointTrajectory(
-                header=msg.header, joint_names=['a'],
-                points=[JointTrajectoryPoint(positions=[2.0])]))
+            self.commands.publish(
+                JointTrajectory(
+                    header=msg.header,
+                    joint_names=['a'],
+                    points=[JointTrajectoryPoint(positions=[2.0])],
+                )
+            )
             self.graph.spin(1 / FPS)
 
     def record(self, frames=2, end=EpisodeEvent.SUCCESS, **fields):
@@ -110,11 +115,17 @@ def test_only_what_the_policy_will_see_is_recorded(start_graph, tmp_path):
     source.tell(EpisodeEvent.SUCCESS)
     (episode,) = list_episodes(source.root)
     assert set(episode.topics()) == {
-        '/instruction', '/episode', '/joint_states', '/joint_commands',
-        *(f'/camera/{c}/{topic}' for c in CAMERAS for topic in ('image_raw', 'camera_info'))}
+        '/instruction',
+        '/episode',
+        '/joint_states',
+        '/joint_commands',
+        *(f'/camera/{c}/{topic}' for c in CAMERAS for topic in ('image_raw', 'camera_info')),
+    }
     assert [decode(m).data for m in episode.messages(['/instruction'])] == ['Pick_it']
     assert [decode(m).event for m in episode.messages(['/episode'])] == [
-        EpisodeEvent.START, EpisodeEvent.SUCCESS]
+        EpisodeEvent.START,
+        EpisodeEvent.SUCCESS,
+    ]
 
 
 def test_every_episode_holds_the_instruction_that_another_node_published(start_graph, tmp_path):
@@ -269,11 +280,14 @@ def test_an_event_of_no_planned_cluster_is_reported(start_graph, tmp_path):
     assert not is_running(source)
 
 
-@pytest.mark.parametrize(('parameter', 'message'), [
-    ('plan:=nowhere', 'plans: got'),
-    ("cameras:=' , '", 'cameras: got'),
-    ('calibration:=/no/file.json', 'calibration: got /no/file.json, expected a file'),
-])
+@pytest.mark.parametrize(
+    ('parameter', 'message'),
+    [
+        ('plan:=nowhere', 'plans: got'),
+        ("cameras:=' , '", 'cameras: got'),
+        ('calibration:=/no/file.json', 'calibration: got /no/file.json, expected a file'),
+    ],
+)
 def test_a_parameter_that_makes_no_sense_is_refused(start_graph, parameter, message):
     start_graph(f'recorder:{parameter}')
     with pytest.raises(ConfigError, match=message):

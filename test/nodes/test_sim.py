@@ -24,8 +24,10 @@ from vla_ros.nodes import convert, qos
 from vla_ros.nodes.sim import SimNode
 from vla_ros.sim.kinematics import JOINT_NAMES
 
-NAMES = {getattr(EpisodeEvent, name): name for name in (
-    'RESET', 'START', 'SUCCESS', 'FAILURE', 'TIMEOUT', 'DONE')}
+NAMES = {
+    getattr(EpisodeEvent, name): name
+    for name in ('RESET', 'START', 'SUCCESS', 'FAILURE', 'TIMEOUT', 'DONE')
+}
 
 
 class World:
@@ -55,8 +57,12 @@ class World:
     def scenes(self):
         """Return what each sim_state holds, by the number of control steps since the reset."""
         began = convert.seconds(self.events[0].header.stamp)
-        return {round((convert.seconds(msg.header.stamp) - began) * 60):
-                np.array([*msg.qpos, *msg.mug_pose, msg.light]) for msg in self.states}
+        return {
+            round((convert.seconds(msg.header.stamp) - began) * 60): np.array(
+                [*msg.qpos, *msg.mug_pose, msg.light]
+            )
+            for msg in self.states
+        }
 
     def command(self, positions, names=JOINT_NAMES, time=None):
         """Publish a command and let the simulation take it."""
@@ -91,7 +97,7 @@ class World:
         """Take the hand of a giant."""
         env = self.node._env
         bag = env.model.joint('bag').qposadr[0]
-        env.data.qpos[bag:bag + 3] = [*env.scene.mug_pose[:2], 0.03]
+        env.data.qpos[bag : bag + 3] = [*env.scene.mug_pose[:2], 0.03]
 
 
 @pytest.fixture
@@ -182,14 +188,19 @@ def test_commands_move_the_arm(start_world):
     world = start_world()
     target = world.target + [0.3, 0, 0, 0, 0, 0]
     world.graph.until(lambda: world.clock)
-    world.graph.until(lambda: world.command(target) or abs(
-        world.joints[-1].position[0] - target[0]) < 0.02)
+    world.graph.until(
+        lambda: world.command(target) or abs(world.joints[-1].position[0] - target[0]) < 0.02
+    )
 
 
-@pytest.mark.parametrize(('fault', 'complaint'), [
-    ({'names': ['a', 'b', 'c', 'd', 'e', 'f']}, "joints missing ['shoulder_pan'"),
-    ({'positions': [np.nan] * 6}, 'joints missing [], positions [nan'),
-    ({'positions': []}, "joints missing ['shoulder_pan'")])
+@pytest.mark.parametrize(
+    ('fault', 'complaint'),
+    [
+        ({'names': ['a', 'b', 'c', 'd', 'e', 'f']}, "joints missing ['shoulder_pan'"),
+        ({'positions': [np.nan] * 6}, 'joints missing [], positions [nan'),
+        ({'positions': []}, "joints missing ['shoulder_pan'"),
+    ],
+)
 def test_command_that_makes_no_sense_moves_nothing(start_world, capfd, fault, complaint):
     world = start_world()
     world.graph.until(lambda: world.clock)
@@ -233,10 +244,17 @@ def test_clusters_are_chosen_while_running_but_only_those_that_exist(start_world
     assert world.events[1].cluster == '11'
 
 
-@pytest.mark.parametrize(('parameter', 'complaint'), [
-    ('clusters:="12"', "clusters: got '12', expected test, validation, global or a number from 1"),
-    ('clusters:=tests', "clusters: got 'tests', expected test"),
-    ('episodes:=-1', 'parameter episodes')])
+@pytest.mark.parametrize(
+    ('parameter', 'complaint'),
+    [
+        (
+            'clusters:="12"',
+            "clusters: got '12', expected test, validation, global or a number from 1",
+        ),
+        ('clusters:=tests', "clusters: got 'tests', expected test"),
+        ('episodes:=-1', 'parameter episodes'),
+    ],
+)
 def test_parameter_that_makes_no_sense_stops_the_start(start_graph, parameter, complaint):
     start_graph(parameter)
     with pytest.raises(ConfigError, match=complaint):
@@ -251,8 +269,9 @@ def test_rate_that_does_not_divide_the_physics_stops_the_start(start_graph, capf
 
 def test_process_ends_by_itself_after_the_last_episode(start_graph):
     graph = start_graph()
-    process = subprocess.Popen([sys.executable, '-m', 'vla_ros.nodes.sim', '--ros-args',
-                                '-p', 'timeout:=1.0'])
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'vla_ros.nodes.sim', '--ros-args', '-p', 'timeout:=1.0']
+    )
     events = graph.collect(EpisodeEvent, 'episode', qos.EVENTS)
     commands = graph.publisher(JointTrajectory, 'joint_commands', qos.LATEST)
     graph.until(lambda: events)

@@ -52,8 +52,9 @@ def test_the_episode_is_the_one_that_was_asked_for(stage):
     stage.ask(cluster='7', seed=12, detail='from_mug')
     stage.wait_for(EpisodeEvent.START)
     told = [(msg.event, msg.cluster, msg.seed, msg.detail) for msg in stage.events]
-    assert told == [(event, '7', 12, 'from_mug')
-                    for event in (EpisodeEvent.RESET, EpisodeEvent.START)]
+    assert told == [
+        (event, '7', 12, 'from_mug') for event in (EpisodeEvent.RESET, EpisodeEvent.START)
+    ]
 
 
 def test_the_scene_rests_before_the_expert_moves(stage):
@@ -82,8 +83,11 @@ def test_a_new_start_replaces_the_running_episode(stage):
     stage.ask(seed=4)
     stage.graph.until(lambda: len(stage.events) == 4)
     assert [(msg.event, msg.seed) for msg in stage.events] == [
-        (EpisodeEvent.RESET, 3), (EpisodeEvent.START, 3),
-        (EpisodeEvent.RESET, 4), (EpisodeEvent.START, 4)]
+        (EpisodeEvent.RESET, 3),
+        (EpisodeEvent.START, 3),
+        (EpisodeEvent.RESET, 4),
+        (EpisodeEvent.START, 4),
+    ]
 
 
 @pytest.mark.parametrize('start', [{'cluster': '12'}, {'detail': 'earthquake'}])

@@ -11,8 +11,10 @@ from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.runtime.placement import NodePlacement, Placement
 
-POLICIES = sorted(path.parent.name for path in find_config('policies', 'tea_bag_act').parent.glob(
-    '*/policy.json'))
+POLICIES = sorted(
+    path.parent.name
+    for path in find_config('policies', 'tea_bag_act').parent.glob('*/policy.json')
+)
 
 
 @pytest.mark.parametrize('name', POLICIES)
@@ -21,8 +23,9 @@ def test_shipped_policy_answers_what_the_simulation_shows(name):
     from vla_ros.sim.cameras import Renderer
     from vla_ros.sim.env import TeaBagEnv
 
-    policy = Policy(load_bundle(find_config('policies', name)),
-                    Placement(default=NodePlacement(threads=1)))
+    policy = Policy(
+        load_bundle(find_config('policies', name)), Placement(default=NodePlacement(threads=1))
+    )
     robot = load_robot(find_config('robots', 'so101'))
     env = TeaBagEnv()
     env.reset(2**31, 4)

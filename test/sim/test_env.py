@@ -62,7 +62,7 @@ def test_a_target_beyond_the_joint_limits_is_clipped(env):
 def test_bag_in_the_mug_counts_only_when_it_was_let_go(env):
     env.reset(0, 6)
     address = env.model.joint('bag').qposadr[0]
-    env.data.qpos[address:address + 3] = [*env.scene.mug_pose[:2], 0.03]
+    env.data.qpos[address : address + 3] = [*env.scene.mug_pose[:2], 0.03]
     env.step(HOME)
     assert env.bag_in_mug and env.success
 

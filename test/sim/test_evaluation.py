@@ -40,7 +40,8 @@ def test_score_counts_every_episode_and_times_the_successful_ones():
     results = [
         EpisodeResult(1, 1, True, duration=8.0, idle=0.0, latencies=[0.1, 0.1]),
         EpisodeResult(2, 2, True, duration=10.0, idle=1.0, starved=2, latencies=[0.3]),
-        EpisodeResult(3, 3, False, duration=20.0, idle=2.0, starved=1)]
+        EpisodeResult(3, 3, False, duration=20.0, idle=2.0, starved=1),
+    ]
     summed = score(results)
     assert (summed.success.successes, summed.success.trials) == (2, 3)
     assert summed.time_per_episode == 9.0

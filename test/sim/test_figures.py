@@ -17,8 +17,10 @@ from vla_ros.sim.rollout import EpisodeResult, QueueSample
 
 def test_queue_plot_shows_waiting_in_its_own_colour(tmp_path):
     samples = [QueueSample(t, max(0.0, 3 - t), t > 3) for t in np.arange(0, 4, 0.1)]
-    results = {'sync': EpisodeResult(1, 1, queue=samples),
-               'async': EpisodeResult(1, 1, queue=samples[:20])}
+    results = {
+        'sync': EpisodeResult(1, 1, queue=samples),
+        'async': EpisodeResult(1, 1, queue=samples[:20]),
+    }
     plot_queues(results, 1 / 30, 0.2, 100, tmp_path / 'queue.png')
     picture = cv2.imread(str(tmp_path / 'queue.png')).astype(int)
     assert picture.shape[0] > 400

@@ -19,8 +19,9 @@ ROBOT = load_robot(find_config('robots', 'so101'))
 
 def play(mode='async', latency=0.3, cluster=9, seed=4, **config):
     policy = Demonstrator(cluster, seed)
-    rollout = Rollout(policy, ROBOT, RolloutConfig(
-        ExecutorConfig(mode=mode, **config), latency=latency))
+    rollout = Rollout(
+        policy, ROBOT, RolloutConfig(ExecutorConfig(mode=mode, **config), latency=latency)
+    )
     if mode == 'async':
         policy.row = lambda: round(rollout.env.time * FPS)
     else:  # each chunk begins where the last one ended: the arm waits between them
@@ -61,5 +62,6 @@ def test_frequent_chunks_agree_with_each_other():
 def test_same_seed_and_latency_give_identical_trajectories():
     first, second = play(), play()
     assert len(first.states) == len(second.states)
-    assert all(np.array_equal(a.qpos, b.qpos)
-               for a, b in zip(first.states, second.states, strict=True))
+    assert all(
+        np.array_equal(a.qpos, b.qpos) for a, b in zip(first.states, second.states, strict=True)
+    )

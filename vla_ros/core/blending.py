@@ -38,13 +38,17 @@ def conservative(old: np.ndarray, new: np.ndarray, ahead: np.ndarray) -> np.ndar
 
 
 AGGREGATES: dict[str, Aggregate] = {
-    'latest_only': latest_only, 'average': average, 'weighted_average': weighted_average,
-    'conservative': conservative}
+    'latest_only': latest_only,
+    'average': average,
+    'weighted_average': weighted_average,
+    'conservative': conservative,
+}
 
 
 def aggregate_function(name: str) -> Aggregate:
     """Return the function of that name; raise ConfigError listing the names there are."""
     if name not in AGGREGATES:
         raise ConfigError(
-            f'aggregate_fn_name: got {name!r}, expected one of {", ".join(AGGREGATES)}')
+            f'aggregate_fn_name: got {name!r}, expected one of {", ".join(AGGREGATES)}'
+        )
     return AGGREGATES[name]

@@ -31,9 +31,11 @@ class Budget:
 
     def __str__(self) -> str:
         """Return the figures, and the mend where the queue runs dry."""
-        text = (f'latency {self.latency:.3f} s at {self.rate:.0f} rows/s and {self.chunk_size} '
-                f'rows per chunk needs chunk_size_threshold {self.needed_threshold:.2f}, '
-                f'it is {self.threshold:.2f}')
+        text = (
+            f'latency {self.latency:.3f} s at {self.rate:.0f} rows/s and {self.chunk_size} '
+            f'rows per chunk needs chunk_size_threshold {self.needed_threshold:.2f}, '
+            f'it is {self.threshold:.2f}'
+        )
         if self.margin >= 0:
             return text
         if self.needed_threshold <= 1:

@@ -30,13 +30,15 @@ class ActionChunk:
         if self.values.ndim != 2 or self.values.shape[1] != joints or not self.values.size:
             raise VlaError(
                 f'chunk {self.sequence}: got values of shape {self.values.shape}, expected '
-                f'(steps, {joints}) with a column for each of {", ".join(self.joint_names)}')
+                f'(steps, {joints}) with a column for each of {", ".join(self.joint_names)}'
+            )
         if not 0 < self.step < np.inf:
             raise VlaError(f'chunk {self.sequence}: step: got {self.step} s, expected above 0')
         if not (np.isfinite(self.values).all() and np.isfinite(self.start)):
             raise VlaError(
                 f'chunk {self.sequence}: got NaN or infinity, expected finite positions; the '
-                'policy or its input is broken')
+                'policy or its input is broken'
+            )
 
     @property
     def end(self) -> float:

@@ -31,7 +31,8 @@ def find_config(kind: str, name: str) -> Path:
                 return candidate
     raise ConfigError(
         f'{kind or "configuration"}: got {name!r}, expected one of '
-        f'{", ".join(_names(kind)) or "none, there is nothing"}, or a path')
+        f'{", ".join(_names(kind)) or "none, there is nothing"}, or a path'
+    )
 
 
 def load_yaml(path: Path, keys: Collection[str]) -> dict[str, Any]:
@@ -49,7 +50,8 @@ def load_yaml(path: Path, keys: Collection[str]) -> dict[str, Any]:
     unknown = sorted(str(key) for key in content if key not in keys)
     if unknown:
         raise ConfigError(
-            f'{path}: unknown key {", ".join(unknown)}, expected {", ".join(sorted(keys))}')
+            f'{path}: unknown key {", ".join(unknown)}, expected {", ".join(sorted(keys))}'
+        )
     return content
 
 
@@ -62,8 +64,8 @@ class _StrictLoader(yaml.SafeLoader):
         twice = {str(key) for key in keys if keys.count(key) > 1}
         if twice:
             raise yaml.MarkedYAMLError(
-                problem=f'key {", ".join(sorted(twice))} comes twice',
-                problem_mark=node.start_mark)
+                problem=f'key {", ".join(sorted(twice))} comes twice', problem_mark=node.start_mark
+            )
         return node
 
 
@@ -76,7 +78,10 @@ def _folders() -> list[Path]:
 
 
 def _names(kind: str) -> list[str]:
-    names = {entry.name if entry.is_dir() else entry.stem
-             for folder in _folders() for entry in (folder / kind).glob('*')
-             if entry.is_dir() != (entry.suffix == '.yaml') and (kind or not entry.is_dir())}
+    names = {
+        entry.name if entry.is_dir() else entry.stem
+        for folder in _folders()
+        for entry in (folder / kind).glob('*')
+        if entry.is_dir() != (entry.suffix == '.yaml') and (kind or not entry.is_dir())
+    }
     return sorted(names)

@@ -64,7 +64,8 @@ class ExecutorConfig:
             raise ConfigError(f'mode: got {self.mode!r}, expected one of {", ".join(MODES)}')
         if not 0.0 <= self.chunk_size_threshold <= 1.0:
             raise ConfigError(
-                f'chunk_size_threshold: got {self.chunk_size_threshold}, expected 0 to 1')
+                f'chunk_size_threshold: got {self.chunk_size_threshold}, expected 0 to 1'
+            )
         if not self.request_timeout > 0:
             raise ConfigError(f'request_timeout: got {self.request_timeout} s, expected above 0')
         aggregate_function(self.aggregate_fn_name)
@@ -147,8 +148,9 @@ class Executor:
         latency = self._latencies.percentile(percent)
         if latency is None or self._newest is None:
             return None
-        return Budget(latency, 1.0 / self._newest.step, len(self._newest.values),
-                      self._config.threshold)
+        return Budget(
+            latency, 1.0 / self._newest.step, len(self._newest.values), self._config.threshold
+        )
 
     def enable(self) -> None:
         """Play chunks from the next tick on, which commands the measured position."""
@@ -189,9 +191,11 @@ class Executor:
             self.reject(chunk.sequence)
             raise VlaError(
                 f'chunk {chunk.sequence}: got joints {", ".join(chunk.joint_names)}, expected '
-                f'{", ".join(self._robot.joint_names)}')
-        welcome = (self._enabled and chunk.start >= self._since
-                   and self._refill.welcomes(chunk.sequence))
+                f'{", ".join(self._robot.joint_names)}'
+            )
+        welcome = (
+            self._enabled and chunk.start >= self._since and self._refill.welcomes(chunk.sequence)
+        )
         left = self.queue.remaining(now)
         result = PushResult.STALE
         if welcome:
@@ -248,7 +252,8 @@ class Executor:
         if measured.shape != self._robot.lower.shape or not np.isfinite(measured).all():
             raise VlaError(
                 f'measured positions: got {measured}, expected a number for each of '
-                f'{", ".join(self._robot.joint_names)}; mend the robot driver')
+                f'{", ".join(self._robot.joint_names)}; mend the robot driver'
+            )
         return measured.astype(np.float64)
 
     def _change_mode(self, playing: bool) -> None:

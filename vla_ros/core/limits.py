@@ -9,8 +9,9 @@ from vla_ros.core.robot import RobotSpec
 LONGEST_TICK = 0.1  # s; after a pause, or a clock that jumped, a command goes no further than this
 
 
-def within_limits(robot: RobotSpec, target: np.ndarray, last: np.ndarray,
-                  elapsed: float) -> np.ndarray:
+def within_limits(
+    robot: RobotSpec, target: np.ndarray, last: np.ndarray, elapsed: float
+) -> np.ndarray:
     """
     Return the positions (joints,) nearest to ``target`` that the robot may be sent.
 

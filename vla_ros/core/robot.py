@@ -30,10 +30,12 @@ class RobotSpec:
             if not self.lower[index] < self.upper[index]:
                 raise ConfigError(
                     f'robot {self.name}: {joint}: lower {self.lower[index]} is not below upper '
-                    f'{self.upper[index]}')
+                    f'{self.upper[index]}'
+                )
             if not (self.velocity[index] > 0 and self.acceleration[index] > 0):
                 raise ConfigError(
-                    f'robot {self.name}: {joint}: velocity and acceleration must be above 0')
+                    f'robot {self.name}: {joint}: velocity and acceleration must be above 0'
+                )
 
 
 _LIMITS = ('lower', 'upper', 'velocity', 'acceleration')
@@ -47,10 +49,12 @@ def load_robot(path: Path) -> RobotSpec:
     for joint, limits in joints.items():
         if not isinstance(limits, dict) or set(limits) != set(_LIMITS):
             raise ConfigError(
-                f'{path}: joint {joint}: got {limits}, expected numbers for {", ".join(_LIMITS)}')
+                f'{path}: joint {joint}: got {limits}, expected numbers for {", ".join(_LIMITS)}'
+            )
         for key, value in limits.items():
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ConfigError(
-                    f'{path}: joint {joint}: {key}: got {value!r}, expected a number')
+                    f'{path}: joint {joint}: {key}: got {value!r}, expected a number'
+                )
     arrays = {key: np.array([float(limits[key]) for limits in joints.values()]) for key in _LIMITS}
     return RobotSpec(path.stem, tuple(joints), **arrays)

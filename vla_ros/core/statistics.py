@@ -32,6 +32,5 @@ def success_rate(successes: int, trials: int) -> Rate:
         return Rate(0, 0, 0.0, 1.0)
     share, z2 = successes / trials, _Z95**2
     centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = _Z95 / (1 + z2 / trials) * sqrt(
-        share * (1 - share) / trials + z2 / (4 * trials**2))
+    half = _Z95 / (1 + z2 / trials) * sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
     return Rate(successes, trials, max(0.0, centre - half), min(1.0, centre + half))

@@ -51,8 +51,16 @@ _ENDING = struct.pack('<BQI', _DATA_END, 4, 0) + struct.pack('<BQQQI', _FOOTER, 
 _ENDING += _MAGIC
 _FOREVER = QosTime(9223372036, 854775807)
 _LATCHED_QOS = Qos(
-    QosHistory.KEEP_LAST, 10, QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL, _FOREVER,
-    _FOREVER, QosLiveliness.AUTOMATIC, _FOREVER, avoid_ros_namespace_conventions=False)
+    QosHistory.KEEP_LAST,
+    10,
+    QosReliability.RELIABLE,
+    QosDurability.TRANSIENT_LOCAL,
+    _FOREVER,
+    _FOREVER,
+    QosLiveliness.AUTOMATIC,
+    _FOREVER,
+    avoid_ros_namespace_conventions=False,
+)
 
 
 @dataclass(frozen=True)
@@ -105,8 +113,11 @@ class EpisodeWriter:
         """Note the topic of its first message."""
         latched = message.topic.rpartition('/')[2] in LATCHED
         connection = self._writer.add_connection(
-            message.topic, message.msgtype, typestore=typestore(),
-            offered_qos_profiles=[_LATCHED_QOS] if latched else [])
+            message.topic,
+            message.msgtype,
+            typestore=typestore(),
+            offered_qos_profiles=[_LATCHED_QOS] if latched else [],
+        )
         self._connections[message.topic] = connection
         return connection
 
@@ -196,7 +207,8 @@ def claim(root: Path) -> IO[str]:
         lock.close()
         raise ConfigError(
             f'recordings folder {root}: another recorder writes to it; stop that one, or choose '
-            'another folder') from None
+            'another folder'
+        ) from None
     return lock
 
 
@@ -233,12 +245,14 @@ def _read_info(metadata: Path) -> EpisodeInfo:
     """Return what the bag's metadata say; raise VlaError where they are another program's."""
     try:
         content = yaml.safe_load(metadata.read_text())
-        return EpisodeInfo(**json.loads(
-            content['rosbag2_bagfile_information']['custom_data'][_KEY]))
+        return EpisodeInfo(
+            **json.loads(content['rosbag2_bagfile_information']['custom_data'][_KEY])
+        )
     except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         raise VlaError(
             f'{metadata}: got no facts about the episode ({error!r}), expected those that the '
-            'recorder writes; move the folder away') from None
+            'recorder writes; move the folder away'
+        ) from None
 
 
 def _next_number(root: Path) -> int:

@@ -53,8 +53,13 @@ class Alignment:
     skew: float  # s, largest distance of a sample from its frame
 
 
-def convert(episodes: Sequence[Episode], root: Path, fps: int = 30, max_skew: float = 0.05,
-            on_progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+def convert(
+    episodes: Sequence[Episode],
+    root: Path,
+    fps: int = 30,
+    max_skew: float = 0.05,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
     """
     Write the episodes as a new LeRobotDataset v3 with ``fps`` frames per second to ``root``.
 
@@ -74,8 +79,9 @@ def convert(episodes: Sequence[Episode], root: Path, fps: int = 30, max_skew: fl
     for number, episode in enumerate(episodes):
         streams = find_streams(episode)
         alignment = align(episode, streams, fps, max_skew)
-        writer.write(make_frames(episode, streams, alignment, spec),
-                     read_instruction(episode, streams))
+        writer.write(
+            make_frames(episode, streams, alignment, spec), read_instruction(episode, streams)
+        )
         infos.append(_info(episode, alignment))
         on_progress(number + 1, len(episodes))
     writer.close()
@@ -86,14 +92,17 @@ def convert(episodes: Sequence[Episode], root: Path, fps: int = 30, max_skew: fl
 def find_streams(episode: Episode) -> Streams:
     """Return the topics of the episode; raise VlaError naming those that are missing."""
     topics = list(episode.topics())
-    found = {name: next((t for t in topics if t.rpartition('/')[2] == name), '')
-             for name in (STATE, ACTION, INSTRUCTION)}
+    found = {
+        name: next((t for t in topics if t.rpartition('/')[2] == name), '')
+        for name in (STATE, ACTION, INSTRUCTION)
+    }
     cameras = {match[1]: topic for topic in sorted(topics) if (match := _CAMERA.fullmatch(topic))}
     missing = [name for name in (STATE, ACTION) if not found[name]]
     if missing or not cameras:
         raise VlaError(
             f'{episode.path.name}: got topics {sorted(topics)}, expected also '
-            f'{", ".join(missing) or "camera/<name>/image_raw"}; record the episode anew')
+            f'{", ".join(missing) or "camera/<name>/image_raw"}; record the episode anew'
+        )
     return Streams(found[STATE], found[ACTION], found[INSTRUCTION], cameras)
 
 
@@ -102,8 +111,14 @@ def describe(episode: Episode, fps: int) -> DatasetSpec:
     streams = find_streams(episode)
     image = decode(_first(episode, next(iter(streams.cameras.values()))))
     joints = decode(_first(episode, streams.state)).name
-    return DatasetSpec(fps, tuple(joints), tuple(streams.cameras), image.height, image.width,
-                       episode.info.robot or 'unknown')
+    return DatasetSpec(
+        fps,
+        tuple(joints),
+        tuple(streams.cameras),
+        image.height,
+        image.width,
+        episode.info.robot or 'unknown',
+    )
 
 
 def align(episode: Episode, streams: Streams, fps: int, max_skew: float) -> Alignment:
@@ -128,7 +143,8 @@ def align(episode: Episode, streams: Streams, fps: int, max_skew: float) -> Alig
                 f'{episode.path.name}: {topic}: got no sample within {max_skew:.3f} s of '
                 f'{times[distance.argmax()] - times[0]:.2f} s (the nearest is '
                 f'{distance.max():.3f} s away), expected one for every frame; record the episode '
-                'anew, or allow more skew')
+                'anew, or allow more skew'
+            )
         skew = max(skew, float(distance.max()))
     return Alignment(times, chosen, skew)
 
@@ -143,8 +159,9 @@ def nearest(source: np.ndarray, times: np.ndarray) -> np.ndarray:
     return order[np.where(older, left, right)]
 
 
-def make_frames(episode: Episode, streams: Streams, alignment: Alignment,
-                spec: DatasetSpec) -> Iterator[Frame]:
+def make_frames(
+    episode: Episode, streams: Streams, alignment: Alignment, spec: DatasetSpec
+) -> Iterator[Frame]:
     """Yield the frames in order; no more of the episode is in memory than they need."""
     wanted: dict[tuple[str, int], list[int]] = defaultdict(list)
     for topic, indexes in alignment.chosen.items():
@@ -172,29 +189,35 @@ def read_instruction(episode: Episode, streams: Streams) -> str:
     if not streams.instruction or not texts:
         raise VlaError(
             f'{episode.path.name}: got no instruction, expected one; set it in the recorder and '
-            'record the episode anew')
+            'record the episode anew'
+        )
     return str(texts[-1])
 
 
-def _readers(episode: Episode, streams: Streams,
-             spec: DatasetSpec) -> dict[str, Callable[[Message], np.ndarray]]:
+def _readers(
+    episode: Episode, streams: Streams, spec: DatasetSpec
+) -> dict[str, Callable[[Message], np.ndarray]]:
     """Return for each topic what makes a message a value of the dataset; refuses others."""
     if tuple(streams.cameras) != spec.cameras:
         raise VlaError(
             f'{episode.path.name}: got cameras {", ".join(streams.cameras)}, expected '
-            f'{", ".join(spec.cameras)} as in the first episode; convert them apart')
+            f'{", ".join(spec.cameras)} as in the first episode; convert them apart'
+        )
 
     def positions(message: Message) -> np.ndarray:
         msg = decode(message)
         joint_names, values = (
-            (msg.name, msg.position) if message.topic == streams.state
-            else (msg.joint_names, msg.points[-1].positions if msg.points else ()))
+            (msg.name, msg.position)
+            if message.topic == streams.state
+            else (msg.joint_names, msg.points[-1].positions if msg.points else ())
+        )
         found = dict(zip(joint_names, values, strict=False))
         vector = np.array([found.get(name, np.nan) for name in spec.joint_names])
         if not np.isfinite(vector).all():
             raise VlaError(
                 f'{episode.path.name}: {message.topic}: got {found}, expected finite positions '
-                f'of {", ".join(spec.joint_names)}; record the episode anew')
+                f'of {", ".join(spec.joint_names)}; record the episode anew'
+            )
         return vector
 
     def picture(message: Message) -> np.ndarray:
@@ -202,12 +225,19 @@ def _readers(episode: Episode, streams: Streams,
         if (msg.height, msg.width) != (spec.height, spec.width):
             raise VlaError(
                 f'{episode.path.name}: {message.topic}: got {msg.width} x {msg.height} pixels, '
-                f'expected {spec.width} x {spec.height} as everywhere; record with one size')
-        return np.ascontiguousarray(picture_from_bytes(
-            msg.data, msg.encoding, (msg.height, msg.width), msg.step, message.topic))
+                f'expected {spec.width} x {spec.height} as everywhere; record with one size'
+            )
+        return np.ascontiguousarray(
+            picture_from_bytes(
+                msg.data, msg.encoding, (msg.height, msg.width), msg.step, message.topic
+            )
+        )
 
-    return {streams.state: positions, streams.action: positions,
-            **dict.fromkeys(streams.cameras.values(), picture)}
+    return {
+        streams.state: positions,
+        streams.action: positions,
+        **dict.fromkeys(streams.cameras.values(), picture),
+    }
 
 
 def _frame(values: Mapping[str, np.ndarray], streams: Streams) -> Frame:
@@ -222,6 +252,11 @@ def _first(episode: Episode, topic: str) -> Message:
 def _info(episode: Episode, alignment: Alignment) -> dict[str, Any]:
     """Return what the dataset remembers of the recording."""
     info = episode.info
-    return {'cluster': info.cluster, 'recovery': info.recovery, 'seed': info.seed,
-            'frames': len(alignment.times), 'recording': episode.path.name,
-            'skew': round(alignment.skew, 4)}
+    return {
+        'cluster': info.cluster,
+        'recovery': info.recovery,
+        'seed': info.seed,
+        'frames': len(alignment.times),
+        'recording': episode.path.name,
+        'skew': round(alignment.skew, 4),
+    }

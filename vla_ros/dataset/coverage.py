@@ -35,7 +35,8 @@ class RecordingPlan:
         if self.held_out in self.clusters:
             raise ConfigError(
                 f'clusters: got {list(self.clusters)} with the held-out cluster {self.held_out}, '
-                'expected all but that one; take it out of clusters, or hold out another')
+                'expected all but that one; take it out of clusters, or hold out another'
+            )
 
     def episodes(self) -> list[PlannedEpisode]:
         """Return the episodes in the order in which they are to be recorded."""
@@ -61,15 +62,21 @@ class Coverage:
         planned, missing = _count(self.plan.episodes()), _count(self.missing)
         lines = ['cluster  starts  recoveries']
         for cluster in self.plan.clusters:
-            cells = [f'{planned[key] - missing[key]}/{planned[key]}'
-                     for key in ((cluster, False), (cluster, True))]
+            cells = [
+                f'{planned[key] - missing[key]}/{planned[key]}'
+                for key in ((cluster, False), (cluster, True))
+            ]
             lines.append(f'{cluster:7}  {cells[0]:>6}  {cells[1]:>10}')
         total = sum(planned.values())
-        lines.append(f'{total - len(self.missing)} of {total} episodes recorded'
-                     + (f', {self.extra} more than planned' if self.extra else ''))
+        lines.append(
+            f'{total - len(self.missing)} of {total} episodes recorded'
+            + (f', {self.extra} more than planned' if self.extra else '')
+        )
         if self.leaked:
-            lines.append(f'held-out cluster {self.plan.held_out}: got {self.leaked} episodes, '
-                         'expected none; remove them before training')
+            lines.append(
+                f'held-out cluster {self.plan.held_out}: got {self.leaked} episodes, '
+                'expected none; remove them before training'
+            )
         lines.append(f'next: {describe_start(self.next)}' if self.next else 'nothing is missing')
         return '\n'.join(lines)
 

@@ -27,13 +27,18 @@ class DatasetSpec:
 
     def features(self) -> dict[str, dict[str, Any]]:
         """Return LeRobot's feature dictionary."""
-        vector = {'dtype': 'float32', 'shape': (len(self.joint_names),),
-                  'names': list(self.joint_names)}
+        vector = {
+            'dtype': 'float32',
+            'shape': (len(self.joint_names),),
+            'names': list(self.joint_names),
+        }
         features = {'observation.state': vector, 'action': dict(vector)}
         for camera in self.cameras:
             features[f'observation.images.{camera}'] = {
-                'dtype': 'video', 'shape': (self.height, self.width, 3),
-                'names': ['height', 'width', 'channels']}
+                'dtype': 'video',
+                'shape': (self.height, self.width, 3),
+                'names': ['height', 'width', 'channels'],
+            }
         if self.phases:
             features['phase'] = {'dtype': 'int64', 'shape': (1,), 'names': ['phase']}
         return features
@@ -61,18 +66,27 @@ class DatasetWriter:
         self._spec = spec
         # yuv420p would halve the colour resolution, which small pictures do not survive.
         encoder = RGBEncoderConfig(
-            vcodec='h264', pix_fmt='yuv444p', crf=18, preset='veryfast', g=2)
+            vcodec='h264', pix_fmt='yuv444p', crf=18, preset='veryfast', g=2
+        )
         self._dataset = LeRobotDataset.create(
-            f'local/{root.name}', spec.fps, spec.features(), root=root,
-            robot_type=spec.robot_type, rgb_encoder=encoder, streaming_encoding=True,
-            encoder_threads=1)
+            f'local/{root.name}',
+            spec.fps,
+            spec.features(),
+            root=root,
+            robot_type=spec.robot_type,
+            rgb_encoder=encoder,
+            streaming_encoding=True,
+            encoder_threads=1,
+        )
 
     def write(self, frames: Iterable[Frame], task: str) -> None:
         """Append one episode."""
         for frame in frames:
             row: dict[str, Any] = {
                 'observation.state': np.asarray(frame.state, np.float32),
-                'action': np.asarray(frame.action, np.float32), 'task': task}
+                'action': np.asarray(frame.action, np.float32),
+                'task': task,
+            }
             for camera, image in frame.images.items():
                 row[f'observation.images.{camera}'] = image
             if self._spec.phases:
@@ -90,8 +104,12 @@ def merge(parts: Sequence[Path], root: Path) -> None:
     from lerobot.datasets.aggregate import aggregate_datasets
 
     check_new(root)
-    aggregate_datasets([f'local/{part.name}' for part in parts], f'local/{root.name}',
-                       roots=list(parts), aggr_root=root)
+    aggregate_datasets(
+        [f'local/{part.name}' for part in parts],
+        f'local/{root.name}',
+        roots=list(parts),
+        aggr_root=root,
+    )
 
 
 def quiet() -> None:
@@ -109,4 +127,5 @@ def check_new(root: Path) -> None:
     if root.exists():
         raise ConfigError(
             f'dataset folder {root} already exists: expected a new one; choose another name '
-            'or remove it')
+            'or remove it'
+        )

@@ -13,8 +13,7 @@ from vla_ros.core.errors import ConfigError
 CLUSTERS = tuple(range(1, 12))
 VALIDATION_CLUSTER = 6
 TRAINING_CLUSTERS = tuple(c for c in CLUSTERS if c != VALIDATION_CLUSTER)
-CLUSTER_SETS = {
-    'test': TRAINING_CLUSTERS, 'validation': (VALIDATION_CLUSTER,), 'global': CLUSTERS}
+CLUSTER_SETS = {'test': TRAINING_CLUSTERS, 'validation': (VALIDATION_CLUSTER,), 'global': CLUSTERS}
 RECOVERIES = ('miss', 'drop', 'push', 'from_mug')
 
 _EVALUATION = 2**31  # seeds of evaluations lie above, those of recordings below
@@ -30,8 +29,11 @@ class PlannedEpisode(NamedTuple):
 
 
 def recording_plan(
-        starts: int = 10, recoveries: int = 2, clusters: tuple[int, ...] = TRAINING_CLUSTERS,
-        seed: int = 0) -> list[PlannedEpisode]:
+    starts: int = 10,
+    recoveries: int = 2,
+    clusters: tuple[int, ...] = TRAINING_CLUSTERS,
+    seed: int = 0,
+) -> list[PlannedEpisode]:
     """
     Return starts + recoveries episodes for each cluster, cluster after cluster in turn.
 
@@ -43,7 +45,8 @@ def recording_plan(
     if starts < 0 or recoveries < 0 or starts + recoveries == 0:
         raise ConfigError(
             f'episodes per cluster: got {starts} starts and {recoveries} recoveries, '
-            'expected at least one')
+            'expected at least one'
+        )
     plan: list[PlannedEpisode] = []
     for round_ in range(starts + recoveries):
         for place, cluster in enumerate(clusters):
@@ -55,13 +58,17 @@ def recording_plan(
 
 
 def evaluation_plan(
-        clusters: tuple[int, ...], episodes: int, seed: int = 0) -> list[PlannedEpisode]:
+    clusters: tuple[int, ...], episodes: int, seed: int = 0
+) -> list[PlannedEpisode]:
     """Return ``episodes`` starts spread over the clusters, with seeds no recording uses."""
     for cluster in clusters:
         check_cluster(cluster)
-    return [PlannedEpisode(i, clusters[i % len(clusters)], '',
-                           _EVALUATION + (seed * 1_000_003 + i) % _EVALUATION)
-            for i in range(episodes)]
+    return [
+        PlannedEpisode(
+            i, clusters[i % len(clusters)], '', _EVALUATION + (seed * 1_000_003 + i) % _EVALUATION
+        )
+        for i in range(episodes)
+    ]
 
 
 def recording_seed(seed: int, index: int) -> int:
@@ -73,4 +80,5 @@ def check_cluster(cluster: int) -> None:
     """Raise ConfigError unless ``cluster`` is one of the study's."""
     if cluster not in CLUSTERS:
         raise ConfigError(
-            f'cluster: got {cluster}, expected one of {CLUSTERS[0]} to {CLUSTERS[-1]}')
+            f'cluster: got {cluster}, expected one of {CLUSTERS[0]} to {CLUSTERS[-1]}'
+        )

@@ -23,8 +23,14 @@ class Recording:
     slack at either end of the episode. One thread calls the methods.
     """
 
-    def __init__(self, root: Path, info: EpisodeInfo, limit: int, rates: Mapping[str, float],
-                 calibration: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        root: Path,
+        info: EpisodeInfo,
+        limit: int,
+        rates: Mapping[str, float],
+        calibration: Sequence[Path] = (),
+    ) -> None:
         """Begin an episode; ``rates`` holds the frames per second of topics with a header."""
         self.dropped = 0
         self.missing: Counter[str] = Counter()
@@ -79,7 +85,8 @@ class Recording:
             raise VlaError(self._failure or f'{self.name}: the writer crashed; see the log')
         self._count_ends()
         info = replace(
-            self._info, outcome=outcome, dropped=self.dropped, missing=dict(self.missing))
+            self._info, outcome=outcome, dropped=self.dropped, missing=dict(self.missing)
+        )
         with _told(self.name):
             return self._writer.keep(info)
 
@@ -131,5 +138,7 @@ def _told(what: str) -> Iterator[None]:
 
 
 def _describe(what: str, error: OSError) -> str:
-    return (f'{what}: cannot be written: {error.strerror}; free the disk, or record to another '
-            'folder, and record the episode anew')
+    return (
+        f'{what}: cannot be written: {error.strerror}; free the disk, or record to another '
+        'folder, and record the episode anew'
+    )

@@ -21,8 +21,13 @@ class Session:
     made readable and not counted.
     """
 
-    def __init__(self, root: Path, plan: RecordingPlan,
-                 record: Callable[[EpisodeInfo], Recording], limit: int = 0) -> None:
+    def __init__(
+        self,
+        root: Path,
+        plan: RecordingPlan,
+        record: Callable[[EpisodeInfo], Recording],
+        limit: int = 0,
+    ) -> None:
         """
         Go on in the folder ``root``; ``record`` begins an episode there.
 

@@ -33,8 +33,13 @@ from vla_ros.nodes.lifecycle import VlaNode, spin_node
 from vla_ros.nodes.params import declare, param
 
 STATUS_PERIOD = 0.1  # s
-REASONS = {Mode.HOLDING: 'not enabled', Mode.RUNNING: '', Mode.STARVED: 'the queue ran dry',
-           Mode.WAITING: 'waiting for a chunk', Mode.ESTOP: 'emergency stop'}
+REASONS = {
+    Mode.HOLDING: 'not enabled',
+    Mode.RUNNING: '',
+    Mode.STARVED: 'the queue ran dry',
+    Mode.WAITING: 'waiting for a chunk',
+    Mode.ESTOP: 'emergency stop',
+}
 
 NO_JOINT_STATE = 'no joint state that makes sense: where the joints are is not known'
 NO_EPISODE = 'no episode follows'
@@ -48,10 +53,12 @@ class ActionQueueParams:
     rate: float = param(60.0, 'Commands per second.', 1.0, 1000.0)
     mode: str = param('async', 'async: ask for chunks ahead; sync: when the queue is empty.')
     chunk_size_threshold: float = param(
-        0.2, 'Fill of the queue (0 to 1) at which the next chunk is asked for.', 0.0, 1.0)
+        0.2, 'Fill of the queue (0 to 1) at which the next chunk is asked for.', 0.0, 1.0
+    )
     aggregate_fn_name: str = param('weighted_average', 'How overlapping chunks are blended.')
     request_timeout: float = param(
-        5.0, 'Seconds after which an unanswered request is repeated.', 0.01, 600.0)
+        5.0, 'Seconds after which an unanswered request is repeated.', 0.01, 600.0
+    )
     enabled: bool = param(False, 'Whether commands follow chunks from the start on.')
 
 
@@ -64,8 +71,11 @@ class ActionQueueNode(VlaNode):
         self._params = declare(self, ActionQueueParams)
         self._robot = load_robot(find_config('robots', self._params.robot))
         self._config = ExecutorConfig(
-            self._params.mode, self._params.chunk_size_threshold,
-            self._params.aggregate_fn_name, self._params.request_timeout)
+            self._params.mode,
+            self._params.chunk_size_threshold,
+            self._params.aggregate_fn_name,
+            self._params.request_timeout,
+        )
         self._period = Duration(seconds=1.0 / self._params.rate).to_msg()
         self._inbox: deque[Callable[[], None]] = deque(maxlen=100)
         self._measured: np.ndarray | None = None  # None: nobody knows where the joints are
@@ -110,10 +120,15 @@ class ActionQueueNode(VlaNode):
         if not self.active:
             return {}
         counters = vars(self._executor.counters)
-        return {'mode': self._executor.mode.name, 'late ticks': str(self._late),
-                'budget': str(self._executor.budget() or 'not known yet'),
-                **{name: f'{value:.3f}' if isinstance(value, float) else str(value)
-                   for name, value in counters.items()}}
+        return {
+            'mode': self._executor.mode.name,
+            'late ticks': str(self._late),
+            'budget': str(self._executor.budget() or 'not known yet'),
+            **{
+                name: f'{value:.3f}' if isinstance(value, float) else str(value)
+                for name, value in counters.items()
+            },
+        }
 
     def _on_joint_states(self, msg: JointState) -> None:
         if convert.seconds(msg.header.stamp) < self._episode_began:
@@ -207,12 +222,20 @@ class ActionQueueNode(VlaNode):
     def _status(self, now: float, reason: str) -> QueueStatus:
         executor, counters = self._executor, self._executor.counters
         msg = QueueStatus(
-            mode=int(executor.mode), reason=reason,
-            request=executor.request is not None, request_id=executor.last_request,
-            remaining=executor.queue.remaining(now), fill=executor.queue.fill(now),
-            starved=counters.starved, limited=counters.limited, rejected=counters.rejected,
-            accepted=counters.accepted, latency=counters.latency, margin=counters.margin,
-            idle=counters.idle)
+            mode=int(executor.mode),
+            reason=reason,
+            request=executor.request is not None,
+            request_id=executor.last_request,
+            remaining=executor.queue.remaining(now),
+            fill=executor.queue.fill(now),
+            starved=counters.starved,
+            limited=counters.limited,
+            rejected=counters.rejected,
+            accepted=counters.accepted,
+            latency=counters.latency,
+            margin=counters.margin,
+            idle=counters.idle,
+        )
         msg.header.stamp = convert.stamp(now)
         return msg
 

@@ -41,7 +41,8 @@ class CameraParams:
     height: int = param(480, 'Height of the published picture in pixels.', 8, 8192)
     fps: float = param(30.0, 'Pictures per second.', 0.1, 1000.0)
     field_of_view: float = param(
-        0.0, 'Vertical field of view in rad for camera_info; 0: not calibrated.', 0.0, 3.1)
+        0.0, 'Vertical field of view in rad for camera_info; 0: not calibrated.', 0.0, 3.1
+    )
 
 
 class CameraNode(VlaNode):
@@ -54,7 +55,8 @@ class CameraNode(VlaNode):
         if self._params.source not in SOURCES:
             raise ConfigError(
                 f'{self.get_name()}: source: got {self._params.source!r}, '
-                f'expected one of {", ".join(SOURCES)}')
+                f'expected one of {", ".join(SOURCES)}'
+            )
         self._size = Size(self._params.width, self._params.height)
         self._frame = f'camera_{self._params.camera}'
         self._published = 0
@@ -69,7 +71,8 @@ class CameraNode(VlaNode):
         self._images = self.advertise(Image, f'{topic}/image_raw', qos.SENSOR)
         self._infos = self.advertise(CameraInfo, f'{topic}/camera_info', qos.SENSOR)
         {'sim': self._open_sim, 'v4l2': self._open_device, 'file': self._open_file}[
-            self._params.source]()
+            self._params.source
+        ]()
         self._info = self._camera_info()
 
     def activate(self) -> None:
@@ -104,7 +107,8 @@ class CameraNode(VlaNode):
         if self._params.camera not in CAMERAS:
             raise ConfigError(
                 f'{self.get_name()}: camera: got {self._params.camera!r}, the simulation has '
-                f'{", ".join(CAMERAS)}')
+                f'{", ".join(CAMERAS)}'
+            )
         self._scene = Scene(2 * self._size.width, 2 * self._size.height)
         self._scene_state = SceneState
         self._source = self._renderer = Renderer(self._scene, *self._size)
@@ -125,11 +129,11 @@ class CameraNode(VlaNode):
         if len(msg.qpos) != self._scene.model.nq:
             raise VlaError(
                 f'sim_state: got {len(msg.qpos)} positions, expected {self._scene.model.nq}; run '
-                'the same version of vla_ros in every node')
+                'the same version of vla_ros in every node'
+            )
         if not self._is_due(time):
             return
-        self._scene.apply(self._scene_state(
-            np.array(msg.qpos), np.array(msg.mug_pose), msg.light))
+        self._scene.apply(self._scene_state(np.array(msg.qpos), np.array(msg.mug_pose), msg.light))
         self._publish(self._renderer.render(self._params.camera), time)
 
     def _is_due(self, time: float) -> bool:

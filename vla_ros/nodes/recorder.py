@@ -41,8 +41,11 @@ from vla_ros.nodes.lifecycle import VlaNode, spin_node
 from vla_ros.nodes.params import declare, param
 
 PATIENCE = 5.0  # s after which the sources should be there
-ENDS = {EpisodeEvent.SUCCESS: 'success', EpisodeEvent.FAILURE: 'failure',
-        EpisodeEvent.TIMEOUT: 'timeout'}
+ENDS = {
+    EpisodeEvent.SUCCESS: 'success',
+    EpisodeEvent.FAILURE: 'failure',
+    EpisodeEvent.TIMEOUT: 'timeout',
+}
 
 
 @dataclass(frozen=True)
@@ -78,17 +81,23 @@ class RecorderNode(VlaNode):
 
     def configure(self) -> None:
         """Take the folder, look at what it holds, and offer the services."""
-        self._session = self._open.enter_context(closing(Session(
-            self._root, self._plan, self._new_recording, self._params.episodes)))
+        self._session = self._open.enter_context(
+            closing(Session(self._root, self._plan, self._new_recording, self._params.episodes))
+        )
         for folder, size in self._session.leftovers.items():
             self.get_logger().warning(
-                f'{folder} was never finished: {size / 1e6:.1f} MB are readable, not counted')
+                f'{folder} was never finished: {size / 1e6:.1f} MB are readable, not counted'
+            )
         self._next_starts = self.advertise(EpisodeEvent, 'next_start', qos.LATCHED)
         self._instructions: Publisher | None = None
         if self._params.instruction:
             self._instructions = self.advertise(String, 'instruction', qos.LATCHED)
-        handlers = {'start': self._start, 'keep': lambda: self._keep('kept by the operator'),
-                    'discard': self._discard, 'redo': self._redo}
+        handlers = {
+            'start': self._start,
+            'keep': lambda: self._keep('kept by the operator'),
+            'discard': self._discard,
+            'redo': self._redo,
+        }
         for name, handler in handlers.items():
             service = self.create_service(Trigger, f'~/{name}', self._answer(handler))
             self._open.callback(self.destroy_service, service)
@@ -96,8 +105,13 @@ class RecorderNode(VlaNode):
     def activate(self) -> None:
         """Listen, and say what to record first."""
         self._began = time.monotonic()
-        self._silent = {self.resolve_topic_name(topic) for topic in (
-            'joint_states', *(f'camera/{camera}/image_raw' for camera in self._cameras))}
+        self._silent = {
+            self.resolve_topic_name(topic)
+            for topic in (
+                'joint_states',
+                *(f'camera/{camera}/image_raw' for camera in self._cameras),
+            )
+        }
         for camera in self._cameras:
             self._record(Image, f'camera/{camera}/image_raw', qos.EVERY)
             self._record(CameraInfo, f'camera/{camera}/camera_info', qos.EVERY)
@@ -138,8 +152,13 @@ class RecorderNode(VlaNode):
         limit = self._params.buffer * 10**6
         return Recording(self._root, info, limit, rates, self._calibration)
 
-    def _record(self, msg_type: type, topic: str, profile: QoSProfile,
-                listen: Callable[[Message], None] | None = None) -> None:
+    def _record(
+        self,
+        msg_type: type,
+        topic: str,
+        profile: QoSProfile,
+        listen: Callable[[Message], None] | None = None,
+    ) -> None:
         """Have the topic's messages written as they come, or handed to ``listen`` instead."""
         name = f'{msg_type.__module__.split(".")[0]}/msg/{msg_type.__name__}'
         full = self.resolve_topic_name(topic)
@@ -163,8 +182,10 @@ class RecorderNode(VlaNode):
 
     @property
     def _complaint(self) -> str:
-        return (f'got nothing yet on {", ".join(sorted(self._silent))}, expected messages; check '
-                'that the cameras and the arm run, and the parameter cameras')
+        return (
+            f'got nothing yet on {", ".join(sorted(self._silent))}, expected messages; check '
+            'that the cameras and the arm run, and the parameter cameras'
+        )
 
     def _on_instruction(self, message: Message) -> None:
         self._instruction = message
@@ -220,12 +241,14 @@ class RecorderNode(VlaNode):
             self.finish()
             raise
         if recording.dropped:
-            self.report('dropped', f'{recording.name}: {recording.dropped} messages came faster '
-                        'than the disk took them; record smaller pictures, or to a faster disk')
+            self.report(
+                'dropped',
+                f'{recording.name}: {recording.dropped} messages came faster '
+                'than the disk took them; record smaller pictures, or to a faster disk',
+            )
         text = f'{recording.name} kept: {describe(recording)}'
         speed = recording.size / 1e6 / max(time.monotonic() - self._began, 1e-3)
-        self.get_logger().info(
-            f'{text}, {speed:.1f} MB/s\n{self._session.coverage.describe()}')
+        self.get_logger().info(f'{text}, {speed:.1f} MB/s\n{self._session.coverage.describe()}')
         self._go_on()
         return text
 
@@ -257,8 +280,12 @@ class RecorderNode(VlaNode):
 
     def _start_msg(self, start: PlannedEpisode) -> EpisodeEvent:
         msg = EpisodeEvent(
-            event=EpisodeEvent.RESET, episode=start.index, seed=start.seed,
-            cluster=str(start.cluster), detail=start.recovery)
+            event=EpisodeEvent.RESET,
+            episode=start.index,
+            seed=start.seed,
+            cluster=str(start.cluster),
+            detail=start.recovery,
+        )
         msg.header.stamp = self.get_clock().now().to_msg()
         return msg
 
@@ -304,8 +331,10 @@ def parse_files(text: str) -> list[Path]:
 
 def describe(recording: Recording) -> str:
     """Return what was written and lost so far."""
-    return (f'{recording.messages} messages, {recording.size / 1e6:.1f} MB, '
-            f'{recording.dropped} dropped, {recording.missing.total()} frames missing')
+    return (
+        f'{recording.messages} messages, {recording.size / 1e6:.1f} MB, '
+        f'{recording.dropped} dropped, {recording.missing.total()} frames missing'
+    )
 
 
 def main(args: list[str] | None = None) -> int:

@@ -41,8 +41,11 @@ SETTLE = 0.5  # s that the bag must stay in the mug
 LATEST_CATCH_UP = 0.5  # s; a simulation that is further behind gives the time up
 STILL = 0.5  # s after a reset before the expert moves, so that every camera has seen the scene
 DRIVERS = ('commands', 'expert')
-EVENT_NAMES = {EpisodeEvent.SUCCESS: 'success', EpisodeEvent.TIMEOUT: 'timeout',
-               EpisodeEvent.FAILURE: 'failure'}
+EVENT_NAMES = {
+    EpisodeEvent.SUCCESS: 'success',
+    EpisodeEvent.TIMEOUT: 'timeout',
+    EpisodeEvent.FAILURE: 'failure',
+}
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ class SimParams:
     episodes: int = param(1, 'Episodes to play; 0: without end.', 0, 1_000_000)
     seed: int = param(0, 'Seed of the first episode.', 0, 2**31 - 1, read_only=False)
     clusters: str = param(
-        'test', 'Where the bag starts: test, validation, global, or one cluster.',
-        read_only=False)
+        'test', 'Where the bag starts: test, validation, global, or one cluster.', read_only=False
+    )
     timeout: float = param(30.0, 'Seconds for an episode.', 1.0, 3600.0)
     start_timeout: float = param(60.0, 'Seconds to wait for the first motion.', 1.0, 3600.0)
 
@@ -71,7 +74,8 @@ class SimNode(VlaNode):
         parse_clusters(self._params.clusters)
         if self._params.driver not in DRIVERS:
             raise ConfigError(
-                f'driver: got {self._params.driver!r}, expected one of {", ".join(DRIVERS)}')
+                f'driver: got {self._params.driver!r}, expected one of {", ".join(DRIVERS)}'
+            )
         self._by_expert = self._params.driver == 'expert'
         self._demonstrator: Demonstrator | None = None  # of the running episode
         self.add_on_set_parameters_callback(self._check_parameters)
@@ -98,7 +102,8 @@ class SimNode(VlaNode):
         self._begin()
         self._service = self.create_service(Trigger, '~/reset', self._on_reset)
         self._timer = self.create_timer(
-            1.0 / self._params.rate, self._on_timer, clock=self._steady)
+            1.0 / self._params.rate, self._on_timer, clock=self._steady
+        )
         if self._by_expert:
             self.subscribe(EpisodeEvent, 'next_start', self._on_next_start, qos.LATCHED)
         else:
@@ -148,10 +153,12 @@ class SimNode(VlaNode):
         if msg.detail not in ('', *RECOVERIES):
             raise VlaError(
                 f'next_start: got recovery {msg.detail!r}, expected one of '
-                f'{", ".join(RECOVERIES)}, or nothing')
+                f'{", ".join(RECOVERIES)}, or nothing'
+            )
         (cluster,) = parse_clusters(msg.cluster)
         self._demonstrator = Demonstrator(
-            self._env, PlannedEpisode(msg.episode, cluster, msg.detail, msg.seed))
+            self._env, PlannedEpisode(msg.episode, cluster, msg.detail, msg.seed)
+        )
         self._forget()
         self._mishap = msg.detail
         self._announce(EpisodeEvent.RESET, self._mishap)
@@ -166,7 +173,8 @@ class SimNode(VlaNode):
         if missing or not np.isfinite(target).all():
             raise VlaError(
                 f'joint_commands: joints missing {missing}, positions {target.tolist()}: '
-                f'expected finite positions of {", ".join(JOINT_NAMES)}')
+                f'expected finite positions of {", ".join(JOINT_NAMES)}'
+            )
         if convert.seconds(msg.header.stamp) < self._began + RESET_TIME:
             return
         self._target = target
@@ -182,8 +190,11 @@ class SimNode(VlaNode):
         if behind > LATEST_CATCH_UP:
             self._wall_start += behind
             self._time_start += behind  # the world stood still, its clock did not
-            self.report('real time', f'the simulation was {behind:.1f} s behind real time and '
-                        'gave that up; use fewer or smaller cameras, or more cores')
+            self.report(
+                'real time',
+                f'the simulation was {behind:.1f} s behind real time and '
+                'gave that up; use fewer or smaller cameras, or more cores',
+            )
             return
         while self._steps < int(elapsed * self._params.rate) and not self.finished:
             self._step()
@@ -248,8 +259,7 @@ class SimNode(VlaNode):
             self._end(EpisodeEvent.SUCCESS)
         elif self._time - self._started > self._params.timeout:
             self._end(EpisodeEvent.TIMEOUT)
-        elif self._started == math.inf and (
-                self._time - self._began > self._params.start_timeout):
+        elif self._started == math.inf and (self._time - self._began > self._params.start_timeout):
             self._end(EpisodeEvent.TIMEOUT, 'the arm never moved: is the policy running?')
 
     def _end(self, event: int, detail: str = '') -> None:
@@ -261,7 +271,9 @@ class SimNode(VlaNode):
             f'episode {self._episode}'
             + (f' of {self._params.episodes}' if self._params.episodes else '')
             + f', cluster {self._env.cluster}: {EVENT_NAMES[event]} after {duration:.1f} s'
-            + (f' ({detail})' if detail else '') + f'; {self._successes} succeeded so far')
+            + (f' ({detail})' if detail else '')
+            + f'; {self._successes} succeeded so far'
+        )
         if last:
             self._announce(EpisodeEvent.DONE)
             self.finish()
@@ -272,8 +284,13 @@ class SimNode(VlaNode):
         """Publish an event and return the seconds since the start of the episode."""
         duration = max(0.0, self._time - self._started) if self._started < math.inf else 0.0
         msg = EpisodeEvent(
-            event=event, episode=self._episode, seed=self._env.seed,
-            cluster=str(self._env.cluster), detail=detail, duration=duration)
+            event=event,
+            episode=self._episode,
+            seed=self._env.seed,
+            cluster=str(self._env.cluster),
+            detail=detail,
+            duration=duration,
+        )
         msg.header.stamp = convert.stamp(self._time)
         self._events.publish(msg)
         return duration
@@ -298,7 +315,8 @@ def parse_clusters(text: str) -> tuple[int, ...]:
         return (int(text),)
     raise ConfigError(
         f'clusters: got {text!r}, expected {", ".join(CLUSTER_SETS)} or a number from 1 to '
-        f'{len(CLUSTER_SETS["global"])}')
+        f'{len(CLUSTER_SETS["global"])}'
+    )
 
 
 def main(args: list[str] | None = None) -> int:

@@ -30,7 +30,8 @@ class Device:
             raise ConfigError(
                 f'video device {device}: could not be opened, expected one of '
                 f'{sorted(str(p) for p in Path("/dev").glob("video*")) or "no /dev/video*"}; '
-                'plug the camera in, or set the parameter device')
+                'plug the camera in, or set the parameter device'
+            )
 
     def read(self) -> np.ndarray:
         """
@@ -53,9 +54,12 @@ class Device:
     def _open(self) -> cv2.VideoCapture:
         name = int(self._device) if self._device.isdecimal() else self._device
         capture = cv2.VideoCapture(name)
-        for key, value in ((cv2.CAP_PROP_FRAME_WIDTH, self._size.width),
-                           (cv2.CAP_PROP_FRAME_HEIGHT, self._size.height),
-                           (cv2.CAP_PROP_FPS, self._fps), (cv2.CAP_PROP_BUFFERSIZE, 1)):
+        for key, value in (
+            (cv2.CAP_PROP_FRAME_WIDTH, self._size.width),
+            (cv2.CAP_PROP_FRAME_HEIGHT, self._size.height),
+            (cv2.CAP_PROP_FPS, self._fps),
+            (cv2.CAP_PROP_BUFFERSIZE, 1),
+        ):
             capture.set(key, value)
         return capture
 

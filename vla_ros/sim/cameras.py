@@ -34,7 +34,8 @@ class Renderer:
         """Return the picture of a camera, (height, width, 3) uint8 RGB."""
         if camera not in CAMERAS:
             raise VlaError(
-                f'camera {camera!r} is not in the scene: expected one of {", ".join(CAMERAS)}')
+                f'camera {camera!r} is not in the scene: expected one of {", ".join(CAMERAS)}'
+            )
         self._renderer.update_scene(self._scene.data, camera)
         return _average(self._renderer.render())
 
@@ -52,7 +53,8 @@ def _average(image: np.ndarray) -> np.ndarray:
 
 def _no_opengl(error: BaseException) -> str:
     backend = os.environ.get('MUJOCO_GL', 'default')
-    return (f'cannot draw without OpenGL (MUJOCO_GL={backend}): {error}; on Debian or Ubuntu '
-            'install libegl1 libgl1-mesa-dri libgl1, or set MUJOCO_GL=osmesa and install '
-            'libosmesa6')
-
+    return (
+        f'cannot draw without OpenGL (MUJOCO_GL={backend}): {error}; on Debian or Ubuntu '
+        'install libegl1 libgl1-mesa-dri libgl1, or set MUJOCO_GL=osmesa and install '
+        'libosmesa6'
+    )

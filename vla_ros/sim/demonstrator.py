@@ -21,7 +21,8 @@ class Demonstrator:
         self._recovery = planned.recovery
         style = STYLES.get(planned.recovery)
         self._disturbance = (
-            style(env, self.expert, np.random.default_rng([planned.seed, 2])) if style else None)
+            style(env, self.expert, np.random.default_rng([planned.seed, 2])) if style else None
+        )
 
     @property
     def done(self) -> bool:

@@ -48,7 +48,8 @@ class TeaBagEnv:
         if abs(steps - round(steps)) > 1e-6:
             raise VlaError(
                 f'control rate: got {rate} Hz, expected a divisor of '
-                f'{1 / self.model.opt.timestep:.0f} Hz such as 30, 50, 60 or 100')
+                f'{1 / self.model.opt.timestep:.0f} Hz such as 30, 50, 60 or 100'
+            )
         self.rate = rate
         self.cluster = VALIDATION_CLUSTER
         self.seed = 0
@@ -92,7 +93,7 @@ class TeaBagEnv:
         position = centre + rng.uniform(-_CLUSTER_HALF, _CLUSTER_HALF, 2)
         yaw = rng.uniform(-self.variation.bag_yaw, self.variation.bag_yaw)
         self._place_bag(position, yaw, rng.uniform(-0.7, 0.7))
-        self._place_arm(HOME + rng.normal(0, self.variation.home, 6) * [1, .5, .5, .5, 1, .5])
+        self._place_arm(HOME + rng.normal(0, self.variation.home, 6) * [1, 0.5, 0.5, 0.5, 1, 0.5])
         mujoco.mj_step(self.model, self.data, _SETTLE_STEPS)
         self.data.time = 0.0
 
@@ -139,9 +140,14 @@ class TeaBagEnv:
 
     def _vary(self, rng: np.random.Generator) -> None:
         vary = self.variation
-        self.scene.place_mug(np.array([
-            *(MUG_POSITION + rng.uniform(-vary.mug, vary.mug, 2)),
-            rng.uniform(-vary.mug_yaw, vary.mug_yaw)]))
+        self.scene.place_mug(
+            np.array(
+                [
+                    *(MUG_POSITION + rng.uniform(-vary.mug, vary.mug, 2)),
+                    rng.uniform(-vary.mug_yaw, vary.mug_yaw),
+                ]
+            )
+        )
         self.scene.light(1 + rng.uniform(-vary.light, vary.light))
 
     def _place_bag(self, position: np.ndarray, yaw: float, string_angle: float) -> None:
@@ -153,12 +159,12 @@ class TeaBagEnv:
         self._set_pose(self._tag_qpos, np.array([*tag, 0.0025]), yaw + string_angle)
 
     def _set_pose(self, address: int, position: np.ndarray, yaw: float) -> None:
-        self.data.qpos[address:address + 3] = position
-        self.data.qpos[address + 3:address + 7] = yaw_quaternion(yaw)
+        self.data.qpos[address : address + 3] = position
+        self.data.qpos[address + 3 : address + 7] = yaw_quaternion(yaw)
 
     def _place_arm(self, joints: np.ndarray) -> None:
         joints = np.clip(joints, LOWER, UPPER)
-        self.data.qpos[:len(JOINT_NAMES)] = joints
+        self.data.qpos[: len(JOINT_NAMES)] = joints
         self.data.ctrl[:] = joints
 
 

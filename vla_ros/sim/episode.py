@@ -97,8 +97,9 @@ def correct(rollout: Rollout, planned: PlannedEpisode) -> Episode:
     raise RuntimeError(f'no correction of {planned} succeeded in {MAX_ATTEMPTS} attempts')
 
 
-def _record(env: TeaBagEnv, expert: Expert, act: Callable[[], np.ndarray],
-            planned: PlannedEpisode) -> Episode:
+def _record(
+    env: TeaBagEnv, expert: Expert, act: Callable[[], np.ndarray], planned: PlannedEpisode
+) -> Episode:
     """Let the expert ``act`` to its end, and keep every step."""
     episode = Episode(planned.seed, planned.cluster, planned.recovery)
     end = env.time + MAX_SECONDS

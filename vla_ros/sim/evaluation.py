@@ -47,10 +47,12 @@ def score(results: list[EpisodeResult]) -> Score:
     return Score(
         episodes=len(results),
         success=success_rate(sum(result.success for result in results), len(results)),
-        latency_p50=float(p50), latency_p95=float(p95),
+        latency_p50=float(p50),
+        latency_p95=float(p95),
         time_per_episode=float(np.median(times)) if times else float('nan'),
         idle_per_episode=float(np.mean([result.idle for result in results])),
-        starved_per_episode=float(np.mean([result.starved for result in results])))
+        starved_per_episode=float(np.mean([result.starved for result in results])),
+    )
 
 
 def plan_set(name: str, episodes: int | None = None, seed: int = 0) -> list[PlannedEpisode]:
@@ -65,13 +67,20 @@ def plan_set(name: str, episodes: int | None = None, seed: int = 0) -> list[Plan
         return evaluation_plan(CLUSTER_SETS[name], episodes or STUDY_EPISODES[name], seed)
     total = episodes or STUDY_EPISODES['global']
     validation = round(total / 3)
-    return [*plan_set('test', total - validation, seed),
-            *plan_set('validation', max(1, validation), seed)]
+    return [
+        *plan_set('test', total - validation, seed),
+        *plan_set('validation', max(1, validation), seed),
+    ]
 
 
-def evaluate(bundle: Path, robot: RobotSpec, config: RolloutConfig, plan: list[PlannedEpisode],
-             workers: int = 1, on_episode: Callable[[EpisodeResult], None] = lambda result: None,
-             ) -> list[EpisodeResult]:
+def evaluate(
+    bundle: Path,
+    robot: RobotSpec,
+    config: RolloutConfig,
+    plan: list[PlannedEpisode],
+    workers: int = 1,
+    on_episode: Callable[[EpisodeResult], None] = lambda result: None,
+) -> list[EpisodeResult]:
     """Play the planned episodes in worker processes of one thread each; return them in order."""
     arguments = (bundle, robot, config)
     results: Iterable[EpisodeResult]

@@ -18,8 +18,18 @@ from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.grasp import CLOSED, OPEN, Grasp, GraspPlanner
 from vla_ros.sim.kinematics import HOME, inverse
 
-PHASES = ('reach', 'descend', 'close', 'lift', 'transfer', 'lower', 'release', 'retreat', 'home',
-          'raise')
+PHASES = (
+    'reach',
+    'descend',
+    'close',
+    'lift',
+    'transfer',
+    'lower',
+    'release',
+    'retreat',
+    'home',
+    'raise',
+)
 
 _TRAVEL_HEIGHT = 0.150  # m, of the grasp site on the way to the mug
 _RELEASE_HEIGHT = 0.112  # m
@@ -113,7 +123,8 @@ class Expert:
         self._grasp, self._centre = grasp, grasp.centre + error
         self._bag = self._env.bag_position[:2]
         self._above = self._joints(
-            self._centre, grasp.height + _APPROACH, grasp.pitch, grasp.roll, OPEN)
+            self._centre, grasp.height + _APPROACH, grasp.pitch, grasp.roll, OPEN
+        )
         if self._above is None:
             return self._fail('the grasp is out of reach')
         distance = np.max(np.abs(self._above[:5] - self._target[:5]))
@@ -122,9 +133,18 @@ class Expert:
     def _after_reach(self) -> None:
         if not self._bag_moved:
             grasp = self._grasp
-            return self._go('descend', self._vertical(
-                self._centre, grasp.height + _APPROACH, grasp.height,
-                (grasp.pitch, grasp.pitch), grasp.roll, OPEN), 0.9)
+            return self._go(
+                'descend',
+                self._vertical(
+                    self._centre,
+                    grasp.height + _APPROACH,
+                    grasp.height,
+                    (grasp.pitch, grasp.pitch),
+                    grasp.roll,
+                    OPEN,
+                ),
+                0.9,
+            )
         self._replans += 1
         if self._replans < _MAX_REPLANS:
             self._reach()
@@ -148,9 +168,18 @@ class Expert:
             return self._go('close', [self._target.copy()], 1 / self._env.rate)
         self._closing = 0
         grasp = self._grasp
-        self._go('lift', self._vertical(
-            self._centre, min(grasp.height, _TRAVEL_HEIGHT - 0.01), _TRAVEL_HEIGHT,
-            (grasp.pitch, _TRAVEL_PITCH), grasp.roll, CLOSED), 1.1)
+        self._go(
+            'lift',
+            self._vertical(
+                self._centre,
+                min(grasp.height, _TRAVEL_HEIGHT - 0.01),
+                _TRAVEL_HEIGHT,
+                (grasp.pitch, _TRAVEL_PITCH),
+                grasp.roll,
+                CLOSED,
+            ),
+            1.1,
+        )
 
     def _after_lift(self) -> None:
         if self._lost():
@@ -167,9 +196,18 @@ class Expert:
             return
         hanging = self._site[:2] - self._env.bag_position[:2]
         self._aim = self._mug + np.clip(hanging, -0.02, 0.02)
-        self._go('lower', self._vertical(
-            self._aim, _TRAVEL_HEIGHT, _RELEASE_HEIGHT, (_TRAVEL_PITCH, _TRAVEL_PITCH),
-            self._grasp.roll, CLOSED), 0.6)
+        self._go(
+            'lower',
+            self._vertical(
+                self._aim,
+                _TRAVEL_HEIGHT,
+                _RELEASE_HEIGHT,
+                (_TRAVEL_PITCH, _TRAVEL_PITCH),
+                self._grasp.roll,
+                CLOSED,
+            ),
+            0.6,
+        )
 
     def _after_lower(self) -> None:
         if self._env.bag_in_mug or not self._lost():
@@ -222,16 +260,30 @@ class Expert:
     def _fail(self, reason: str) -> None:
         self.done, self.failure, self._segment = True, reason, None
 
-    def _vertical(self, centre: np.ndarray, start: float, end: float,
-                  pitch: tuple[float, float], roll: float, gripper: float,
-                  ) -> list[np.ndarray | None]:
-        return [self._joints(centre, start + (end - start) * part,
-                             pitch[0] + (pitch[1] - pitch[0]) * part, roll, gripper)
-                for part in np.arange(1, 13) / 12]
+    def _vertical(
+        self,
+        centre: np.ndarray,
+        start: float,
+        end: float,
+        pitch: tuple[float, float],
+        roll: float,
+        gripper: float,
+    ) -> list[np.ndarray | None]:
+        return [
+            self._joints(
+                centre,
+                start + (end - start) * part,
+                pitch[0] + (pitch[1] - pitch[0]) * part,
+                roll,
+                gripper,
+            )
+            for part in np.arange(1, 13) / 12
+        ]
 
     @staticmethod
-    def _joints(centre: np.ndarray, height: float, pitch: float, roll: float,
-                gripper: float) -> np.ndarray | None:
+    def _joints(
+        centre: np.ndarray, height: float, pitch: float, roll: float, gripper: float
+    ) -> np.ndarray | None:
         reach = inverse(np.array([*centre, height]), pitch, roll, gripper)
         return None if reach is None else reach.joints
 

@@ -20,29 +20,51 @@ from vla_ros.sim.scene import CAMERAS, Scene, SceneState
 _IDLE_COLOUR, _QUEUE_COLOUR = '#d1495b', '#00798c'
 
 
-def plot_queues(results: Mapping[str, EpisodeResult], step: float, threshold: float,
-                chunk_size: int, path: Path) -> None:
+def plot_queues(
+    results: Mapping[str, EpisodeResult],
+    step: float,
+    threshold: float,
+    chunk_size: int,
+    path: Path,
+) -> None:
     """
     Draw the queue of one episode per mode over the same time axis.
 
     step: s per action; threshold: fill (0 to 1) at which asynchronous inference is asked for.
     """
     figure, axes = plt.subplots(
-        len(results), 1, sharex=True, squeeze=False, figsize=(9, 2.4 * len(results) + 0.6))
+        len(results), 1, sharex=True, squeeze=False, figsize=(9, 2.4 * len(results) + 0.6)
+    )
     for axis, (mode, result) in zip(axes[:, 0], results.items(), strict=True):
         times = np.array([sample.time for sample in result.queue])
         actions = np.array([max(0.0, sample.remaining) for sample in result.queue]) / step
         idle = np.array([sample.idle for sample in result.queue])
         axis.plot(times, actions, color=_QUEUE_COLOUR, linewidth=1.5)
-        axis.fill_between(times, 0, chunk_size, where=idle, color=_IDLE_COLOUR, alpha=0.35,
-                          linewidth=0, label='arm waits')
+        axis.fill_between(
+            times,
+            0,
+            chunk_size,
+            where=idle,
+            color=_IDLE_COLOUR,
+            alpha=0.35,
+            linewidth=0,
+            label='arm waits',
+        )
         if mode == 'async':
-            axis.axhline(threshold * chunk_size, color='grey', linestyle='--', linewidth=1,
-                         label='chunk_size_threshold')
+            axis.axhline(
+                threshold * chunk_size,
+                color='grey',
+                linestyle='--',
+                linewidth=1,
+                label='chunk_size_threshold',
+            )
         axis.set_ylim(0, chunk_size * 1.05)
         axis.set_ylabel('actions in queue')
-        axis.set_title(f'{mode}: {"success" if result.success else "no success"} after '
-                       f'{result.duration:.1f} s, waited {result.idle:.2f} s', loc='left')
+        axis.set_title(
+            f'{mode}: {"success" if result.success else "no success"} after '
+            f'{result.duration:.1f} s, waited {result.idle:.2f} s',
+            loc='left',
+        )
         axis.legend(loc='lower right', bbox_to_anchor=(1, 1), ncols=2, frameon=False)
         axis.spines[['top', 'right']].set_visible(False)
     axes[-1, 0].set_xlabel('time (s)')
@@ -51,13 +73,15 @@ def plot_queues(results: Mapping[str, EpisodeResult], step: float, threshold: fl
     plt.close(figure)
 
 
-def write_video(states: Iterable[SceneState], fps: float, path: Path,
-                size: tuple[int, int] = (320, 240)) -> None:
+def write_video(
+    states: Iterable[SceneState], fps: float, path: Path, size: tuple[int, int] = (320, 240)
+) -> None:
     """Draw the three cameras side by side; raise VlaError where OpenCV can't write the file."""
     scene = Scene()
     renderer = Renderer(scene, *size)
     writer = cv2.VideoWriter(
-        str(path), cv2.VideoWriter.fourcc(*'VP80'), fps, (size[0] * len(CAMERAS), size[1]))
+        str(path), cv2.VideoWriter.fourcc(*'VP80'), fps, (size[0] * len(CAMERAS), size[1])
+    )
     if not writer.isOpened():
         raise VlaError(f'video {path}: OpenCV could not open it for writing (VP8 in WebM)')
     for state in states:

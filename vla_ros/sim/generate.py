@@ -51,9 +51,14 @@ class _Shard(NamedTuple):
     policy: Path | None
 
 
-def generate(root: Path, plan: list[PlannedEpisode], picture: Picture, workers: int,
-             on_progress: Callable[[int, int], None] = lambda done, total: None,
-             policy: Path | None = None) -> None:
+def generate(
+    root: Path,
+    plan: list[PlannedEpisode],
+    picture: Picture,
+    workers: int,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    policy: Path | None = None,
+) -> None:
     """
     Write the planned episodes as LeRobotDataset v3 to ``root``.
 
@@ -65,9 +70,10 @@ def generate(root: Path, plan: list[PlannedEpisode], picture: Picture, workers: 
     lerobot.check_new(root)
     work = root.with_name(root.name + '.partial')
     _claim(work, plan, picture, policy)
-    shards = [_Shard(work / f'shard_{start // SHARD:04d}', plan[start:start + SHARD], picture,
-                     policy)
-              for start in range(0, len(plan), SHARD)]
+    shards = [
+        _Shard(work / f'shard_{start // SHARD:04d}', plan[start : start + SHARD], picture, policy)
+        for start in range(0, len(plan), SHARD)
+    ]
     missing = [shard for shard in shards if not shard.folder.exists()]
     done = len(plan) - sum(len(shard.episodes) for shard in missing)
     on_progress(done, len(plan))
@@ -85,8 +91,7 @@ def generate(root: Path, plan: list[PlannedEpisode], picture: Picture, workers: 
     shutil.rmtree(work)
 
 
-def _claim(work: Path, plan: list[PlannedEpisode], picture: Picture,
-           policy: Path | None) -> None:
+def _claim(work: Path, plan: list[PlannedEpisode], picture: Picture, policy: Path | None) -> None:
     """Create the work folder, or check that it belongs to this very plan."""
     text = json.dumps([picture, plan, str(policy)])
     file = work / 'plan.json'
@@ -96,15 +101,22 @@ def _claim(work: Path, plan: list[PlannedEpisode], picture: Picture,
     elif not file.exists() or file.read_text() != text:
         raise ConfigError(
             f'{work} belongs to another plan: expected the plan that it was started with; '
-            'repeat that command to go on with it, or remove the folder')
+            'repeat that command to go on with it, or remove the folder'
+        )
 
 
 def _write_shard(shard: _Shard) -> int:
     """Simulate, draw and write the episodes of one shard; return their number."""
     lerobot.quiet()
     spec = lerobot.DatasetSpec(
-        fps=30, joint_names=JOINT_NAMES, cameras=CAMERAS, height=shard.picture.height,
-        width=shard.picture.width, robot_type='so101_sim', phases=PHASES)
+        fps=30,
+        joint_names=JOINT_NAMES,
+        cameras=CAMERAS,
+        height=shard.picture.height,
+        width=shard.picture.width,
+        robot_type='so101_sim',
+        phases=PHASES,
+    )
     unfinished = shard.folder.with_name(shard.folder.name + '.tmp')
     shutil.rmtree(unfinished, ignore_errors=True)
     writer = lerobot.DatasetWriter(unfinished, spec)
@@ -114,10 +126,16 @@ def _write_shard(shard: _Shard) -> int:
     for planned in shard.episodes:
         episode = demonstrate(planned)
         writer.write(episode.frames(scene, renderer), INSTRUCTION)
-        infos.append({'cluster': episode.cluster, 'recovery': episode.recovery,
-                      'seed': episode.seed, 'retries': episode.retries,
-                      'rotation': episode.rotation,
-                      'frames': len(episode.steps)})
+        infos.append(
+            {
+                'cluster': episode.cluster,
+                'recovery': episode.recovery,
+                'seed': episode.seed,
+                'retries': episode.retries,
+                'rotation': episode.rotation,
+                'frames': len(episode.steps),
+            }
+        )
     writer.close()
     renderer.close()
     (unfinished / 'meta' / _INFO).write_text(json.dumps(infos))

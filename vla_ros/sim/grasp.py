@@ -56,21 +56,28 @@ class GraspPlanner:
         found = [grasp for grasp in grasps if grasp is not None]
         return min(found, key=lambda grasp: grasp.cost) if found else None
 
-    def _grasp(self, bag: np.ndarray, thickness: float, half_width: float, roll: float,
-               pitch: float) -> Grasp | None:
+    def _grasp(
+        self, bag: np.ndarray, thickness: float, half_width: float, roll: float, pitch: float
+    ) -> Grasp | None:
         reach = inverse(np.array([*bag, thickness]), pitch, roll, OPEN)
         if reach is None:
             return None
         on_bag = 2 * half_width / _JAW_REACH - 0.22
-        arc = [self._tip_heights(reach.joints, gripper)
-               for gripper in (0.6, 0.45, 0.3, on_bag, OPEN)]
+        arc = [
+            self._tip_heights(reach.joints, gripper) for gripper in (0.6, 0.45, 0.3, on_bag, OPEN)
+        ]
         opening = self._data.xmat[self._hand].reshape(3, 3)[:2, 2]
         level = np.linalg.norm(opening) + 1e-9
         lift = max(0.0, _TABLE_GAP - np.min(arc))
         too_high = max(arc[3]) + lift - (2 * thickness - _GRIP_DEPTH)
-        cost = (200 * max(0.0, too_high) + (0.25 if half_width > 0.0165 else 0.0)
-                + 0.3 * (np.pi / 2 - reach.pitch) + (3.0 if roll < 0 else 0.0)
-                + 0.1 * abs(abs(roll) - np.pi / 2) + 2 * abs(1 - level))
+        cost = (
+            200 * max(0.0, too_high)
+            + (0.25 if half_width > 0.0165 else 0.0)
+            + 0.3 * (np.pi / 2 - reach.pitch)
+            + (3.0 if roll < 0 else 0.0)
+            + 0.1 * abs(abs(roll) - np.pi / 2)
+            + 2 * abs(1 - level)
+        )
         offset = half_width + _CLEARANCE - _FIXED_FINGER
         centre = bag - offset * opening / level
         return Grasp(cost, roll, reach.pitch, centre, thickness + lift)
@@ -78,11 +85,13 @@ class GraspPlanner:
     def _tip_heights(self, joints: np.ndarray, gripper: float) -> list[float]:
         """Return the lowest point of each finger, m."""
         model, data = self._env.model, self._data
-        data.qpos[:len(JOINT_NAMES)] = [*joints[:5], gripper]
+        data.qpos[: len(JOINT_NAMES)] = [*joints[:5], gripper]
         mujoco.mj_kinematics(model, data)
-        return [data.geom_xpos[pad][2]
-                - np.abs(data.geom_xmat[pad].reshape(3, 3)[2]) @ model.geom_size[pad]
-                for pad in self._pads]
+        return [
+            data.geom_xpos[pad][2]
+            - np.abs(data.geom_xmat[pad].reshape(3, 3)[2]) @ model.geom_size[pad]
+            for pad in self._pads
+        ]
 
 
 def _wrap(angle: float) -> float:

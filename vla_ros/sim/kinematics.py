@@ -7,7 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 JOINT_NAMES = (
-    'shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll', 'gripper')
+    'shoulder_pan',
+    'shoulder_lift',
+    'elbow_flex',
+    'wrist_flex',
+    'wrist_roll',
+    'gripper',
+)
 LOWER = np.array([-1.92, -1.745, -1.69, -1.658, -2.744, -0.1745])  # rad
 UPPER = np.array([1.92, 1.745, 1.69, 1.658, 2.841, 1.745])  # rad
 HOME = np.array([0.0, -1.3, 1.3, 1.0, 1.5708, 0.0])  # rad, above the base, table in view
@@ -29,8 +35,7 @@ class Reach(NamedTuple):
     pitch: float
 
 
-def inverse(
-        position: np.ndarray, pitch: float, roll: float, gripper: float) -> Reach | None:
+def inverse(position: np.ndarray, pitch: float, roll: float, gripper: float) -> Reach | None:
     """
     Return the joints that put the grasp site at ``position`` (3,), m; None if out of reach.
 
@@ -57,8 +62,7 @@ def _planar(radius: float, height: float, pitch: float) -> np.ndarray | None:
         return None
     cosine = (distance**2 - _UPPER**2 - _FORE**2) / (2 * _UPPER * _FORE)
     bend = np.arccos(np.clip(cosine, -1, 1))
-    upper = np.arctan2(z, x) + np.arctan2(
-        _FORE * np.sin(bend), _UPPER + _FORE * np.cos(bend))
+    upper = np.arctan2(z, x) + np.arctan2(_FORE * np.sin(bend), _UPPER + _FORE * np.cos(bend))
     lift = _UPPER_ANGLE - upper
     elbow = _FORE_ANGLE - (upper - bend) - lift
     joints = np.array([lift, elbow, pitch - lift - elbow])

@@ -59,8 +59,11 @@ class Drop(Perturbation):
 
     def tick(self) -> None:
         """Make the pads slippery, and sticky again after a quarter of a second."""
-        if not self.fired and self.expert.phase == 'transfer' and (
-                self.expert.progress > self._when):
+        if (
+            not self.fired
+            and self.expert.phase == 'transfer'
+            and (self.expert.progress > self._when)
+        ):
             self.fired, self._left = True, self._TICKS
         slippery = self._left > 0
         self._left -= slippery
@@ -82,7 +85,7 @@ class Push(Perturbation):
         self.fired = True
         address = self.env.model.joint('bag').dofadr[0]
         speed = self.rng.uniform(0.5, 0.75) * self._way()
-        self.env.data.qvel[address:address + 2] += speed
+        self.env.data.qvel[address : address + 2] += speed
         self.env.data.qvel[address + 5] += self.rng.uniform(-4, 4)
 
     def _way(self) -> np.ndarray:
@@ -105,7 +108,7 @@ class FromMug(Perturbation):
         position = [*(env.scene.mug_pose[:2] + rng.normal(0, 0.02, 2)), rng.uniform(0.14, 0.18)]
         reach = inverse(np.array(position), np.radians(55), HOME[4] + rng.normal(0, 0.4), OPEN)
         if reach is not None:
-            env.data.qpos[:len(JOINT_NAMES)] = reach.joints
+            env.data.qpos[: len(JOINT_NAMES)] = reach.joints
             env.data.qvel[:] = 0
             env.data.ctrl[:] = reach.joints
             mujoco.mj_forward(env.model, env.data)
@@ -117,4 +120,8 @@ class FromMug(Perturbation):
 
 
 STYLES: dict[str, type[Perturbation]] = {
-    'miss': Miss, 'drop': Drop, 'push': Push, 'from_mug': FromMug}
+    'miss': Miss,
+    'drop': Drop,
+    'push': Push,
+    'from_mug': FromMug,
+}

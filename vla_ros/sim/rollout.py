@@ -31,8 +31,11 @@ class Predicts(Protocol):
 
     spec: PolicySpec
 
-    def predict(self, images: dict[str, np.ndarray], state: np.ndarray,
-                ) -> tuple[np.ndarray, dict[str, float]]:
+    def predict(
+        self,
+        images: dict[str, np.ndarray],
+        state: np.ndarray,
+    ) -> tuple[np.ndarray, dict[str, float]]:
         """Return actions (chunk, joints), rad, and the seconds of each stage."""
 
 
@@ -79,15 +82,20 @@ class Rollout:
         self._scene = Scene()
         self._renderers = {
             size: Renderer(self._scene, *size)
-            for size in {(camera.width, camera.height) for camera in policy.spec.cameras}}
+            for size in {(camera.width, camera.height) for camera in policy.spec.cameras}
+        }
 
     def close(self) -> None:
         """Free the OpenGL contexts."""
         for renderer in self._renderers.values():
             renderer.close()
 
-    def play(self, planned: PlannedEpisode, keep_states: bool = False,
-             until: Callable[[float], bool] = lambda time: False) -> EpisodeResult:
+    def play(
+        self,
+        planned: PlannedEpisode,
+        keep_states: bool = False,
+        until: Callable[[float], bool] = lambda time: False,
+    ) -> EpisodeResult:
         """
         Play one episode until success, until its time is over, or ``until(time)``.
 
@@ -128,12 +136,16 @@ class Rollout:
         """Return the chunk for what the cameras see now, and the seconds that it took."""
         spec = self._policy.spec
         self._scene.apply(self.env.scene.state())
-        images = {camera.name: self._renderers[camera.width, camera.height].render(camera.name)
-                  for camera in spec.cameras}
+        images = {
+            camera.name: self._renderers[camera.width, camera.height].render(camera.name)
+            for camera in spec.cameras
+        }
         state = dict(zip(self._robot.joint_names, self.env.positions, strict=True))
         actions, seconds = self._policy.predict(
-            images, np.array([state[name] for name in spec.joint_names]))
+            images, np.array([state[name] for name in spec.joint_names])
+        )
         columns = [spec.joint_names.index(name) for name in self._robot.joint_names]
-        chunk = ActionChunk(actions[:, columns].astype(float), now, 1 / spec.fps, request,
-                            self._robot.joint_names)
+        chunk = ActionChunk(
+            actions[:, columns].astype(float), now, 1 / spec.fps, request, self._robot.joint_names
+        )
         return chunk, sum(seconds.values())

@@ -39,7 +39,8 @@ class Scene:
     def __init__(self, width: int = 640, height: int = 480) -> None:
         """Load the model; width and height bound the pictures drawn from it, in pixels."""
         spec = mujoco.MjSpec.from_string(
-            files('vla_ros.sim').joinpath('assets/tea_bag.xml').read_text(encoding='utf-8'))
+            files('vla_ros.sim').joinpath('assets/tea_bag.xml').read_text(encoding='utf-8')
+        )
         spec.visual.global_.offwidth = width
         spec.visual.global_.offheight = height
         self.model = spec.compile()
@@ -53,7 +54,7 @@ class Scene:
     @property
     def positions(self) -> np.ndarray:
         """Return the joint positions (6,), rad, a copy."""
-        return self.data.qpos[:len(JOINT_NAMES)].copy()
+        return self.data.qpos[: len(JOINT_NAMES)].copy()
 
     @property
     def mug_pose(self) -> np.ndarray:

@@ -27,12 +27,26 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument('dataset', type=Path, help='folder of the dataset or the recording')
     parser.add_argument('--reference', type=Path, help='dataset that shows how it should look')
-    parser.add_argument('--clusters', type=int, nargs='+', default=TRAINING_CLUSTERS,
-                        help='clusters that should be there (default: all but 6)')
-    parser.add_argument('--held-out', type=int, nargs='*', default=(VALIDATION_CLUSTER,),
-                        help='clusters that should not be there (default: 6)')
-    parser.add_argument('--pairs', type=int, default=12,
-                        help='pairs of pictures to look at in each episode (default: 12)')
+    parser.add_argument(
+        '--clusters',
+        type=int,
+        nargs='+',
+        default=TRAINING_CLUSTERS,
+        help='clusters that should be there (default: all but 6)',
+    )
+    parser.add_argument(
+        '--held-out',
+        type=int,
+        nargs='*',
+        default=(VALIDATION_CLUSTER,),
+        help='clusters that should not be there (default: 6)',
+    )
+    parser.add_argument(
+        '--pairs',
+        type=int,
+        default=12,
+        help='pairs of pictures to look at in each episode (default: 12)',
+    )
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the findings there')
     parser.add_argument('--html', type=Path, metavar='FILE', help='write a report with pictures')
 
@@ -55,8 +69,10 @@ def run(args: Namespace) -> int:
     if args.json:
         args.json.write_text(json.dumps(report.make_json(name, episodes, findings), indent=1))
     if args.html:
-        args.html.write_text(report.write_html(name, episodes, findings,
-                                               figures.draw(episodes, limits)), encoding='utf-8')
+        args.html.write_text(
+            report.write_html(name, episodes, findings, figures.draw(episodes, limits)),
+            encoding='utf-8',
+        )
     return int(not all(finding.passed for finding in findings))
 
 
@@ -65,6 +81,7 @@ def _read(root: Path, pairs: int, most: int | None = None) -> 'Episodes':
     from tqdm import tqdm
 
     with tqdm(unit='episode', leave=False) as bar:
+
         def on_progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)

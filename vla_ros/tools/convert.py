@@ -16,8 +16,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('bags', type=Path, help='folder of recorded episodes')
     parser.add_argument('--output', type=Path, required=True, help='new dataset folder')
     parser.add_argument('--fps', type=int, default=30, help='frames per second (default: 30)')
-    parser.add_argument('--max-skew', type=float, default=0.05,
-                        help='longest distance of a sample from its frame, s (default: 0.05)')
+    parser.add_argument(
+        '--max-skew',
+        type=float,
+        default=0.05,
+        help='longest distance of a sample from its frame, s (default: 0.05)',
+    )
     parser.add_argument('--clusters', type=int, nargs='+', help='clusters to convert')
 
 
@@ -28,10 +32,18 @@ def run(args: Namespace) -> int:
     from vla_ros.dataset.bag import list_episodes
     from vla_ros.dataset.convert import convert
 
-    episodes = [episode for episode in list_episodes(args.bags)
-                if not args.clusters or episode.info.cluster in args.clusters]
+    episodes = [
+        episode
+        for episode in list_episodes(args.bags)
+        if not args.clusters or episode.info.cluster in args.clusters
+    ]
     with tqdm(total=len(episodes), unit='episode') as bar:
-        convert(episodes, args.output, args.fps, args.max_skew,
-                lambda done, _: bar.update(done - bar.n))
+        convert(
+            episodes,
+            args.output,
+            args.fps,
+            args.max_skew,
+            lambda done, _: bar.update(done - bar.n),
+        )
     print(f'{len(episodes)} episodes in {args.output}')
     return 0

@@ -32,19 +32,31 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--episodes', type=int, help="number of episodes (default: the study's)")
     parser.add_argument('--seed', type=int, default=0, help='other seeds, other episodes')
     parser.add_argument('--mode', choices=('async', 'sync'), default='async')
-    parser.add_argument('--chunk-size-threshold', type=float, default=0.2,
-                        help='fill of the queue (0 to 1) at which the next chunk is asked for')
-    parser.add_argument('--aggregate-fn-name', default='weighted_average',
-                        help='how overlapping chunks are blended')
-    parser.add_argument('--latency', type=float,
-                        help='s from observation to chunk (default: as measured)')
+    parser.add_argument(
+        '--chunk-size-threshold',
+        type=float,
+        default=0.2,
+        help='fill of the queue (0 to 1) at which the next chunk is asked for',
+    )
+    parser.add_argument(
+        '--aggregate-fn-name',
+        default='weighted_average',
+        help='how overlapping chunks are blended',
+    )
+    parser.add_argument(
+        '--latency', type=float, help='s from observation to chunk (default: as measured)'
+    )
     parser.add_argument('--timeout', type=float, default=30.0, help='s for an episode')
     parser.add_argument('--rate', type=float, default=60.0, help='commands per second')
     parser.add_argument('--robot', default='so101')
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes')
     parser.add_argument('--json', type=Path, help='write the figures to this file')
-    parser.add_argument('--output', type=Path, default=Path('outputs/evaluation'),
-                        help='folder for the plot and the video')
+    parser.add_argument(
+        '--output',
+        type=Path,
+        default=Path('outputs/evaluation'),
+        help='folder for the plot and the video',
+    )
     parser.add_argument('--no-figures', action='store_true', help='neither plot nor video')
 
 
@@ -60,11 +72,15 @@ def run(args: Namespace) -> int:
     scores = _scores(results)
     print(_table(bundle.name, args.mode, scores))
     if args.json:
-        content = {'policy': bundle.name, 'mode': args.mode, 'set': args.set,
-                   'chunk_size_threshold': args.chunk_size_threshold,
-                   'aggregate_fn_name': args.aggregate_fn_name,
-                   'sets': {name: part.as_dict() for name, part in scores.items()},
-                   'episodes': [_episode_facts(result) for result in results]}
+        content = {
+            'policy': bundle.name,
+            'mode': args.mode,
+            'set': args.set,
+            'chunk_size_threshold': args.chunk_size_threshold,
+            'aggregate_fn_name': args.aggregate_fn_name,
+            'sets': {name: part.as_dict() for name, part in scores.items()},
+            'episodes': [_episode_facts(result) for result in results],
+        }
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(content, indent=1))
         print(f'figures: {args.json}')
@@ -78,23 +94,29 @@ def _config(args: Namespace, mode: str) -> 'RolloutConfig':
     from vla_ros.sim.rollout import RolloutConfig
 
     executor = ExecutorConfig(
-        mode=mode, chunk_size_threshold=args.chunk_size_threshold,
-        aggregate_fn_name=args.aggregate_fn_name)
+        mode=mode,
+        chunk_size_threshold=args.chunk_size_threshold,
+        aggregate_fn_name=args.aggregate_fn_name,
+    )
     return RolloutConfig(executor, args.rate, args.timeout, args.latency)
 
 
 def _print_episode(result: 'EpisodeResult') -> None:
     outcome = 'success' if result.success else 'FAILED '
-    print(f'cluster {result.cluster:2}  seed {result.seed}  {outcome}  {result.duration:5.1f} s',
-          flush=True)
+    print(
+        f'cluster {result.cluster:2}  seed {result.seed}  {outcome}  {result.duration:5.1f} s',
+        flush=True,
+    )
 
 
 def _scores(results: 'list[EpisodeResult]') -> 'dict[str, Score]':
     """Return the scores of the sets that the results belong to."""
     from vla_ros.sim.evaluation import score
 
-    sets = {'test': [r for r in results if r.cluster != VALIDATION_CLUSTER],
-            'validation': [r for r in results if r.cluster == VALIDATION_CLUSTER]}
+    sets = {
+        'test': [r for r in results if r.cluster != VALIDATION_CLUSTER],
+        'validation': [r for r in results if r.cluster == VALIDATION_CLUSTER],
+    }
     sets = {name: part for name, part in sets.items() if part}
     if len(sets) > 1:
         sets['global'] = results
@@ -103,25 +125,49 @@ def _scores(results: 'list[EpisodeResult]') -> 'dict[str, Score]':
 
 def _table(policy: str, mode: str, scores: 'dict[str, Score]') -> str:
     rows: list[tuple[str, ...]] = [
-        ('set', 'episodes', 'success [95 % interval]', 'latency p50 / p95', 'time per episode',
-         'waited', 'starved')]
-    rows += [(name, str(part.episodes), str(part.success),
-              f'{part.latency_p50 * 1e3:.0f} / {part.latency_p95 * 1e3:.0f} ms',
-              f'{part.time_per_episode:.1f} s', f'{part.idle_per_episode:.2f} s',
-              f'{part.starved_per_episode:.2f}') for name, part in scores.items()]
+        (
+            'set',
+            'episodes',
+            'success [95 % interval]',
+            'latency p50 / p95',
+            'time per episode',
+            'waited',
+            'starved',
+        )
+    ]
+    rows += [
+        (
+            name,
+            str(part.episodes),
+            str(part.success),
+            f'{part.latency_p50 * 1e3:.0f} / {part.latency_p95 * 1e3:.0f} ms',
+            f'{part.time_per_episode:.1f} s',
+            f'{part.idle_per_episode:.2f} s',
+            f'{part.starved_per_episode:.2f}',
+        )
+        for name, part in scores.items()
+    ]
     return f'\n{policy}, {mode}\n' + _aligned(rows)
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return '\n'.join('  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-                     for row in rows)
+    return '\n'.join(
+        '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
 
 
 def _episode_facts(result: 'EpisodeResult') -> dict[str, object]:
-    return {'cluster': result.cluster, 'seed': result.seed, 'success': result.success,
-            'duration': result.duration, 'idle': result.idle, 'starved': result.starved,
-            'latencies': result.latencies}
+    return {
+        'cluster': result.cluster,
+        'seed': result.seed,
+        'success': result.success,
+        'duration': result.duration,
+        'idle': result.idle,
+        'starved': result.starved,
+        'latencies': result.latencies,
+    }
 
 
 def _draw(args: Namespace, bundle: Path, planned: PlannedEpisode) -> None:
@@ -139,8 +185,13 @@ def _draw(args: Namespace, bundle: Path, planned: PlannedEpisode) -> None:
         results[mode] = rollout.play(planned, keep_states=True)
         rollout.close()
     args.output.mkdir(parents=True, exist_ok=True)
-    plot_queues(results, 1 / policy.spec.fps, args.chunk_size_threshold, policy.spec.chunk_size,
-                args.output / 'queue.png')
+    plot_queues(
+        results,
+        1 / policy.spec.fps,
+        args.chunk_size_threshold,
+        policy.spec.chunk_size,
+        args.output / 'queue.png',
+    )
     every = round(args.rate / _VIDEO_FPS)
     write_video(results['async'].states[::every], _VIDEO_FPS, args.output / 'episode.webm')
     print(f'plot: {args.output / "queue.png"}\nvideo: {args.output / "episode.webm"}')

@@ -21,8 +21,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--output', type=Path, required=True, help='new dataset folder')
     parser.add_argument('--starts', type=int, default=10, help='plain episodes per cluster')
     parser.add_argument('--recoveries', type=int, default=2, help='recoveries per cluster')
-    parser.add_argument('--clusters', type=int, nargs='+', default=TRAINING_CLUSTERS,
-                        help='clusters to record (default: all but 6)')
+    parser.add_argument(
+        '--clusters',
+        type=int,
+        nargs='+',
+        default=TRAINING_CLUSTERS,
+        help='clusters to record (default: all but 6)',
+    )
     parser.add_argument('--seed', type=int, default=0, help='seed of the recording')
     parser.add_argument('--width', type=int, default=128, help='picture width, pixels')
     parser.add_argument('--height', type=int, default=96, help='picture height, pixels')
@@ -39,7 +44,13 @@ def run(args: Namespace) -> int:
     plan = recording_plan(args.starts, args.recoveries, tuple(args.clusters), args.seed)
     policy = find_config('policies', args.policy) if args.policy else None
     with tqdm(total=len(plan), unit='episode') as bar:
-        generate(args.output, plan, Picture(args.width, args.height), args.workers,
-                 lambda done, _: bar.update(done - bar.n), policy)
+        generate(
+            args.output,
+            plan,
+            Picture(args.width, args.height),
+            args.workers,
+            lambda done, _: bar.update(done - bar.n),
+            policy,
+        )
     print(f'{len(plan)} episodes in {args.output}')
     return 0

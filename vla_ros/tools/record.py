@@ -21,17 +21,27 @@ from vla_ros.tools.up import parse_assignments, run_deployment
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument('--output', type=Path, default=Path('recordings'),
-                        help='folder of the recorded episodes (default: recordings)')
+    parser.add_argument(
+        '--output',
+        type=Path,
+        default=Path('recordings'),
+        help='folder of the recorded episodes (default: recordings)',
+    )
     parser.add_argument('--plan', default='tea_bag', help='name of a plan, or its file')
-    parser.add_argument('--episodes', type=int, default=0,
-                        help='episodes to keep before the end (default: all that are missing)')
+    parser.add_argument(
+        '--episodes',
+        type=int,
+        default=0,
+        help='episodes to keep before the end (default: all that are missing)',
+    )
     parser.add_argument('--deployment', default='record', help='what to run (default: record)')
-    parser.add_argument('--isolate', action='store_true',
-                        help='use a free ROS_DOMAIN_ID, on this host only')
+    parser.add_argument(
+        '--isolate', action='store_true', help='use a free ROS_DOMAIN_ID, on this host only'
+    )
     parser.add_argument('--show', action='store_true', help='show what is covered, and end')
-    parser.add_argument('arguments', nargs='*', metavar='name:=value',
-                        help='further arguments of the deployment')
+    parser.add_argument(
+        'arguments', nargs='*', metavar='name:=value', help='further arguments of the deployment'
+    )
 
 
 def run(args: Namespace) -> int:

@@ -28,9 +28,20 @@ def make_recording(starts: int = 10, recoveries: int = 2, seed: int = 0) -> Epis
     """Return a recording after the study's plan, without cameras."""
     rng = np.random.default_rng(seed)
     plan = recording_plan(starts, recoveries)
-    episodes = [make_episode(planned.index, int(rng.integers(200, 420)), Facts(
-        planned.cluster, planned.recovery, rng.uniform(-np.pi / 2, np.pi / 2),
-        {'arm.json': 'a1', 'leader.json': 'b2'}, 0.017)) for planned in plan]
+    episodes = [
+        make_episode(
+            planned.index,
+            int(rng.integers(200, 420)),
+            Facts(
+                planned.cluster,
+                planned.recovery,
+                rng.uniform(-np.pi / 2, np.pi / 2),
+                {'arm.json': 'a1', 'leader.json': 'b2'},
+                0.017,
+            ),
+        )
+        for planned in plan
+    ]
     return Episodes(episodes, FPS, KEYS, NAMES, NAMES)
 
 
@@ -71,22 +82,37 @@ def film(demonstrations):
             scene.apply(replace(state, light=state.light * light))
             pictures.append([renderer.render(camera) for camera in CAMERAS])
         by_camera = np.array(pictures).swapaxes(0, 1)
-        return pairs, {camera: taken.reshape(PAIRS, 2, *taken.shape[1:])
-                       for camera, taken in zip(CAMERAS, by_camera, strict=True)}
+        return pairs, {
+            camera: taken.reshape(PAIRS, 2, *taken.shape[1:])
+            for camera, taken in zip(CAMERAS, by_camera, strict=True)
+        }
 
-    def film(change: Callable = lambda model: None, light: float = 1.0,
-             retouch: Callable = lambda camera, pictures: pictures) -> Episodes:
+    def film(
+        change: Callable = lambda model: None,
+        light: float = 1.0,
+        retouch: Callable = lambda camera, pictures: pictures,
+    ) -> Episodes:
         scene = Scene()
         change(scene.model)
         renderer = Renderer(scene, 128, 96)
         episodes = []
         for index, demonstration in enumerate(demonstrations):
             pairs, taken = shoot(demonstration, scene, renderer, light)
-            looks = {camera: look_at(retouch(camera, pictures))
-                     for camera, pictures in taken.items()}
+            looks = {
+                camera: look_at(retouch(camera, pictures)) for camera, pictures in taken.items()
+            }
             state = np.array([step.scene.qpos[:6] for step in demonstration.steps])
-            episodes.append(Episode(index, np.arange(len(state)) / FPS, state, state, pairs,
-                                    looks, Facts(demonstration.cluster, '')))
+            episodes.append(
+                Episode(
+                    index,
+                    np.arange(len(state)) / FPS,
+                    state,
+                    state,
+                    pairs,
+                    looks,
+                    Facts(demonstration.cluster, ''),
+                )
+            )
         renderer.close()
         return Episodes(episodes, FPS)
 

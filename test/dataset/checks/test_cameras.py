@@ -28,6 +28,7 @@ def judge(check, episodes, reference=None):
 def shift(camera, axis, metres=0.005):
     def change(model):
         model.cam_pos[model.camera(camera).id][axis] += metres
+
     return change
 
 
@@ -40,6 +41,7 @@ def turn(camera, axis, degrees=1.0):
         by[0], by[1 + axis] = np.cos(half), np.sin(half)
         mujoco.mju_mulQuat(turned, model.cam_quat[place], by)
         model.cam_quat[place] = turned
+
     return change
 
 
@@ -51,16 +53,20 @@ def whiten_table(model):
 
 
 def test_clean_pictures_pass_every_check(clean):
-    assert not [f for f in run_checks(clean, replace(LIMITS, clusters=(2, 5, 8, 11)))
-                if not f.passed and f.name != 'recovery share']
+    assert not [
+        f
+        for f in run_checks(clean, replace(LIMITS, clusters=(2, 5, 8, 11)))
+        if not f.passed and f.name != 'recovery share'
+    ]
 
 
 def test_camera_on_the_arm_is_not_taken_for_a_fixed_one(clean):
     assert list(clean.fixed_cameras()) == ['top', 'left']
 
 
-@pytest.mark.parametrize('change', [
-    shift('top', 0), shift('top', 1), turn('top', 2), shift('left', 0), turn('left', 1)])
+@pytest.mark.parametrize(
+    'change', [shift('top', 0), shift('top', 1), turn('top', 2), shift('left', 0), turn('left', 1)]
+)
 def test_camera_moved_5_mm_or_turned_1_degree_is_found(film, clean, change):
     moved = film(change)
     verdicts = judge(cameras.check_drift, moved, clean)
@@ -102,7 +108,7 @@ def test_camera_out_of_focus_is_found(film):
 def test_frozen_camera_is_found_and_named(film):
     def freeze(camera, pictures):
         if camera == 'gripper':
-            pictures[PAIRS // 4:] = pictures[PAIRS // 4, 0]
+            pictures[PAIRS // 4 :] = pictures[PAIRS // 4, 0]
         return pictures
 
     frozen = film(retouch=freeze)
@@ -126,4 +132,3 @@ def test_arm_of_the_colour_of_the_table_is_found(film):
             model.mat_rgba[model.material(name).id, :3] = (0.36, 0.27, 0.20)
 
     assert not all(judge(cameras.check_arm_contrast, film(paint)).values())
-

@@ -37,8 +37,9 @@ def dataset(tmp_path_factory, demonstrations):
     root = tmp_path_factory.mktemp('data') / 'set'
     lerobot.quiet()
     names = tuple('abcdef')
-    writer = lerobot.DatasetWriter(root, lerobot.DatasetSpec(
-        FPS, names, CAMERAS, 96, 128, 'so101_sim'))
+    writer = lerobot.DatasetWriter(
+        root, lerobot.DatasetSpec(FPS, names, CAMERAS, 96, 128, 'so101_sim')
+    )
     scene = Scene()
     renderer = Renderer(scene, 128, 96)
     for index, demonstration in enumerate(demonstrations):
@@ -54,9 +55,14 @@ def dataset(tmp_path_factory, demonstrations):
         writer.write(frames, 'Grab the tea bag.')
     writer.close()
     renderer.close()
-    (root / FACTS_FILE).write_text(json.dumps([
-        {'cluster': cluster, 'recovery': '', 'calibration': {'arm.json': '0' * 64}}
-        for cluster in CLUSTERS]))
+    (root / FACTS_FILE).write_text(
+        json.dumps(
+            [
+                {'cluster': cluster, 'recovery': '', 'calibration': {'arm.json': '0' * 64}}
+                for cluster in CLUSTERS
+            ]
+        )
+    )
     return root
 
 
@@ -89,8 +95,21 @@ def test_command_prints_and_writes_what_it_found(dataset, tmp_path, capsys):
     (dataset / 'meta' / 'calibration').mkdir(exist_ok=True)
     (dataset / 'meta' / 'calibration' / 'arm.json').write_text('{}')
     page, file = tmp_path / 'report.html', tmp_path / 'report.json'
-    assert main(['check', str(dataset), '--clusters', *map(str, CLUSTERS), '--json', str(file),
-                 '--html', str(page)]) == 1
+    assert (
+        main(
+            [
+                'check',
+                str(dataset),
+                '--clusters',
+                *map(str, CLUSTERS),
+                '--json',
+                str(file),
+                '--html',
+                str(page),
+            ]
+        )
+        == 1
+    )
     printed = capsys.readouterr().out
     assert re.search(r'BAD +frozen camera +top: episode 3', printed)
     assert re.search(r'ok +cluster coverage', printed) and 'checks, 6 did not pass' in printed
@@ -108,15 +127,23 @@ def test_dataset_is_compared_with_a_reference(dataset):
     assert all(f.passed and f.value < 0.4 for f in check_drift(episodes, Thresholds()))
 
 
-@pytest.mark.parametrize(('spoil', 'message'), [
-    (lambda root: (root / 'meta/info.json').unlink(), 'no meta/info.json'),
-    (lambda root: (root / 'meta/info.json').write_text('{'), 'invalid JSON'),
-    (lambda root: (root / 'meta/info.json').write_text('{"codebase_version": "v2.1"}'),
-     'version v2.1, expected v3.0'),
-    (lambda root: shutil.rmtree(root / 'data'), 'no data/'),
-    (lambda root: (root / FACTS_FILE).write_text('[]'), 'got 0 entries, expected one for each'),
-    (lambda root: next(root.glob('videos/*top/*/*.mp4')).write_bytes(b'x'), 'cannot be read'),
-])
+@pytest.mark.parametrize(
+    ('spoil', 'message'),
+    [
+        (lambda root: (root / 'meta/info.json').unlink(), 'no meta/info.json'),
+        (lambda root: (root / 'meta/info.json').write_text('{'), 'invalid JSON'),
+        (
+            lambda root: (root / 'meta/info.json').write_text('{"codebase_version": "v2.1"}'),
+            'version v2.1, expected v3.0',
+        ),
+        (lambda root: shutil.rmtree(root / 'data'), 'no data/'),
+        (
+            lambda root: (root / FACTS_FILE).write_text('[]'),
+            'got 0 entries, expected one for each',
+        ),
+        (lambda root: next(root.glob('videos/*top/*/*.mp4')).write_bytes(b'x'), 'cannot be read'),
+    ],
+)
 def test_unusable_dataset_is_refused_with_the_reason(dataset, tmp_path, capsys, spoil, message):
     copy = tmp_path / 'copy'
     shutil.copytree(dataset, copy)

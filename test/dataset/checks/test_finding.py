@@ -10,8 +10,10 @@ import pytest
 from vla_ros.dataset.checks.finding import Finding, Limit, judge, name_episodes
 
 
-@pytest.mark.parametrize(('limit', 'text'), [
-    (Limit(high=3), '<= 3'), (Limit(low=0.5), '>= 0.5'), (Limit(1, 2), '1 to 2')])
+@pytest.mark.parametrize(
+    ('limit', 'text'),
+    [(Limit(high=3), '<= 3'), (Limit(low=0.5), '>= 0.5'), (Limit(1, 2), '1 to 2')],
+)
 def test_limit_reads_as_one_says_it(limit, text):
     assert str(limit) == text
 
@@ -30,8 +32,10 @@ def test_value_that_could_not_be_measured_is_the_worst():
     assert not judge('rate', '', {0: 30.0, 1: math.nan}, 'Hz', Limit(25, 35), 'x').passed
 
 
-@pytest.mark.parametrize(('indices', 'text'), [
-    ([], ''), ([5], 'episode 5'), ([3, 1, 2, 7], 'episodes 1-3, 7'), ([1, 2], 'episodes 1-2')])
+@pytest.mark.parametrize(
+    ('indices', 'text'),
+    [([], ''), ([5], 'episode 5'), ([3, 1, 2, 7], 'episodes 1-3, 7'), ([1, 2], 'episodes 1-2')],
+)
 def test_runs_of_episodes_are_short(indices, text):
     assert name_episodes(indices) == text
 

@@ -13,7 +13,7 @@ def scene(width=128, height=96):
     """Return a grey table with edges and grain, (height, width, 3) uint8."""
     rng = np.random.default_rng(0)
     picture = rng.integers(80, 96, (height, width, 3)).astype(np.uint8)
-    picture[height // 2:, :width // 4] = (30, 90, 200)
+    picture[height // 2 :, : width // 4] = (30, 90, 200)
     return picture
 
 
@@ -24,7 +24,7 @@ def episode(picture, arm=(255, 210, 30), bag=None, count=8):
         view = picture.copy()
         if bag is not None and number < count:
             view[8:16, 100:110] = bag
-        view[40:90, 30 + 4 * number:36 + 4 * number] = arm
+        view[40:90, 30 + 4 * number : 36 + 4 * number] = arm
         pictures.append(view)
     return np.array(pictures).reshape(count, 2, *picture.shape)
 

@@ -26,9 +26,18 @@ def change(recording, index, **values):
     return replace(recording, episodes=episodes)
 
 
-@pytest.mark.parametrize('check', [
-    motion.check_frame_rate, motion.check_jitter, motion.check_skew, motion.check_uneven_steps,
-    motion.check_joint_jumps, motion.check_static, motion.check_length])
+@pytest.mark.parametrize(
+    'check',
+    [
+        motion.check_frame_rate,
+        motion.check_jitter,
+        motion.check_skew,
+        motion.check_uneven_steps,
+        motion.check_joint_jumps,
+        motion.check_static,
+        motion.check_length,
+    ],
+)
 def test_nothing_is_wrong_with_a_clean_recording(check, recording):
     assert only(check(recording, LIMITS)).passed
 
@@ -40,8 +49,14 @@ def drop(recording, share, renumber):
     for episode in recording.episodes:
         kept = rng.random(len(episode.time)) >= share
         time = episode.time[kept]
-        episodes.append(replace(episode, state=episode.state[kept], action=episode.action[kept],
-                                time=episode.time[:len(time)] if renumber else time))
+        episodes.append(
+            replace(
+                episode,
+                state=episode.state[kept],
+                action=episode.action[kept],
+                time=episode.time[: len(time)] if renumber else time,
+            )
+        )
     return replace(recording, episodes=episodes)
 
 
@@ -88,6 +103,8 @@ def test_cameras_and_joints_that_are_far_apart_are_found(recording):
 
 
 def test_unknown_skew_is_not_checked(recording):
-    unknown = replace(recording, episodes=[
-        replace(e, facts=replace(e.facts, skew=None)) for e in recording.episodes])
+    unknown = replace(
+        recording,
+        episodes=[replace(e, facts=replace(e.facts, skew=None)) for e in recording.episodes],
+    )
     assert motion.check_skew(unknown, LIMITS) == []

@@ -27,8 +27,16 @@ def pick(recording, wanted):
 
 def alter(recording, **facts):
     """Return the recording with facts replaced by what the functions make of an episode."""
-    return replace(recording, episodes=[replace(e, facts=replace(e.facts, **{
-        name: function(e) for name, function in facts.items()})) for e in recording.episodes])
+    return replace(
+        recording,
+        episodes=[
+            replace(
+                e,
+                facts=replace(e.facts, **{name: function(e) for name, function in facts.items()}),
+            )
+            for e in recording.episodes
+        ],
+    )
 
 
 def test_study_plan_passes_every_check(recording):
@@ -54,8 +62,9 @@ def test_episode_of_the_held_out_cluster_is_found(recording):
     assert only(plan.check_held_out(recording, LIMITS)).passed
 
 
-@pytest.mark.parametrize(('share', 'passed'), [
-    (0.05, False), (0.167, True), (0.2, True), (0.25, True), (0.5, False)])
+@pytest.mark.parametrize(
+    ('share', 'passed'), [(0.05, False), (0.167, True), (0.2, True), (0.25, True), (0.5, False)]
+)
 def test_about_a_fifth_of_the_episodes_should_be_recoveries(recording, share, passed):
     some = alter(recording, recovery=lambda e: 'drop' if e.index < 120 * share else '')
     assert only(plan.check_recovery(some, LIMITS)).passed is passed
@@ -68,8 +77,10 @@ def test_object_always_turned_the_same_way_is_found(recording):
 
 
 def test_changed_calibration_file_is_found_and_named(recording):
-    changed = alter(recording, calibration=lambda e: e.facts.calibration | (
-        {'arm.json': 'c3'} if e.index >= 100 else {}))
+    changed = alter(
+        recording,
+        calibration=lambda e: e.facts.calibration | ({'arm.json': 'c3'} if e.index >= 100 else {}),
+    )
     finding = only(plan.check_calibration(changed, LIMITS))
     assert finding.scope == 'arm.json: episodes 100-119' and not finding.passed
 
@@ -94,8 +105,12 @@ def test_state_with_more_than_the_joints_is_cheating(recording):
 
 
 def test_what_is_not_known_is_not_checked(recording):
-    unknown = replace(recording, episodes=[
-        replace(e, facts=Facts()) for e in recording.episodes])
-    for check in (plan.check_clusters, plan.check_held_out, plan.check_recovery,
-                  plan.check_rotation, plan.check_calibration):
+    unknown = replace(recording, episodes=[replace(e, facts=Facts()) for e in recording.episodes])
+    for check in (
+        plan.check_clusters,
+        plan.check_held_out,
+        plan.check_recovery,
+        plan.check_rotation,
+        plan.check_calibration,
+    ):
         assert check(unknown, LIMITS) == []

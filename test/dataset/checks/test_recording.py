@@ -59,9 +59,11 @@ def test_command_takes_a_recording_in_place_of_a_dataset(tmp_path, capsys):
 
 
 def test_recording_without_pictures_is_refused(tmp_path):
-    write_episode(tmp_path, messages=[
-        m for m in make_messages() if m.topic != '/camera/left/image_raw'
-        ] + [picture('left', START, shade(0))])
+    write_episode(
+        tmp_path,
+        messages=[m for m in make_messages() if m.topic != '/camera/left/image_raw']
+        + [picture('left', START, shade(0))],
+    )
     with pytest.raises(VlaError, match='less than 2 messages of /camera/left/image_raw'):
         read_recording(tmp_path)
 
@@ -70,7 +72,8 @@ def test_joints_that_change_their_names_are_refused(tmp_path):
     write_episode(tmp_path)
     renamed = [joint_states(START + 0.01 * i, [0.0, 0.0]) for i in range(3)]
     others = [m._replace(data=m.data.replace(b'elbow', b'wrist')) for m in renamed]
-    write_episode(tmp_path, messages=[
-        m for m in make_messages() if m.topic != '/joint_states'] + others)
+    write_episode(
+        tmp_path, messages=[m for m in make_messages() if m.topic != '/joint_states'] + others
+    )
     with pytest.raises(VlaError, match='got joints shoulder, wrist, expected shoulder, elbow'):
         read_recording(tmp_path)

@@ -20,11 +20,17 @@ def check_drift(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     findings = []
     for camera in episodes.fixed_cameras():
         width = camera_width(episodes.reference_look(camera))
-        findings.append(judge(
-            'camera drift', camera, drifts(episodes, camera), 'px',
-            Limit(high=limits.drift * width),
-            'put the camera back until its picture lies on the reference, fix its mount, and '
-            'record these episodes again'))
+        findings.append(
+            judge(
+                'camera drift',
+                camera,
+                drifts(episodes, camera),
+                'px',
+                Limit(high=limits.drift * width),
+                'put the camera back until its picture lies on the reference, fix its mount, and '
+                'record these episodes again',
+            )
+        )
     return findings
 
 
@@ -41,18 +47,32 @@ def camera_width(look: Look) -> int:
 
 def check_focus(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return how blurred each camera is."""
-    return [judge('focus', camera, {e.index: e.looks[camera].blur for e in episodes.episodes},
-                  'blur', Limit(high=limits.blur),
-                  'focus the lens, clean it, or shorten the exposure')
-            for camera in episodes.cameras]
+    return [
+        judge(
+            'focus',
+            camera,
+            {e.index: e.looks[camera].blur for e in episodes.episodes},
+            'blur',
+            Limit(high=limits.blur),
+            'focus the lens, clean it, or shorten the exposure',
+        )
+        for camera in episodes.cameras
+    ]
 
 
 def check_brightness(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return how bright each camera's pictures are."""
-    return [judge('brightness', camera, brightness(episodes, camera), 'of 255',
-                  Limit(limits.brightness_low, limits.brightness_high),
-                  'change the lamps or the fixed exposure, and record these episodes again')
-            for camera in episodes.cameras]
+    return [
+        judge(
+            'brightness',
+            camera,
+            brightness(episodes, camera),
+            'of 255',
+            Limit(limits.brightness_low, limits.brightness_high),
+            'change the lamps or the fixed exposure, and record these episodes again',
+        )
+        for camera in episodes.cameras
+    ]
 
 
 def check_brightness_drift(episodes: Episodes, limits: Thresholds) -> list[Finding]:
@@ -60,14 +80,23 @@ def check_brightness_drift(episodes: Episodes, limits: Thresholds) -> list[Findi
     findings = []
     for camera in episodes.cameras:
         values = brightness(episodes, camera)
-        usual = episodes.reference[camera].brightness if camera in episodes.reference else (
-            float(np.median(list(values.values()))))
+        usual = (
+            episodes.reference[camera].brightness
+            if camera in episodes.reference
+            else (float(np.median(list(values.values()))))
+        )
         ratios = {index: max(value, 1.0) / max(usual, 1.0) for index, value in values.items()}
-        findings.append(judge(
-            'brightness drift', camera, ratios, 'ratio',
-            Limit(1 / limits.brightness_drift, limits.brightness_drift),
-            'keep sunlight out and the lamps fixed, switch automatic exposure off, and record '
-            'these episodes again'))
+        findings.append(
+            judge(
+                'brightness drift',
+                camera,
+                ratios,
+                'ratio',
+                Limit(1 / limits.brightness_drift, limits.brightness_drift),
+                'keep sunlight out and the lamps fixed, switch automatic exposure off, and record '
+                'these episodes again',
+            )
+        )
     return findings
 
 
@@ -78,31 +107,51 @@ def brightness(episodes: Episodes, camera: str) -> dict[int, float]:
 
 def check_clipping(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return the share of white or black pixels without detail."""
-    return [judge('saturation', camera,
-                  {e.index: max(e.looks[camera].bright, e.looks[camera].dark)
-                   for e in episodes.episodes},
-                  'share', Limit(high=limits.clipped),
-                  'lower the exposure or the lamps where it is white, raise them where black')
-            for camera in episodes.cameras]
+    return [
+        judge(
+            'saturation',
+            camera,
+            {
+                e.index: max(e.looks[camera].bright, e.looks[camera].dark)
+                for e in episodes.episodes
+            },
+            'share',
+            Limit(high=limits.clipped),
+            'lower the exposure or the lamps where it is white, raise them where black',
+        )
+        for camera in episodes.cameras
+    ]
 
 
 def check_arm_contrast(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return how much the arm stands out from the background."""
-    return [judge('arm contrast', camera,
-                  {e.index: e.looks[camera].arm_contrast for e in episodes.episodes}, 'CIELAB',
-                  Limit(low=limits.arm_contrast),
-                  'choose a background of another colour or brightness than the arm')
-            for camera in episodes.fixed_cameras()]
+    return [
+        judge(
+            'arm contrast',
+            camera,
+            {e.index: e.looks[camera].arm_contrast for e in episodes.episodes},
+            'CIELAB',
+            Limit(low=limits.arm_contrast),
+            'choose a background of another colour or brightness than the arm',
+        )
+        for camera in episodes.fixed_cameras()
+    ]
 
 
 def check_object_contrast(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return how much the object stands out from what it lies on, in most of the episodes."""
-    return [Finding('object contrast', camera,
-                    float(np.median([look.object_contrast for look in episodes.looks(camera)])),
-                    'CIELAB', Limit(low=limits.object_contrast),
-                    'choose a background of another colour or brightness than the object (no '
-                    'white bag on a white table), or put the camera nearer')
-            for camera in episodes.fixed_cameras()]
+    return [
+        Finding(
+            'object contrast',
+            camera,
+            float(np.median([look.object_contrast for look in episodes.looks(camera)])),
+            'CIELAB',
+            Limit(low=limits.object_contrast),
+            'choose a background of another colour or brightness than the object (no '
+            'white bag on a white table), or put the camera nearer',
+        )
+        for camera in episodes.fixed_cameras()
+    ]
 
 
 def check_repeated(episodes: Episodes, limits: Thresholds) -> list[Finding]:
@@ -110,15 +159,24 @@ def check_repeated(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     ranges = episodes.joint_ranges()
     findings = []
     for camera in episodes.cameras:
-        judged = np.concatenate([
-            e.looks[camera].changes[steps(e, e.pairs, e.pairs + 1, ranges) > _STEP]
-            for e in episodes.episodes])
+        judged = np.concatenate(
+            [
+                e.looks[camera].changes[steps(e, e.pairs, e.pairs + 1, ranges) > _STEP]
+                for e in episodes.episodes
+            ]
+        )
         if len(judged) >= _LEAST:
-            findings.append(Finding(
-                'repeated frames', camera, float((judged < limits.same_picture).mean()), 'share',
-                Limit(high=limits.repeated),
-                'lower the frame rate or the resolution, or give the camera a USB port of its '
-                'own'))
+            findings.append(
+                Finding(
+                    'repeated frames',
+                    camera,
+                    float((judged < limits.same_picture).mean()),
+                    'share',
+                    Limit(high=limits.repeated),
+                    'lower the frame rate or the resolution, or give the camera a USB port of its '
+                    'own',
+                )
+            )
     return findings
 
 
@@ -128,9 +186,16 @@ def check_frozen(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     for camera in episodes.cameras:
         shares = frozen_shares(episodes, camera, limits.same_picture)
         if shares:
-            findings.append(judge(
-                'frozen camera', camera, shares, 'share', Limit(high=limits.frozen),
-                'check the cable, restart the camera, and record these episodes again'))
+            findings.append(
+                judge(
+                    'frozen camera',
+                    camera,
+                    shares,
+                    'share',
+                    Limit(high=limits.frozen),
+                    'check the cable, restart the camera, and record these episodes again',
+                )
+            )
     return findings
 
 
@@ -145,8 +210,7 @@ def frozen_shares(episodes: Episodes, camera: str, same: float) -> dict[int, flo
     return shares
 
 
-def steps(episode: Episode, start: np.ndarray, stop: np.ndarray,
-          ranges: np.ndarray) -> np.ndarray:
+def steps(episode: Episode, start: np.ndarray, stop: np.ndarray, ranges: np.ndarray) -> np.ndarray:
     """
     Return how far the arm goes between two rows, as a share of its joints' ranges.
 

@@ -13,13 +13,28 @@ Check = Callable[[Episodes, Thresholds], list[Finding]]
 
 # A check that cannot judge (no such camera, nothing known of the clusters) finds nothing.
 CHECKS: tuple[Check, ...] = (
-    cameras.check_drift, cameras.check_focus, cameras.check_brightness,
-    cameras.check_brightness_drift, cameras.check_clipping, cameras.check_arm_contrast,
-    cameras.check_object_contrast, cameras.check_repeated, cameras.check_frozen,
-    motion.check_frame_rate, motion.check_jitter, motion.check_skew, motion.check_uneven_steps,
-    motion.check_joint_jumps, motion.check_static, motion.check_length,
-    plan.check_clusters, plan.check_held_out, plan.check_recovery, plan.check_rotation,
-    plan.check_observations, plan.check_calibration,
+    cameras.check_drift,
+    cameras.check_focus,
+    cameras.check_brightness,
+    cameras.check_brightness_drift,
+    cameras.check_clipping,
+    cameras.check_arm_contrast,
+    cameras.check_object_contrast,
+    cameras.check_repeated,
+    cameras.check_frozen,
+    motion.check_frame_rate,
+    motion.check_jitter,
+    motion.check_skew,
+    motion.check_uneven_steps,
+    motion.check_joint_jumps,
+    motion.check_static,
+    motion.check_length,
+    plan.check_clusters,
+    plan.check_held_out,
+    plan.check_recovery,
+    plan.check_rotation,
+    plan.check_observations,
+    plan.check_calibration,
 )
 
 

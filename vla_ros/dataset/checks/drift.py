@@ -33,7 +33,7 @@ def drift(reference: Look, look: Look) -> float:
 def displacement(motion: Motion, shape: tuple[int, ...]) -> float:
     """Return the root mean square over a picture (height, width) of how far its pixels went."""
     inertia = (shape[0] ** 2 + shape[1] ** 2) / 12
-    return float(np.sqrt(motion.x ** 2 + motion.y ** 2 + motion.turn ** 2 * inertia))
+    return float(np.sqrt(motion.x**2 + motion.y**2 + motion.turn**2 * inertia))
 
 
 def register(reference: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> Motion:
@@ -45,18 +45,20 @@ def register(reference: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> Mo
     """
     values = np.array([0.0, 0.0, 0.0, 1.0, 0.0])  # x, y, turn, gain, offset
     for sigma in _BLURS:
-        target, source = (cv2.GaussianBlur(p.astype(np.float32), (0, 0), sigma)
-                          for p in (reference, picture))
+        target, source = (
+            cv2.GaussianBlur(p.astype(np.float32), (0, 0), sigma) for p in (reference, picture)
+        )
         for _ in range(_STEPS):
             step = _step(target, source, mask, values)
             values += step
-            if np.abs(step[:2]).max() < 0.005 * sigma ** 2:
+            if np.abs(step[:2]).max() < 0.005 * sigma**2:
                 break
     return Motion(*values[:3])
 
 
-def _step(target: np.ndarray, source: np.ndarray, mask: np.ndarray,
-          values: np.ndarray) -> np.ndarray:
+def _step(
+    target: np.ndarray, source: np.ndarray, mask: np.ndarray, values: np.ndarray
+) -> np.ndarray:
     """Return the change of x, y, turn, gain and offset that one weighted least squares asks."""
     height, width = target.shape
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -72,8 +74,10 @@ def _step(target: np.ndarray, source: np.ndarray, mask: np.ndarray,
     down = cv2.Sobel(moved, cv2.CV_32F, 0, 1, scale=1 / 8)
     turn = down * x - right * y
     error = (target - values[3] * moved - values[4])[seen]
-    columns = np.stack([values[3] * right, values[3] * down, values[3] * turn, moved,
-                        np.ones_like(moved)], axis=-1)[seen].astype(float)
+    columns = np.stack(
+        [values[3] * right, values[3] * down, values[3] * turn, moved, np.ones_like(moved)],
+        axis=-1,
+    )[seen].astype(float)
     weighted = columns * _tukey(error)[:, None]
     normal = weighted.T @ columns
     return np.linalg.lstsq(normal, weighted.T @ error, rcond=1e-12)[0]

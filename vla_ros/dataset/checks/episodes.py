@@ -102,7 +102,8 @@ def set_reference(episodes: Episodes, reference: Episodes) -> Episodes:
             if sizes[0] != sizes[1]:
                 raise ConfigError(
                     f'reference: camera {camera}: got {sizes[0]} pixels, expected {sizes[1]} as '
-                    f'in episode {episode.index}; record a reference of that size')
+                    f'in episode {episode.index}; record a reference of that size'
+                )
     return replace(episodes, reference=looks)
 
 

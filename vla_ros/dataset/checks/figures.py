@@ -26,15 +26,18 @@ def draw(episodes: Episodes, limits: Thresholds) -> dict[str, Figure]:
     """Return the report's figures by caption; what is not known is not drawn."""
     figures = {}
     if count_clusters(episodes):
-        figures['Episodes of each cluster, seen from above, the arm at the bottom; + recoveries'
-                ] = draw_coverage(episodes, limits)
+        figures[
+            'Episodes of each cluster, seen from above, the arm at the bottom; + recoveries'
+        ] = draw_coverage(episodes, limits)
     moved = {camera: drifts(episodes, camera) for camera in episodes.fixed_cameras()}
     if moved:
-        figures['Movement of the cameras that stand still, against the reference; dashed: what '
-                'passes'] = draw_drift(episodes, limits, moved)
-        figures['Reference (red) and the episode farthest from it (cyan): fringes of colour at '
-                'edges that stand still show a camera that was moved'
-                ] = draw_overlays(episodes, moved)
+        figures[
+            'Movement of the cameras that stand still, against the reference; dashed: what passes'
+        ] = draw_drift(episodes, limits, moved)
+        figures[
+            'Reference (red) and the episode farthest from it (cyan): fringes of colour at '
+            'edges that stand still show a camera that was moved'
+        ] = draw_overlays(episodes, moved)
     figures['Brightness of the pictures; dashed: what passes'] = draw_brightness(episodes, limits)
     figures['Length of the episodes'] = draw_lengths(episodes)
     figures['Time from frame to frame'] = draw_intervals(episodes)
@@ -48,24 +51,42 @@ def draw_coverage(episodes: Episodes, limits: Thresholds) -> Figure:
     """Return the map of the clusters with the number of starts and recoveries in each."""
     figure, (axis,) = _figure(6.0, 4.2)
     counts = count_clusters(episodes)
-    recoveries = {cluster: sum(1 for e in episodes.episodes if e.facts.cluster == cluster
-                               and e.facts.recovery) for cluster in counts}
+    recoveries = {
+        cluster: sum(
+            1 for e in episodes.episodes if e.facts.cluster == cluster and e.facts.recovery
+        )
+        for cluster in counts
+    }
     most = max(counts.values())
     for cluster, (x, y) in CENTRES.items():
         count, held = counts[cluster], cluster in limits.held_out
         wrong = bool(count) if held else not count and cluster in limits.clusters
         half = CLUSTER_SIZE / 2
-        axis.add_patch(Rectangle(
-            (-y - half, x - half), CLUSTER_SIZE, CLUSTER_SIZE, linewidth=2 if wrong else 1,
-            edgecolor=_BAD if wrong else 'white', hatch='//' if held else None,
-            facecolor=(0, 0.47, 0.55, 0.12 + 0.75 * count / most) if count else '#eeeeee'))
+        axis.add_patch(
+            Rectangle(
+                (-y - half, x - half),
+                CLUSTER_SIZE,
+                CLUSTER_SIZE,
+                linewidth=2 if wrong else 1,
+                edgecolor=_BAD if wrong else 'white',
+                hatch='//' if held else None,
+                facecolor=(0, 0.47, 0.55, 0.12 + 0.75 * count / most) if count else '#eeeeee',
+            )
+        )
         rescued = recoveries.get(cluster, 0)
         text = f'{count - rescued} + {rescued}' if count else 'held out' if held else 'missing'
-        axis.text(-y, x, f'{cluster}\n{text}', ha='center', va='center',
-                  color=_BAD if wrong else 'white' if count > most / 2 else 'black')
+        axis.text(
+            -y,
+            x,
+            f'{cluster}\n{text}',
+            ha='center',
+            va='center',
+            color=_BAD if wrong else 'white' if count > most / 2 else 'black',
+        )
     axis.plot(0, 0, marker='^', color='black', markersize=12)
-    axis.set(xlim=(-0.22, 0.32), ylim=(-0.04, 0.32), aspect='equal', xlabel='-y (m)',
-             ylabel='x (m)')
+    axis.set(
+        xlim=(-0.22, 0.32), ylim=(-0.04, 0.32), aspect='equal', xlabel='-y (m)', ylabel='x (m)'
+    )
     return figure
 
 
@@ -87,8 +108,9 @@ def draw_overlays(episodes: Episodes, moved: Drifts) -> Figure:
     for (camera, values), axis in zip(moved.items(), axes, strict=True):
         worst = max(values, key=values.__getitem__)
         look = next(e.looks[camera] for e in episodes.episodes if e.index == worst)
-        red, cyan = (view.background.mean(axis=-1) / 255
-                     for view in (episodes.reference_look(camera), look))
+        red, cyan = (
+            view.background.mean(axis=-1) / 255 for view in (episodes.reference_look(camera), look)
+        )
         axis.imshow(np.stack([red, cyan, cyan], axis=-1))
         axis.set_title(f'{camera}: {values[worst]:.2f} px in episode {worst}')
         axis.axis('off')
@@ -113,8 +135,13 @@ def draw_lengths(episodes: Episodes) -> Figure:
     lengths: dict[str, list[float]] = {'starts': [], 'recoveries': []}
     for e in episodes.episodes:
         lengths['recoveries' if e.facts.recovery else 'starts'].append(len(e.time) / episodes.fps)
-    axis.hist(list(lengths.values()), bins=20, stacked=True, label=list(lengths),
-              color=list(_COLOURS[:2]))
+    axis.hist(
+        list(lengths.values()),
+        bins=20,
+        stacked=True,
+        label=list(lengths),
+        color=list(_COLOURS[:2]),
+    )
     axis.set(xlabel='length (s)', ylabel='episodes')
     axis.legend(frameon=False)
     return figure
@@ -125,8 +152,12 @@ def draw_intervals(episodes: Episodes) -> Figure:
     figure, (axis,) = _figure()
     intervals = np.concatenate([np.diff(e.time) for e in episodes.episodes]) * 1e3
     period = 1e3 / episodes.fps
-    axis.hist(np.clip(intervals, 0, 5 * period), bins=list(np.linspace(0, 5 * period, 60)),
-              color=_COLOURS[0], log=True)
+    axis.hist(
+        np.clip(intervals, 0, 5 * period),
+        bins=list(np.linspace(0, 5 * period, 60)),
+        color=_COLOURS[0],
+        log=True,
+    )
     axis.axvline(period, color='grey', linestyle='--', linewidth=1)
     axis.set(xlabel='interval (ms)', ylabel='frames')
     return figure
@@ -153,12 +184,20 @@ def draw_start(episodes: Episodes) -> Figure:
 
 
 def _plot(axis: Axes, values: dict[int, float], label: str, colour: str) -> None:
-    axis.plot(list(values), list(values.values()), label=label, color=colour, linewidth=1,
-              marker='o' if len(values) <= _MANY else '', markersize=4)
+    axis.plot(
+        list(values),
+        list(values.values()),
+        label=label,
+        color=colour,
+        linewidth=1,
+        marker='o' if len(values) <= _MANY else '',
+        markersize=4,
+    )
 
 
-def _figure(width: float = 8.0, height: float = 3.0,
-            columns: int = 1) -> tuple[Figure, list[Axes]]:
+def _figure(
+    width: float = 8.0, height: float = 3.0, columns: int = 1
+) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(width, height), layout='constrained')
     axes = list(figure.subplots(1, columns, squeeze=False)[0])
     for axis in axes:

@@ -52,9 +52,15 @@ class Finding:
         """Return the finding in JSON's types; an open end and a missing number are null."""
         low, high = (end if math.isfinite(end) else None for end in self.threshold)
         value = round(self.value, 6) if math.isfinite(self.value) else None
-        return {'name': self.name, 'scope': self.scope, 'value': value, 'unit': self.unit,
-                'threshold': {'low': low, 'high': high}, 'passed': self.passed,
-                'mend': self.mend}
+        return {
+            'name': self.name,
+            'scope': self.scope,
+            'value': value,
+            'unit': self.unit,
+            'threshold': {'low': low, 'high': high},
+            'passed': self.passed,
+            'mend': self.mend,
+        }
 
 
 def name_episodes(indices: list[int]) -> str:
@@ -69,9 +75,11 @@ def name_episodes(indices: list[int]) -> str:
     return f'episode{"s" * (len(indices) > 1)} {words}' if runs else ''
 
 
-def judge(name: str, scope: str, values: Mapping[int, float], unit: str, threshold: Limit,
-          mend: str) -> Finding:
+def judge(
+    name: str, scope: str, values: Mapping[int, float], unit: str, threshold: Limit, mend: str
+) -> Finding:
     """Return the finding on one value per episode: the worst of them, and who is at fault."""
+
     def excess(value: float) -> float:
         if math.isnan(value):
             return math.inf

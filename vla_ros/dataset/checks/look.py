@@ -57,14 +57,19 @@ def look_at(pairs: np.ndarray) -> Look:
     grey = first.mean(axis=-1, dtype=np.float32)
     low, high = np.percentile(grey, [10, 90], axis=0)
     return Look(
-        start=first[0], background=background, spread=(high - low).astype(np.float32),
+        start=first[0],
+        background=background,
+        spread=(high - low).astype(np.float32),
         changes=np.array([strongest_change(*pair) for pair in small]),
         strides=np.array([strongest_change(*pair) for pair in pairwise(first)]),
         brightness=float(grey.mean()),
-        bright=float((grey >= _BRIGHT).mean()), dark=float((grey <= _DARK).mean()),
+        bright=float((grey >= _BRIGHT).mean()),
+        dark=float((grey <= _DARK).mean()),
         blur=float(np.median([blur(picture) for picture in grey])),
-        arm_contrast=arm_contrast(first, background), object_contrast=object_contrast(first),
-        scale=scale)
+        arm_contrast=arm_contrast(first, background),
+        object_contrast=object_contrast(first),
+        scale=scale,
+    )
 
 
 def reduce_size(picture: np.ndarray, scale: float) -> np.ndarray:
@@ -115,8 +120,9 @@ def object_contrast(pictures: np.ndarray) -> float:
     calm = [np.ptp(end.mean(axis=-1, dtype=np.float32), axis=0) < _CALM for end in ends]
     difference = colour_difference(*(np.median(end, axis=0) for end in ends))
     thin = max(2, round(_THIN * difference.shape[1]))
-    compact = cv2.morphologyEx(difference * (calm[0] & calm[1]), cv2.MORPH_OPEN,
-                               np.ones((thin, thin), np.uint8))
+    compact = cv2.morphologyEx(
+        difference * (calm[0] & calm[1]), cv2.MORPH_OPEN, np.ones((thin, thin), np.uint8)
+    )
     return float(np.quantile(np.asarray(compact, float), 1 - _OBJECT))
 
 

@@ -26,8 +26,16 @@ def check_clusters(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     shares = {cluster: count / max(mean, 1e-9) for cluster, count in counts.items()}
     rare = [cluster for cluster, share in shares.items() if share < limits.coverage]
     scope = name_episodes(rare).replace('episode', 'cluster') or 'all'
-    return [Finding('cluster coverage', scope, min(shares.values()), 'of mean',
-                    Limit(low=limits.coverage), 'record more episodes there')]
+    return [
+        Finding(
+            'cluster coverage',
+            scope,
+            min(shares.values()),
+            'of mean',
+            Limit(low=limits.coverage),
+            'record more episodes there',
+        )
+    ]
 
 
 def count_clusters(episodes: Episodes) -> Counter[int]:
@@ -41,9 +49,17 @@ def check_held_out(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     if not count_clusters(episodes):
         return []
     leaked = [e.index for e in episodes.episodes if e.facts.cluster in limits.held_out]
-    return [Finding('held-out cluster', name_episodes(leaked) or 'all', len(leaked), 'episodes',
-                    Limit(high=0), 'move these episodes to the validation set: a policy that '
-                    'has trained on them cannot be validated on them')]
+    return [
+        Finding(
+            'held-out cluster',
+            name_episodes(leaked) or 'all',
+            len(leaked),
+            'episodes',
+            Limit(high=0),
+            'move these episodes to the validation set: a policy that '
+            'has trained on them cannot be validated on them',
+        )
+    ]
 
 
 def check_recovery(episodes: Episodes, limits: Thresholds) -> list[Finding]:
@@ -51,10 +67,17 @@ def check_recovery(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     known = [e.facts.recovery for e in episodes.episodes if e.facts.recovery is not None]
     if not known:
         return []
-    return [Finding('recovery share', 'all', sum(map(bool, known)) / len(known), 'share',
-                    Limit(limits.recovery_low, limits.recovery_high),
-                    'about 20 % of the episodes should start near the mug, or with a lost bag, '
-                    'and go back to it: record more of the kind that is short')]
+    return [
+        Finding(
+            'recovery share',
+            'all',
+            sum(map(bool, known)) / len(known),
+            'share',
+            Limit(limits.recovery_low, limits.recovery_high),
+            'about 20 % of the episodes should start near the mug, or with a lost bag, '
+            'and go back to it: record more of the kind that is short',
+        )
+    ]
 
 
 def check_rotation(episodes: Episodes, limits: Thresholds) -> list[Finding]:
@@ -63,8 +86,16 @@ def check_rotation(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     if len(angles) < _LEAST_ROTATIONS:
         return []
     sectors = np.floor(angles % math.pi / math.pi * _SECTORS).astype(int) % _SECTORS
-    return [Finding('rotation spread', 'all', len(set(sectors)) / _SECTORS, 'share of sectors',
-                    Limit(low=limits.rotation), 'turn the object more between the episodes')]
+    return [
+        Finding(
+            'rotation spread',
+            'all',
+            len(set(sectors)) / _SECTORS,
+            'share of sectors',
+            Limit(low=limits.rotation),
+            'turn the object more between the episodes',
+        )
+    ]
 
 
 def rotations(facts: list[Facts]) -> np.ndarray:
@@ -74,14 +105,26 @@ def rotations(facts: list[Facts]) -> np.ndarray:
 
 def check_observations(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return the number of observations that the policy will not have when it runs."""
-    strange = [key for key in episodes.keys if key.startswith('observation.')
-               and not any(_names(key, allowed) for allowed in limits.observations)]
+    strange = [
+        key
+        for key in episodes.keys
+        if key.startswith('observation.')
+        and not any(_names(key, allowed) for allowed in limits.observations)
+    ]
     hidden = [name for name in episodes.state_names if name not in episodes.action_names]
     if episodes.action_names:
         strange += [f'observation.state[{name}]' for name in hidden]
-    return [Finding('do not cheat', ', '.join(strange) or 'all', len(strange), 'observations',
-                    Limit(high=0), 'leave out of the dataset what the running robot does not '
-                    'measure, or the policy learns to rely on it')]
+    return [
+        Finding(
+            'do not cheat',
+            ', '.join(strange) or 'all',
+            len(strange),
+            'observations',
+            Limit(high=0),
+            'leave out of the dataset what the running robot does not '
+            'measure, or the policy learns to rely on it',
+        )
+    ]
 
 
 def _names(key: str, allowed: str) -> bool:
@@ -102,9 +145,17 @@ def check_calibration(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     guilty = [index for index, names in changed.items() if names]
     names = sorted({name for names in changed.values() for name in names})
     scope = f'{", ".join(names)}: {name_episodes(guilty)}' if guilty else 'all'
-    return [Finding('calibration changed', scope, len(guilty), 'episodes', Limit(high=0),
-                    'put the calibration files back with which the episodes were recorded, or '
-                    'record them again')]
+    return [
+        Finding(
+            'calibration changed',
+            scope,
+            len(guilty),
+            'episodes',
+            Limit(high=0),
+            'put the calibration files back with which the episodes were recorded, or '
+            'record them again',
+        )
+    ]
 
 
 def _differences(files: Mapping[str, str], expected: Mapping[str, str]) -> list[str]:

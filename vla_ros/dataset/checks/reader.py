@@ -23,8 +23,12 @@ FACTS_FILE = 'meta/vla_ros_episodes.json'
 CALIBRATION_FOLDER = 'meta/calibration'
 
 
-def read_dataset(root: Path, pairs: int = 12, most: int | None = None,
-                 on_progress: Progress = lambda done, total: None) -> Episodes:
+def read_dataset(
+    root: Path,
+    pairs: int = 12,
+    most: int | None = None,
+    on_progress: Progress = lambda done, total: None,
+) -> Episodes:
     """
     Read the dataset in the folder ``root``, with ``pairs`` pairs of pictures per episode.
 
@@ -37,14 +41,22 @@ def read_dataset(root: Path, pairs: int = 12, most: int | None = None,
         episodes.append(dataset.episode(index))
         on_progress(index + 1, total)
     return Episodes(
-        episodes, dataset.fps, tuple(dataset.features), dataset.names('observation.state'),
-        dataset.names('action'), hash_files(root / CALIBRATION_FOLDER))
+        episodes,
+        dataset.fps,
+        tuple(dataset.features),
+        dataset.names('observation.state'),
+        dataset.names('action'),
+        hash_files(root / CALIBRATION_FOLDER),
+    )
 
 
 def hash_files(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file of a folder by its name; none without the folder."""
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(folder.glob('*')) if path.is_file()}
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.glob('*'))
+        if path.is_file()
+    }
 
 
 def read_facts(root: Path, count: int) -> list[Facts]:
@@ -58,10 +70,20 @@ def read_facts(root: Path, count: int) -> list[Facts]:
         raise ConfigError(f'{path}: got invalid JSON ({error}); write it anew') from None
     if not isinstance(infos, list) or len(infos) != count:
         got = len(infos) if isinstance(infos, list) else type(infos).__name__
-        raise ConfigError(f'{path}: got {got} entries, expected one for each of the {count} '
-                          'episodes; write it anew')
-    return [Facts(info.get('cluster'), info.get('recovery'), info.get('rotation'),
-                  info.get('calibration', {}), info.get('skew')) for info in infos]
+        raise ConfigError(
+            f'{path}: got {got} entries, expected one for each of the {count} '
+            'episodes; write it anew'
+        )
+    return [
+        Facts(
+            info.get('cluster'),
+            info.get('recovery'),
+            info.get('rotation'),
+            info.get('calibration', {}),
+            info.get('skew'),
+        )
+        for info in infos
+    ]
 
 
 class _Dataset:
@@ -80,8 +102,7 @@ class _Dataset:
         self.fps = float(dataset.fps)
         self._rows = dataset.hf_dataset
         table = self._rows.with_format('numpy')
-        self._columns = {key: np.asarray(table[key]) for key in
-                         ('timestamp', *self._vectors())}
+        self._columns = {key: np.asarray(table[key]) for key in ('timestamp', *self._vectors())}
         self._facts = read_facts(root, len(self))
 
     def __len__(self) -> int:
@@ -100,13 +121,19 @@ class _Dataset:
         rows = slice(int(bounds['dataset_from_index']), int(bounds['dataset_to_index']))
         time = self._columns['timestamp'][rows].astype(float).ravel()
         if len(time) < 2:
-            raise ConfigError(f'dataset {self.root}: episode {index} has {len(time)} frames, '
-                              'expected at least 2; delete it')
+            raise ConfigError(
+                f'dataset {self.root}: episode {index} has {len(time)} frames, '
+                'expected at least 2; delete it'
+            )
         pairs = np.unique(np.linspace(0, len(time) - 2, self._pairs).astype(int))
-        state, action = (np.asarray(self._columns[key][rows], float).reshape(len(time), -1)
-                         for key in self._vectors())
-        looks = {key.rpartition('.')[2]: self._look(key, index, rows.start, time, pairs)
-                 for key in self.meta.camera_keys}
+        state, action = (
+            np.asarray(self._columns[key][rows], float).reshape(len(time), -1)
+            for key in self._vectors()
+        )
+        looks = {
+            key.rpartition('.')[2]: self._look(key, index, rows.start, time, pairs)
+            for key in self.meta.camera_keys
+        }
         return Episode(index, time, state, action, pairs, looks, self._facts[index])
 
     def _vectors(self) -> tuple[str, str]:
@@ -115,8 +142,7 @@ class _Dataset:
                 raise ConfigError(f'dataset {self.root}: got no column {key}, expected one')
         return 'observation.state', 'action'
 
-    def _look(self, key: str, index: int, start: int, time: np.ndarray,
-              pairs: np.ndarray) -> Look:
+    def _look(self, key: str, index: int, start: int, time: np.ndarray, pairs: np.ndarray) -> Look:
         rows = np.stack([pairs, pairs + 1], axis=1).ravel()
         if key in self.meta.video_keys:
             first = self.meta.episodes[index][f'videos/{key}/from_timestamp']
@@ -142,12 +168,15 @@ def decode(path: Path, times: list[float], fps: float) -> Iterator[np.ndarray]:
             stream.thread_type = 'NONE'  # a few small pictures: threads cost more than they give
             for time in times:
                 container.seek(max(0, int(time * av.time_base)))
-                shown = (frame for frame in container.decode(stream)
-                         if frame.time > time - 0.5 / fps)
+                shown = (
+                    frame for frame in container.decode(stream) if frame.time > time - 0.5 / fps
+                )
                 frame = next(shown, None)
                 if frame is None or frame.time > time + 0.5 / fps:
-                    raise ConfigError(f'video {path}: got no picture at {time:.3f} s, expected '
-                                      'one; record its episode again')
+                    raise ConfigError(
+                        f'video {path}: got no picture at {time:.3f} s, expected '
+                        'one; record its episode again'
+                    )
                 yield frame.to_ndarray(format='rgb24')
     except av.error.FFmpegError as error:
         raise ConfigError(f'video {path}: cannot be read: {error}') from error
@@ -159,21 +188,24 @@ def _check_files(root: Path) -> None:
     if not info.is_file():
         raise ConfigError(
             f'dataset {root}: got no meta/info.json in it, expected the folder of a '
-            'LeRobotDataset v3; record one or make one with: vla_ros generate')
+            'LeRobotDataset v3; record one or make one with: vla_ros generate'
+        )
     try:
         facts: dict[str, Any] = json.loads(info.read_text(encoding='utf-8'))
     except json.JSONDecodeError as error:
         raise ConfigError(f'{info}: got invalid JSON ({error})') from None
     version = str(facts.get('codebase_version'))
     if not version.startswith('v3.'):
-        raise ConfigError(f'dataset {root}: got version {version}, expected v3.0; convert it '
-                          'with LeRobot')
+        raise ConfigError(
+            f'dataset {root}: got version {version}, expected v3.0; convert it with LeRobot'
+        )
     if not facts.get('total_episodes'):
         raise ConfigError(f'dataset {root}: got no episodes in it, expected at least one')
     for pattern in ('meta/tasks.parquet', 'meta/episodes/*/*.parquet', 'data/*/*.parquet'):
         if not any(root.glob(pattern)):
-            raise ConfigError(f'dataset {root}: got no {pattern} in it, expected the whole '
-                              'folder; copy it again')
+            raise ConfigError(
+                f'dataset {root}: got no {pattern} in it, expected the whole folder; copy it again'
+            )
 
 
 def _to_uint8(picture: Any) -> np.ndarray:

@@ -22,8 +22,12 @@ from vla_ros.policy.picture import picture_from_bytes
 _KEYS = ('observation.state', 'action')
 
 
-def read_recording(root: Path, pairs: int = 12, most: int | None = None,
-                   on_progress: Progress = lambda done, total: None) -> Episodes:
+def read_recording(
+    root: Path,
+    pairs: int = 12,
+    most: int | None = None,
+    on_progress: Progress = lambda done, total: None,
+) -> Episodes:
     """Read (``most`` of) the episodes below ``root``; raise VlaError for one that is unusable."""
     recorded = bag.list_episodes(root)[:most]
     if not recorded:
@@ -35,8 +39,10 @@ def read_recording(root: Path, pairs: int = 12, most: int | None = None,
         tracks = _read_tracks(episode, streams)
         joints = joints or tracks.joints
         if tracks.joints != joints:
-            raise ConfigError(f'{episode.path}: got joints {", ".join(tracks.joints)}, expected '
-                              f'{", ".join(joints)} as before; check that recording apart')
+            raise ConfigError(
+                f'{episode.path}: got joints {", ".join(tracks.joints)}, expected '
+                f'{", ".join(joints)} as before; check that recording apart'
+            )
         episodes.append(_make_episode(index, episode, streams, tracks, pairs))
         on_progress(index + 1, len(recorded))
     keys = (*_KEYS, *(f'observation.images.{camera}' for camera in episodes[0].looks))
@@ -66,16 +72,22 @@ def _read_tracks(episode: bag.Episode, streams: Streams) -> _Tracks:
             tracks.joints = tracks.joints or tuple(msg.name)
             found = dict(zip(msg.name, msg.position, strict=False))
             tracks.positions.append(np.array([found.get(name, np.nan) for name in tracks.joints]))
-    short = [topic for topic in (streams.state, *streams.cameras.values())
-             if len(tracks.times[topic]) < 2]
+    short = [
+        topic
+        for topic in (streams.state, *streams.cameras.values())
+        if len(tracks.times[topic]) < 2
+    ]
     if short:
-        raise VlaError(f'{episode.path}: got less than 2 messages of {", ".join(short)}, '
-                       'expected a stream; record the episode anew')
+        raise VlaError(
+            f'{episode.path}: got less than 2 messages of {", ".join(short)}, '
+            'expected a stream; record the episode anew'
+        )
     return tracks
 
 
-def _make_episode(index: int, episode: bag.Episode, streams: Streams, tracks: _Tracks,
-                  pairs: int) -> Episode:
+def _make_episode(
+    index: int, episode: bag.Episode, streams: Streams, tracks: _Tracks, pairs: int
+) -> Episode:
     """Return the episode at the times of the camera that gave the fewest pictures."""
     slowest = min(streams.cameras.values(), key=lambda topic: len(tracks.times[topic]))
     time = np.sort(np.array(tracks.times[slowest]))
@@ -95,15 +107,17 @@ def _make_episode(index: int, episode: bag.Episode, streams: Streams, tracks: _T
     return Episode(index, time - time[0], state, state, rows, looks, facts)
 
 
-def _read_pictures(episode: bag.Episode, topic: str,
-                   wanted: set[int]) -> Mapping[int, np.ndarray]:
+def _read_pictures(episode: bag.Episode, topic: str, wanted: set[int]) -> Mapping[int, np.ndarray]:
     """Return the pictures of a topic by their number, those that are wanted."""
     pictures = {}
     for number, message in enumerate(episode.messages([topic])):
         if number in wanted:
             msg = bag.decode(message)
-            pictures[number] = np.array(picture_from_bytes(
-                msg.data, msg.encoding, (msg.height, msg.width), msg.step, topic))
+            pictures[number] = np.array(
+                picture_from_bytes(
+                    msg.data, msg.encoding, (msg.height, msg.width), msg.step, topic
+                )
+            )
     return pictures
 
 

@@ -29,11 +29,15 @@ figure { margin: 2rem 0; } img { max-width: 100%; } figcaption { color: #555; }
 
 def write_table(findings: Sequence[Finding]) -> str:
     """Return the findings as lines of text, with what to do about those that did not pass."""
-    rows = [_HEAD] + [('ok' if f.passed else 'BAD', f.name, f.scope, write_value(f),
-                       str(f.threshold)) for f in findings]
+    rows = [_HEAD] + [
+        ('ok' if f.passed else 'BAD', f.name, f.scope, write_value(f), str(f.threshold))
+        for f in findings
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-             for row in rows]
+    lines = [
+        '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
     mends = [f'{f.name}, {f.scope}: {f.mend}.' for f in findings if not f.passed]
     return '\n'.join([*lines, '', *mends, write_verdict(findings)])
 
@@ -51,21 +55,27 @@ def write_verdict(findings: Sequence[Finding]) -> str:
 
 def make_json(name: str, episodes: Episodes, findings: Sequence[Finding]) -> dict[str, Any]:
     """Return the outcome for programs."""
-    return {'dataset': name, 'episodes': len(episodes.episodes),
-            'frames': sum(len(e.time) for e in episodes.episodes), 'fps': episodes.fps,
-            'passed': all(finding.passed for finding in findings),
-            'findings': [finding.as_json() for finding in findings]}
+    return {
+        'dataset': name,
+        'episodes': len(episodes.episodes),
+        'frames': sum(len(e.time) for e in episodes.episodes),
+        'fps': episodes.fps,
+        'passed': all(finding.passed for finding in findings),
+        'findings': [finding.as_json() for finding in findings],
+    }
 
 
-def write_html(name: str, episodes: Episodes, findings: Sequence[Finding],
-               figures: Mapping[str, Figure]) -> str:
+def write_html(
+    name: str, episodes: Episodes, findings: Sequence[Finding], figures: Mapping[str, Figure]
+) -> str:
     """Return one page that needs no other file and no network; figures by their caption."""
     seconds = sum(len(e.time) for e in episodes.episodes) / episodes.fps
     rows = '\n'.join(_row(finding) for finding in findings)
     pictures = '\n'.join(
         f'<figure><img alt="{escape(caption)}" src="{_embed(figure)}">'
         f'<figcaption>{escape(caption)}.</figcaption></figure>'
-        for caption, figure in figures.items())
+        for caption, figure in figures.items()
+    )
     verdict = 'good' if all(finding.passed for finding in findings) else 'bad'
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
@@ -85,10 +95,12 @@ def write_html(name: str, episodes: Episodes, findings: Sequence[Finding],
 def _row(finding: Finding) -> str:
     mark, word = ('good', '&#10003;') if finding.passed else ('bad', '&#10007;')
     mend = '' if finding.passed else f'<div class="mend">{escape(finding.mend)}.</div>'
-    return (f'<tr><td class="{mark}">{word}</td><td>{escape(finding.name)}{mend}</td>'
-            f'<td>{escape(finding.scope)}</td>'
-            f'<td class="number">{escape(write_value(finding))}</td>'
-            f'<td class="number">{escape(str(finding.threshold))}</td></tr>')
+    return (
+        f'<tr><td class="{mark}">{word}</td><td>{escape(finding.name)}{mend}</td>'
+        f'<td>{escape(finding.scope)}</td>'
+        f'<td class="number">{escape(write_value(finding))}</td>'
+        f'<td class="number">{escape(str(finding.threshold))}</td></tr>'
+    )
 
 
 def _embed(figure: Figure) -> str:
