@@ -18,7 +18,7 @@ class PushResult(Enum):
     """What became of a chunk."""
 
     ACCEPTED = 'accepted'
-    STALE = 'answers an older request than a chunk that is queued already'
+    STALE = 'answers a request that is out of date'
     EXPIRED = 'ended before it arrived'
     FUTURE = 'begins too far in the future: the clocks differ'
 

@@ -29,7 +29,7 @@ from vla_ros.core.queue import PushResult
 from vla_ros.core.robot import load_robot
 from vla_ros.msg import ActionChunk, EpisodeEvent, QueueStatus
 from vla_ros.nodes import convert, qos
-from vla_ros.nodes.lifecycle import VlaNode, spin_node
+from vla_ros.nodes.lifecycle import REPORT_PERIOD, VlaNode, spin_node
 from vla_ros.nodes.params import declare, param
 
 STATUS_PERIOD = 0.1  # s
@@ -203,8 +203,11 @@ class ActionQueueNode(VlaNode):
             self._executor.reject(msg.sequence)
             raise
         result = self._executor.push(chunk, self.now())
-        if result is not PushResult.ACCEPTED:
-            self.report('chunk', f'chunk {chunk.sequence} {result.value}')
+        text = f'chunk {chunk.sequence} {result.value}'
+        if result is PushResult.STALE:  # no fault: as a rule it was asked for before a reset
+            self.get_logger().info(text, throttle_duration_sec=REPORT_PERIOD)
+        elif result is not PushResult.ACCEPTED:
+            self.report('chunk', text)
 
     def _report_starvation(self) -> None:
         starved = self._executor.counters.starved
