@@ -139,8 +139,8 @@ def test_memory_and_cpu_time_of_each_process_are_measured() -> None:
     spin = 'i=0; while [ $i -lt 800000 ]; do i=$((i+1)); done; sleep 0.2'
     _, _, supervisor = run(shell('busy', spin, ends_run=True), shell('idle', SLEEP))
     usages = {usage.name: usage for usage in supervisor.usages}
-    assert usages['busy'].cpu > 3 * usages['idle'].cpu
-    assert 0.0 <= usages['idle'].share < 0.3
+    assert usages['busy'].cpu > 5 * usages['idle'].cpu
+    assert 0.0 <= usages['idle'].share < 0.2
     assert 50e3 < usages['idle'].memory < 20e6
 
 
