@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Imports point one way: core <- runtime <- policy <- {dataset, sim} <- tools; nodes; train."""
+"""Imports point one way, from tools, nodes, benchmarks and train down to core."""
 
 import ast
 from collections.abc import Iterator
@@ -22,15 +22,19 @@ BELOW = {
     'sim': {'core', 'runtime', 'policy', 'dataset'},
     'train': {'core', 'runtime', 'policy', 'dataset', 'sim'},
     'nodes': {'core', 'runtime', 'policy', 'dataset', 'sim'},
-    'tools': {'core', 'runtime', 'policy', 'dataset', 'sim'},
+    'quantization': {'core', 'runtime', 'policy', 'dataset', 'sim'},
+    'benchmarks': {'core', 'runtime', 'policy', 'dataset', 'sim', 'quantization'},
+    'tools': {'core', 'runtime', 'policy', 'dataset', 'sim', 'quantization'},
 }
+# these two may run a node or a training, and then load them
+ON_TOP, LAZILY = {'tools', 'benchmarks'}, {'nodes', 'train'}
 # the layers that may import each heavy library
 AT_HOME = {
     'rclpy': {'nodes'},
     'torch': {'train'},
     'torchvision': {'train'},
     'lerobot': {'train', 'dataset'},
-    'onnxruntime': {'runtime'},
+    'onnxruntime': {'runtime', 'quantization'},
     'mujoco': {'sim'},
 }
 
@@ -76,7 +80,7 @@ def stray_imports(path: Path) -> Iterator[str]:
         top, _, rest = name.partition('.')
         target = rest.split('.')[0]
         if top == 'vla_ros' and target in BELOW and target != layer:
-            allowed = BELOW[layer] | ({'nodes', 'train'} if layer == 'tools' and lazy else set())
+            allowed = BELOW[layer] | (LAZILY if layer in ON_TOP and lazy else set())
             if target not in allowed:
                 yield f'{path.name}:{line}: {layer} imports {name}'
         elif layer not in AT_HOME.get(top, {layer}):

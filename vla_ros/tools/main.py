@@ -24,6 +24,7 @@ COMMANDS = {
     'convert': 'vla_ros.tools.convert',
     'generate': 'vla_ros.tools.generate',
     'check': 'vla_ros.tools.check',
+    'benchmark': 'vla_ros.tools.benchmark',
     'train': 'vla_ros.tools.train',
     'export': 'vla_ros.tools.export',
 }

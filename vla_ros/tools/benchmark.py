@@ -1,0 +1,35 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Measure this machine: a policy's blocks, blending, transport, the control loop.
+
+Alternatives alternate in one run, so that a busy machine slows all of them alike: read the ratios.
+"""
+
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from importlib import import_module
+
+from vla_ros.tools.main import read_docstring
+
+BENCHMARKS: dict[str, str] = {}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare one subcommand for each benchmark; its arguments are its module's."""
+    subjects = parser.add_subparsers(dest='subject', metavar='subject', required=True)
+    for name, path in BENCHMARKS.items():
+        text = read_docstring(path)
+        subject = subjects.add_parser(
+            name,
+            help=text.partition('\n')[0],
+            description=text,
+            formatter_class=RawDescriptionHelpFormatter,
+        )
+        module = import_module(path)
+        module.add_arguments(subject)
+        subject.set_defaults(measure=module.run)
+
+
+def run(args: Namespace) -> int:
+    """Run the benchmark."""
+    return int(args.measure(args))
