@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip('mujoco')
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.sim.evaluation import plan_set, score
+from vla_ros.sim.evaluation import evaluate_expert, plan_set, score
 from vla_ros.sim.rollout import EpisodeResult
 
 
@@ -53,3 +53,10 @@ def test_set_without_a_success_has_no_time_per_episode():
     summed = score([EpisodeResult(1, 1)])
     assert summed.success.value == 0.0
     assert summed.time_per_episode != summed.time_per_episode  # not a number
+
+
+def test_expert_plays_the_same_plan_as_a_policy():
+    plan = plan_set('validation', 2)
+    results = evaluate_expert(plan)
+    assert [(r.seed, r.cluster) for r in results] == [(p.seed, p.cluster) for p in plan]
+    assert all(result.success and 4 < result.duration < 30 for result in results)

@@ -76,6 +76,7 @@ class DatasetWriter:
             robot_type=spec.robot_type,
             rgb_encoder=encoder,
             streaming_encoding=True,
+            encoder_queue_maxsize=0,  # no bound: a full queue drops frames
             encoder_threads=1,
         )
 

@@ -3,10 +3,12 @@
 """The study's evaluation protocol in simulation: sets of episodes, played in worker processes."""
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +19,11 @@ from vla_ros.dataset.plan import CLUSTER_SETS, PlannedEpisode, evaluation_plan
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.runtime.placement import NodePlacement, Placement
+from vla_ros.sim.env import TeaBagEnv
+from vla_ros.sim.episode import attempt_episode
 from vla_ros.sim.rollout import EpisodeResult, Rollout, RolloutConfig
+
+OnEpisode = Callable[[EpisodeResult], None]
 
 STUDY_EPISODES = {'test': 20, 'validation': 10, 'global': 30}
 
@@ -79,35 +85,63 @@ def evaluate(
     config: RolloutConfig,
     plan: list[PlannedEpisode],
     workers: int = 1,
-    on_episode: Callable[[EpisodeResult], None] = lambda result: None,
+    on_episode: OnEpisode = lambda result: None,
 ) -> list[EpisodeResult]:
     """Play the planned episodes in worker processes of one thread each; return them in order."""
-    arguments = (bundle, robot, config)
-    results: Iterable[EpisodeResult]
-    if workers == 1:
-        _start_worker(*arguments)
-        results = map(_play, plan)
-    else:
-        pool = get_context('spawn').Pool(min(workers, len(plan)), _start_worker, arguments)
-        results = pool.imap(_play, plan)
-    played = []
-    for result in results:
-        played.append(result)
-        on_episode(result)
+    return _play_all(partial(_start_policy, bundle, robot, config), plan, workers, on_episode)
+
+
+def evaluate_expert(
+    plan: list[PlannedEpisode],
+    workers: int = 1,
+    on_episode: OnEpisode = lambda result: None,
+) -> list[EpisodeResult]:
+    """Have the scripted expert play the planned episodes, as ``evaluate`` does a policy."""
+    return _play_all(_start_expert, plan, workers, on_episode)
+
+
+def _play_all(
+    start: Callable[[], None], plan: list[PlannedEpisode], workers: int, on_episode: OnEpisode
+) -> list[EpisodeResult]:
+    with ExitStack() as stack:
+        results: Iterable[EpisodeResult]
+        if workers == 1:
+            start()
+            results = map(_play, plan)
+        else:
+            pool = get_context('spawn').Pool(min(workers, len(plan)), start)
+            results = stack.enter_context(pool).imap(_play, plan)
+        played = []
+        for result in results:
+            played.append(result)
+            on_episode(result)
     if workers == 1:
         _worker.pop().close()
-    else:
-        pool.close()
-        pool.join()
     return played
 
 
-_worker: list[Rollout] = []  # the rollout of this worker process
+class _Player(NamedTuple):
+    play: Callable[[PlannedEpisode], EpisodeResult]
+    close: Callable[[], None] = lambda: None
 
 
-def _start_worker(bundle: Path, robot: RobotSpec, config: RolloutConfig) -> None:
+_worker: list[_Player] = []  # of this process
+
+
+def _start_policy(bundle: Path, robot: RobotSpec, config: RolloutConfig) -> None:
     policy = Policy(load_bundle(bundle), Placement(default=NodePlacement(threads=1)))
-    _worker[:] = [Rollout(policy, robot, config)]
+    rollout = Rollout(policy, robot, config)
+    _worker[:] = [_Player(rollout.play, rollout.close)]
+
+
+def _start_expert() -> None:
+    _worker[:] = [_Player(partial(_demonstrate, TeaBagEnv()))]
+
+
+def _demonstrate(env: TeaBagEnv, planned: PlannedEpisode) -> EpisodeResult:
+    episode = attempt_episode(env, planned)
+    seconds = len(episode.steps) / env.rate if episode else 0.0
+    return EpisodeResult(planned.seed, planned.cluster, episode is not None, seconds)
 
 
 def _play(planned: PlannedEpisode) -> EpisodeResult:

@@ -28,6 +28,7 @@ _VIDEO_FPS = 30.0
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument('--policy', default='tea_bag_act', help='bundle: a name or a folder')
+    parser.add_argument('--expert', action='store_true', help='the scripted expert plays instead')
     parser.add_argument('--set', choices=CLUSTER_SETS, default='global', help='episodes to play')
     parser.add_argument('--episodes', type=int, help="number of episodes (default: the study's)")
     parser.add_argument('--seed', type=int, default=0, help='other seeds, other episodes')
@@ -62,12 +63,16 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Evaluate, print and write."""
-    from vla_ros.sim.evaluation import evaluate, plan_set
+    from vla_ros.sim.evaluation import evaluate, evaluate_expert, plan_set
 
+    plan = plan_set(args.set, args.episodes, args.seed)
+    if args.expert:
+        results = evaluate_expert(plan, args.workers, _print_episode)
+        print(_table('scripted expert', 'no policy', _scores(results)))
+        return 0
     bundle = find_config('policies', args.policy)
     robot = load_robot(find_config('robots', args.robot))
     config = _config(args, args.mode)
-    plan = plan_set(args.set, args.episodes, args.seed)
     results = evaluate(bundle, robot, config, plan, args.workers, _print_episode)
     scores = _scores(results)
     print(_table(bundle.name, args.mode, scores))
