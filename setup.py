@@ -26,8 +26,10 @@ NODES = (
     'llm_backbone',
     'action_expert',
     'action_queue',
+    'policy',
     'sim',
     'recorder',
+    'player',
 )
 SCRIPTS = {node: f'{NAME}.nodes.{node}:main' for node in NODES} | {NAME: f'{NAME}.tools.main:main'}
 SHARE = f'share/{NAME}'
@@ -76,22 +78,29 @@ TO_RUN = [
     'pyyaml',
     'rosbags>=0.11.9,<0.12',  # below 1.0, each release may change its interface
 ]
+TO_RUN_ON_OPENVINO = ['openvino>=2025.0']
 TO_CHECK = ['matplotlib', 'tqdm']
 TO_SIMULATE = [
     *TO_CHECK,
     'mujoco==4.0.0',  # one release: with another, contacts, images and trajectories differ
 ]
 TO_TRAIN = [
-    'lerobot[training]==0.6.1',  # the policy classes that the export takes apart
+    'lerobot[training,smolvla]==0.6.1',  # the policy classes that the export takes apart
     'torch<2.12',  # what that lerobot allows
     'onnx>=1.17',
     'onnxscript>=0.5',
 ]
+TO_BENCHMARK = ['lerobot[async]==0.6.1']  # its own client and server, to compare with
+TO_QUANTIZE = [
+    'onnx>=1.17',
+    'onnx-ir>=0.1',  # 4-bit weights
+]
 TO_TEST = [
+    *TO_RUN_ON_OPENVINO,
     *TO_CHECK,
+    *TO_QUANTIZE,
     'pytest>=8',
     'hypothesis',
-    'onnx>=1.17',
     'mcap>=1.2',
     'mcap-ros2-support>=0.5',
     'ruff>=0.9',
@@ -285,8 +294,11 @@ setup(
     install_requires=TO_RUN if SOURCED else [*TO_RUN, *ROS_TO_RUN],
     extras_require={
         'check': TO_CHECK,
+        'openvino': TO_RUN_ON_OPENVINO,
         'sim': TO_SIMULATE,
         'train': [*TO_SIMULATE, *TO_TRAIN],
+        'benchmark': [*TO_SIMULATE, *TO_TRAIN, *TO_BENCHMARK],
+        'quantize': [*TO_SIMULATE, *TO_QUANTIZE],
         'test': TO_TEST,
     },
     zip_safe=False,

@@ -27,10 +27,11 @@ def ramp(rows, start=0.0, sequence=1, step=STEP, slope=1.0):
     return chunk(slope * (start + step * np.arange(rows)), start, sequence, step)
 
 
-def robot(velocity=1e6, limit=1e3):
+def robot(velocity=1e6, limit=1e3, acceleration=1e9):
     """Return a robot of two joints that all but never limits anything."""
     joints = np.ones(len(NAMES))
-    return RobotSpec('test', NAMES, -limit * joints, limit * joints, velocity * joints, joints)
+    limits = (-limit * joints, limit * joints, velocity * joints, acceleration * joints)
+    return RobotSpec('test', NAMES, *limits)
 
 
 def make(mode='async', enabled=True, arm=None, **config):

@@ -117,7 +117,7 @@ def test_clock_that_steps_back_counts_as_a_reset():
 
 
 def test_clock_that_jumps_forward_moves_the_arm_no_further_than_one_long_tick():
-    executor = make(arm=robot(velocity=1.0))
+    executor = make(arm=robot(velocity=1.0), observation_timeout=100.0)
     executor.tick(0.0, np.zeros(2))
     executor.push(ramp(1000), 0.0)
     executor.tick(0.1, HOME)
@@ -150,7 +150,7 @@ def test_same_inputs_give_the_same_commands():
 def test_hostile_chunks_never_move_the_arm_beyond_its_limits():
     random = np.random.default_rng(7)
     arm = robot(velocity=2.0, limit=1.0)
-    executor, commands, now = make(arm=arm, chunk_size_threshold=1.0), [], 0.0
+    executor, commands, now = make(arm=arm, chunk_size_threshold=1.0, jump_time=np.inf), [], 0.0
     for sequence in range(2000):
         rows = random.normal(0.0, 10.0 ** random.integers(-2, 6), random.integers(1, 30))
         start = now + random.normal(0.0, 0.5)

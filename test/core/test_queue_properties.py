@@ -1,6 +1,8 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The queue against a slow reference: a table of numbered time steps, as LeRobot keeps it."""
+"""The queue against slow references: tables of numbered time steps, as LeRobot keeps them."""
+
+from math import exp
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from vla_ros.core.blending import AGGREGATES
 from vla_ros.core.queue import ActionQueue, PushResult
 
 WEIGHTS = {'latest_only': 1.0, 'weighted_average': 0.7, 'average': 0.5, 'conservative': 0.3}
+ON_THE_NEW_GRID = [*sorted(WEIGHTS), 'temporal_ensemble']
 
 
 class Reference:
@@ -36,6 +39,70 @@ class Reference:
         return self.table.get(now)
 
 
+class Ensemble(Reference):
+    """Keeps every chunk; the oldest that has a row for a time weighs most."""
+
+    def __init__(self):
+        super().__init__(0.0)
+        self.chunks = []
+
+    def push(self, values, start, sequence, now):
+        if sequence <= self.newest or start + len(values) <= now:
+            return
+        self.newest = sequence
+        self.chunks.append(dict(enumerate(values, start)))
+
+    def sample(self, now):
+        found = [chunk[now] for chunk in self.chunks if now in chunk]
+        weights = [exp(-0.01 * i) for i in range(len(found))]
+        if not found:
+            return None
+        return sum(w * v for w, v in zip(weights, found, strict=True)) / sum(weights)
+
+
+class Ramp(Reference):
+    """Goes over to the new chunk step by step, none larger than the largest inside a chunk."""
+
+    def __init__(self):
+        super().__init__(0.0)
+
+    def push(self, values, start, sequence, now):
+        if sequence <= self.newest or start + len(values) <= now:
+            return
+        self.newest = sequence
+        old = [self.table[step] for step in sorted(self.table)]
+        self.table = {step: value for step, value in self.table.items() if step >= now}
+        if not self.table:
+            self.table = {step: value for step, value in enumerate(values, start) if step >= now}
+            return
+        self.line = self._merge(dict(enumerate(values, start)), now)
+        largest = max([*self._steps(old), *self._steps(values), 0.0])
+        ends = abs(self.line[-1] - self.line[0])
+        largest = max(largest, ends / max(1, len(self.line) - 1))
+        for i in range(1, len(self.line)):
+            before = self.line[i - 1]
+            self.line[i] = min(max(self.line[i], before - largest), before + largest)
+        self.table = dict(enumerate(self.line, now))
+
+    def _merge(self, new, now):
+        ends, line = min(max(self.table), max(new)), []
+        for step in range(now, max(*self.table, *new) + 1):
+            old = self.table.get(step, self.table[max(self.table)])
+            share = min(1.0, (step - now) / (ends - now)) if ends > now else float(step > now)
+            line.append(old + share * (new[step] - old) if step in new else old)
+        return line
+
+    @staticmethod
+    def _steps(line):
+        return [abs(b - a) for a, b in zip(line, line[1:], strict=False)]
+
+
+REFERENCES = {
+    **{name: (lambda weight=weight: Reference(weight)) for name, weight in WEIGHTS.items()},
+    'temporal_ensemble': Ensemble,
+    'linear_ramp': Ramp,
+}
+
 positions = st.floats(-3.0, 3.0)
 answers = st.tuples(
     st.lists(positions, min_size=1, max_size=12),  # the chunk
@@ -46,9 +113,9 @@ answers = st.tuples(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(sorted(WEIGHTS)), st.lists(answers, max_size=12), st.integers(0, 10**7))
+@given(st.sampled_from(sorted(REFERENCES)), st.lists(answers, max_size=12), st.integers(0, 10**7))
 def test_every_tick_agrees_with_the_reference(name, events, epoch):
-    queue, reference = ActionQueue(AGGREGATES[name]), Reference(WEIGHTS[name])
+    queue, reference = ActionQueue(AGGREGATES[name]), REFERENCES[name]()
     now, sequence = epoch, 0
     for values, delay, rise, pause in events:
         sequence = max(0, sequence + rise)
@@ -73,7 +140,7 @@ arrivals = st.tuples(
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.sampled_from(sorted(WEIGHTS)),
+    st.sampled_from(ON_THE_NEW_GRID),
     st.lists(arrivals, max_size=10),
     st.sampled_from([0, 1_800_000_000]),
     st.integers(1, 100),
@@ -102,7 +169,7 @@ times = st.floats(0.0, 2.0)
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.sampled_from(sorted(WEIGHTS)),
+    st.sampled_from(sorted(AGGREGATES)),
     st.lists(
         st.tuples(
             st.lists(positions, min_size=1, max_size=12), times, st.floats(0.001, 0.5), times

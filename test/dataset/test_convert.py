@@ -22,16 +22,9 @@ from recordings import (
 )
 
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.dataset.align import align, find_streams, nearest
 from vla_ros.dataset.bag import EpisodeInfo, header_time
-from vla_ros.dataset.convert import (
-    align,
-    convert,
-    describe,
-    find_streams,
-    make_frames,
-    nearest,
-    read_instruction,
-)
+from vla_ros.dataset.convert import convert, describe, make_frames, read_instruction
 from vla_ros.policy.observation import Observations
 
 FRAMES = 11  # of an episode: of the twelfth, the slower camera's picture comes too late

@@ -19,7 +19,8 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.utilities import perform_substitutions
 from launch_ros.actions import Node
 
-from vla_ros.tools.launch_file import make_node
+from vla_ros.runtime.restarts import LIMIT
+from vla_ros.tools.launch_file import kill_frozen, make_node
 
 FOLDER = Path(__file__).parents[2] / 'launch'
 NAMES = sorted(path.name.removesuffix('.launch.py') for path in FOLDER.glob('*.launch.py'))
@@ -42,7 +43,7 @@ def expand(name: str, chosen: dict[str, str]) -> list[Node]:
     for entity in describe(name).entities:
         result = entity.visit(context)
         if isinstance(entity, OpaqueFunction):
-            nodes = list(result or [])
+            nodes = [action for action in result or [] if isinstance(action, Node)]
     for node in nodes:
         node._perform_substitutions(context)
     return nodes
@@ -116,9 +117,9 @@ def launch(folder: Path, *nodes: dict[str, Any]) -> int:
     path.write_text(yaml.safe_dump({'nodes': list(nodes)}))
     specs = load_deployment(str(path)).resolve({})
     service = LaunchService(noninteractive=True)
-    service.include_launch_description(
-        LaunchDescription([make_node(spec, folder) for spec in specs])
-    )
+    made = [make_node(spec, folder) for spec in specs]
+    respawned = [node for node, spec in zip(made, specs, strict=True) if spec.respawn]
+    service.include_launch_description(LaunchDescription([*made, kill_frozen(respawned)]))
     return service.run()
 
 
@@ -143,3 +144,21 @@ def test_the_launch_goes_on_without_a_node_that_nobody_needs(tmp_path: Path) -> 
     job = {'name': 'job', 'run': f'sleep 0.5; touch {tmp_path}/finished', 'ends_run': True}
     assert launch(tmp_path, view, job) == 0
     assert (tmp_path / 'finished').exists()
+
+
+def test_the_launch_starts_a_node_again_and_gives_up_one_that_can_not_live(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    camera = {'name': 'camera', 'run': f'echo >> {tmp_path}/starts; exit 1', 'respawn': True}
+    other = {'name': 'other', 'run': 'exec sleep 60', 'required': True}
+    assert launch(tmp_path, camera, other) == 1
+    assert (tmp_path / 'starts').read_text().count('\n') == 1 + LIMIT
+    assert f'camera died more than {LIMIT} times in 60 s' in caplog.text
+
+
+def test_the_launch_kills_a_frozen_node_and_starts_it_again(tmp_path: Path) -> None:
+    freeze = f'echo >> {tmp_path}/starts; kill -STOP $$; exit 1'
+    camera = {'name': 'camera', 'run': freeze, 'respawn': True}
+    job = {'name': 'job', 'run': 'sleep 1.5', 'ends_run': True}
+    assert launch(tmp_path, camera, job) == 0
+    assert (tmp_path / 'starts').read_text().count('\n') >= 2

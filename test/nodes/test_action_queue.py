@@ -9,101 +9,26 @@ import sys
 import numpy as np
 import pytest
 import rclpy
+from arm import JOINTS, MEASURED, Arm
 from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import JointState
-from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
 
-from vla_ros.core.chunk import ActionChunk
-from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.robot import load_robot
-from vla_ros.msg import ActionChunk as ActionChunkMsg
 from vla_ros.msg import EpisodeEvent, QueueStatus
 from vla_ros.nodes import convert, qos
 from vla_ros.nodes.action_queue import ActionQueueNode
 
-JOINTS = load_robot(find_config('robots', 'so101')).joint_names
-MEASURED = np.linspace(-0.5, 0.5, len(JOINTS))
 RATE = 50.0  # Hz
-
-
-class Arm:
-    """The peer as robot, policy and operator of one action queue."""
-
-    def __init__(self, graph):
-        self.graph = graph
-        self.node = graph.start(ActionQueueNode())
-        self._joints = graph.publisher(JointState, 'joint_states', qos.SENSOR)
-        self._chunks = graph.publisher(ActionChunkMsg, 'action_chunk', qos.LATEST)
-        self._episodes = graph.publisher(EpisodeEvent, 'episode', qos.EVENTS)
-        self._enable = graph.peer.create_client(SetBool, 'action_queue/enable')
-        self.commands = graph.collect(JointTrajectory, 'joint_commands', qos.LATEST)
-        self.statuses = graph.collect(QueueStatus, 'queue_status', qos.LATEST)
-
-    @property
-    def status(self):
-        return self.statuses[-1]
-
-    @property
-    def positions(self):
-        return [list(command.points[0].positions) for command in self.commands]
-
-    def now(self):
-        return self.graph.peer.get_clock().now().nanoseconds * 1e-9
-
-    def feel(self, positions=MEASURED, names=JOINTS, time=None):
-        """Publish joint positions until they are in force."""
-        msg = JointState(name=list(names), position=[float(value) for value in positions])
-        msg.header.stamp = convert.stamp(time or self.now())
-        self._joints.publish(msg)
-        self.graph.spin(0.06)
-
-    def begin(self):
-        """Feel, and wait for the first request; return its number."""
-        self.graph.until(lambda: self.feel() or (self.statuses and self.status.request))
-        return self.status.request_id
-
-    def play(self, values, **given):
-        """Publish a chunk whose joints all follow ``values`` from the measured ones on."""
-        rows = MEASURED + np.asarray(values, float)[:, None]
-        given = {'start': self.now(), 'step': 0.1, 'sequence': self.status.request_id, **given}
-        chunk = ActionChunk(rows, joint_names=JOINTS, **given)
-        self._chunks.publish(convert.chunk_to_msg(chunk))
-        return chunk
-
-    def play_message(self, **given):
-        """Publish a chunk message, sound but for what is ``given``."""
-        msg = ActionChunkMsg(
-            sequence=self.status.request_id,
-            step=0.1,
-            joint_names=list(JOINTS),
-            values=[0.0] * len(JOINTS) * 20,
-            start=convert.stamp(self.now()),
-        )
-        for name, value in given.items():
-            setattr(msg, name, value)
-        self._chunks.publish(msg)
-
-    def announce(self, event, time):
-        """Publish an event of an episode."""
-        msg = EpisodeEvent(event=event)
-        msg.header.stamp = convert.stamp(time)
-        self._episodes.publish(msg)
-        self.graph.spin(0.1)
-
-    def enable(self, on=True):
-        """Call the service and return its answer."""
-        future = self._enable.call_async(SetBool.Request(data=on))
-        self.graph.until(future.done)
-        self.graph.spin(0.1)
-        return future.result()
 
 
 @pytest.fixture
 def start_arm(start_graph):
     """Return the function that starts an enabled action queue."""
-    return lambda *parameters: Arm(start_graph(f'rate:={RATE}', 'enabled:=true', *parameters))
+    # what is patient here has tests of its own below
+    patience = ('budget_chunks:=0', 'joint_state_timeout:=5.0')
+    settings = (f'rate:={RATE}', 'enabled:=true', *patience)
+    return lambda *parameters: Arm(start_graph(*settings, *parameters))
 
 
 def test_chunk_is_followed_at_the_control_rate(start_arm):
@@ -145,8 +70,9 @@ def test_nothing_is_commanded_before_the_joints_are_known(start_arm):
 
 
 def test_operator_enables_and_disables(start_graph):
-    arm = Arm(start_graph(f'rate:={RATE}'))
+    arm = Arm(start_graph(f'rate:={RATE}', 'joint_state_timeout:=5.0', 'budget_chunks:=0'))
     arm.feel()
+    arm.graph.until(lambda: arm.statuses and arm.status.reason == 'not enabled')
     assert not arm.commands
     assert (arm.status.mode, arm.status.reason) == (QueueStatus.HOLDING, 'not enabled')
     assert not arm.status.request
@@ -178,8 +104,9 @@ def test_deactivated_queue_commands_nothing_and_goes_on_from_where_the_arm_is(st
     arm.commands.clear()
     arm.graph.spin(0.2)
     assert not arm.commands
+    arm.feel(-MEASURED)
     arm.node.trigger_activate()
-    arm.graph.until(lambda: arm.feel(-MEASURED) or arm.commands)
+    arm.graph.until(lambda: arm.commands)
     assert (np.array(arm.positions) == -MEASURED).all()
 
 
@@ -268,6 +195,8 @@ def test_reset_begins_at_the_new_pose_and_refuses_what_was_seen_before(start_arm
     arm.begin()
     arm.play(np.full(100, 0.1))
     arm.graph.until(lambda: arm.status.mode == QueueStatus.RUNNING)
+    arm.fall_silent()
+    arm.graph.spin(0.1)
     began = arm.now()
     arm.announce(EpisodeEvent.RESET, began)
     arm.commands.clear()

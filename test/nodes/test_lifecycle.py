@@ -14,7 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from std_msgs.msg import String
 
 from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.nodes import lifecycle, qos
+from vla_ros.nodes import diagnostics, qos
 from vla_ros.nodes.lifecycle import VlaNode
 
 
@@ -222,7 +222,7 @@ def test_shutdown_in_the_middle_of_a_callback_is_no_error():
 
 
 def test_memory_in_use_is_that_of_the_process():
-    assert 10 * 2**20 < lifecycle.resident_memory() < 10 * 2**30
+    assert 10 * 2**20 < diagnostics.resident_memory() < 10 * 2**30
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def wait_for_line(process, words):
 @pytest.mark.parametrize('stop', [signal.SIGINT, signal.SIGTERM])
 def test_process_ends_cleanly_when_told_to(run_expert, tiny_bundle, stop):
     process = run_expert(f'policy:={tiny_bundle}')
-    wait_for_line(process, 'is ready on CPUExecutionProvider')
+    wait_for_line(process, 'is ready: ')
     time.sleep(0.3)
     os.kill(process.pid, stop)
     _, errors = process.communicate(timeout=10)

@@ -34,7 +34,7 @@ class Source:
         plan = folder / 'plan.yaml'
         plan.write_text(PLAN)
         self.root = folder / 'set'
-        values = {'output': self.root, 'plan': plan, **parameters}
+        values = {'output': self.root, 'plan': plan, 'gate': 'none', **parameters}
         self.graph = start_graph(*(f'recorder:{key}:={value}' for key, value in values.items()))
         self.recorder = self.graph.start(RecorderNode())
         self.starts = self.graph.collect(EpisodeEvent, 'next_start', qos.LATCHED)
@@ -54,12 +54,12 @@ class Source:
         self.events.publish(EpisodeEvent(event=event, **{'cluster': '3', **fields}))
         self.graph.spin(0.1)
 
-    def play(self, frames):
+    def play(self, frames, pictures=lambda frame: np.full((48, 64, 3), frame, np.uint8)):
         """Publish frames in real time; the brightness tells the number."""
         for frame in range(frames):
             time = 1000.0 + frame / FPS
             for image, info in zip(self.images, self.infos, strict=True):
-                msg = convert.image_to_msg(np.full((48, 64, 3), frame, np.uint8), time, 'camera')
+                msg = convert.image_to_msg(pictures(frame), time, 'camera')
                 image.publish(msg)
                 info.publish(CameraInfo(header=msg.header))
             self.states.publish(JointState(header=msg.header, name=['a'], position=[1.0]))
@@ -273,6 +273,40 @@ def test_nothing_begins_before_every_source_is_there(start_graph, tmp_path):
     assert source.recorder._faults == {'episode': 1}
 
 
+def scene(shift=0, light=1.0):
+    """Return a picture of boxes, the same at every time."""
+    boxes = np.random.default_rng(0).integers(20, 230, (12, 20)).repeat(8, 0).repeat(8, 1)
+    seen = boxes[:, 16 + shift : 144 + shift] * light
+    return np.repeat(seen.astype(np.uint8)[:, :, None], 3, axis=2)
+
+
+def test_the_gate_refuses_a_start_until_the_camera_is_back(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path, gate='refuse')
+    source.play(30, lambda frame: scene())
+    assert source.call('start').success
+    assert (source.root / 'reference' / 'top.png').is_file()
+    source.call('discard')
+    source.play(30, lambda frame: scene(shift=3))
+    answer = source.call('start')
+    assert not answer.success and not is_running(source)
+    assert 'not begun: camera drift top: got 3 px, expected <= 0.576' in answer.message
+    assert 'put the camera back' in answer.message and 'gripper' not in answer.message
+    source.tell(EpisodeEvent.START)
+    source.graph.until(lambda: source.recorder._faults == {'episode': 1})
+    assert not is_running(source)
+    source.play(30, lambda frame: scene())
+    source.tell(EpisodeEvent.START)
+    source.graph.until(lambda: is_running(source))
+
+
+def test_a_gate_that_warns_lets_the_episode_begin(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path, gate='warn')
+    source.play(8, lambda frame: scene(light=0.3))
+    assert source.call('start').success
+    assert source.recorder._faults == {'gate': 1}
+    assert not (source.root / 'reference').exists()
+
+
 def test_an_event_of_no_planned_cluster_is_reported(start_graph, tmp_path):
     source = Source(start_graph, tmp_path)
     source.tell(EpisodeEvent.START, cluster='kitchen')
@@ -285,6 +319,8 @@ def test_an_event_of_no_planned_cluster_is_reported(start_graph, tmp_path):
     [
         ('plan:=nowhere', 'plans: got'),
         ("cameras:=' , '", 'cameras: got'),
+        ('gate:=open', "gate: got 'open', expected refuse, warn, none"),
+        ('reference:=/no/folder', 'reference: got no gripper.png in /no/folder'),
         ('calibration:=/no/file.json', 'calibration: got /no/file.json, expected a file'),
     ],
 )

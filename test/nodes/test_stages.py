@@ -15,9 +15,10 @@ from std_msgs.msg import String
 
 from vla_ros.core.errors import VlaError
 from vla_ros.msg import ActionChunk, Features, QueueStatus
-from vla_ros.nodes import convert, qos, vision_encoder
+from vla_ros.nodes import convert, qos, tensors, vision_encoder
 from vla_ros.nodes.action_expert import ActionExpertNode
 from vla_ros.nodes.llm_backbone import LlmBackboneNode
+from vla_ros.nodes.policy import PolicyNode
 from vla_ros.nodes.vision_encoder import VisionEncoderNode
 from vla_ros.policy.bundle import file_sha256, load_bundle
 from vla_ros.policy.pipeline import Policy
@@ -89,12 +90,22 @@ def answer(graph, robot, answers, request, **observation):
     return answers[-1]
 
 
+@pytest.mark.parametrize(
+    ('nodes', 'smallest'),
+    [
+        ((VisionEncoderNode, LlmBackboneNode, ActionExpertNode), tensors.SMALLEST),
+        ((VisionEncoderNode, LlmBackboneNode, ActionExpertNode), 0),
+        ((PolicyNode,), 0),
+    ],
+    ids=['in messages', 'through shared memory', 'in one node'],
+)
 def test_request_is_answered_with_the_chunk_that_the_fused_policy_computes(
-    start_graph, tiny_bundle, policy
+    start_graph, tiny_bundle, policy, monkeypatch, nodes, smallest
 ):
+    monkeypatch.setattr(tensors, 'SMALLEST', smallest)
     graph = start_graph(f'policy:={tiny_bundle}')
-    for node in (VisionEncoderNode(), LlmBackboneNode(), ActionExpertNode()):
-        graph.start(node)
+    for node in nodes:
+        graph.start(node())
     chunks = graph.collect(ActionChunk, 'action_chunk', qos.LATEST)
     robot = Robot(graph)
     time = robot.observe()
@@ -329,3 +340,18 @@ def test_provider_that_is_not_there_stops_the_node(start_graph, tiny_bundle, tmp
 def test_state_of_another_length_is_named(policy):
     with pytest.raises(VlaError, match='expected one value for each of'):
         policy.predict(pictures(), np.zeros(3))
+
+
+def test_unchanged_pictures_are_not_encoded_again_and_diagnostics_count_them(
+    start_graph, tiny_bundle
+):
+    graph = start_graph(f'policy:={tiny_bundle}', 'reuse_threshold:=1.0')
+    encoder = graph.start(VisionEncoderNode())
+    answers = graph.collect(Features, 'vision_features', qos.LATEST)
+    robot = Robot(graph)
+    first, second = (answer(graph, robot, answers, number) for number in (1, 2))
+    features = [convert.tensors_from_msg(m.tensors, ('features',))[0] for m in (first, second)]
+    np.testing.assert_array_equal(*features)
+    diagnostics = encoder.diagnostics()
+    assert diagnostics['features reused'] == 'gripper 1 of 2, top 1 of 2'
+    assert diagnostics['cameras'] == 'single'

@@ -35,6 +35,7 @@ AT_HOME = {
     'torchvision': {'train'},
     'lerobot': {'train', 'dataset'},
     'onnxruntime': {'runtime', 'quantization'},
+    'openvino': {'runtime'},
     'mujoco': {'sim'},
 }
 

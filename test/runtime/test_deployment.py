@@ -153,10 +153,22 @@ def test_tea_bag_runs_one_process_for_each_node(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_tea_bag_ends_with_the_simulation_and_needs_every_other_node(tmp_path: Path) -> None:
+def test_tea_bag_ends_with_the_simulation_and_restarts_every_other_node(tmp_path: Path) -> None:
     specs = resolve_tea_bag(tmp_path)
     assert specs.pop('sim').ends_run
-    assert all(spec.required for spec in specs.values())
+    assert all(spec.respawn for spec in specs.values())
+
+
+def test_tea_bag_computes_the_policy_in_one_process_when_composed(tmp_path: Path) -> None:
+    assert list(resolve_tea_bag(tmp_path, composed='true')) == [
+        'sim', 'camera_top', 'camera_gripper', 'camera_left', 'policy', 'action_queue',
+    ]  # fmt: skip
+
+
+def test_tea_bag_watches_every_node_between_the_cameras_and_the_queue(tmp_path: Path) -> None:
+    specs = resolve_tea_bag(tmp_path)
+    watched = specs['action_queue'].parameters['watched_nodes'].split(',')
+    assert watched == [name for name in specs if name not in ('sim', 'action_queue')]
 
 
 def test_tea_bag_gives_every_node_the_placement(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from vla_ros.runtime.fastdds import remove_stale_segments
@@ -43,11 +44,31 @@ def test_a_segment_that_its_owner_has_just_made_stays(tmp_path: Path) -> None:
 
 
 def test_ports_and_other_files_stay(tmp_path: Path) -> None:
-    make_segment(tmp_path, 'fastdds_port7412')
+    make_port(tmp_path, state=2)
     make_segment(tmp_path, 'other_0123456789abcdef')
     before = names(tmp_path)
     assert remove_stale_segments(tmp_path) == (0, 0)
     assert names(tmp_path) == before
+
+
+def make_port(folder: Path, state: int, age: float = 60.0) -> None:
+    """Write a port with its locks; ``state`` 2 is a port that is ready."""
+    port = make_segment(folder, 'fastdds_port7412')
+    port.write_bytes(bytes([state]) + bytes(8191))
+    (folder / 'sem.fastdds_port7412_mutex').touch()
+    os.utime(port, (time.time() - age, time.time() - age))
+
+
+def test_a_port_whose_maker_died_half_way_is_removed_with_its_locks(tmp_path: Path) -> None:
+    make_port(tmp_path, state=0)
+    assert remove_stale_segments(tmp_path) == (1, 8192)
+    assert names(tmp_path) == []
+
+
+def test_a_port_that_is_just_being_made_stays(tmp_path: Path) -> None:
+    make_port(tmp_path, state=0, age=0.0)
+    assert remove_stale_segments(tmp_path) == (0, 0)
+    assert len(names(tmp_path)) == 3
 
 
 def test_a_lock_without_a_segment_is_removed(tmp_path: Path) -> None:

@@ -105,6 +105,28 @@ stop.set()
     assert run_apart(code) == [str(core), '7'] * 2
 
 
+def test_realtime_places_every_thread_under_sched_fifo_where_it_is_permitted():
+    code = """
+import os
+from vla_ros.runtime.placement import NodePlacement, apply
+print(apply(NodePlacement(realtime=3)) or 'permitted')
+print(os.sched_getscheduler(0) == os.SCHED_FIFO and os.sched_getparam(0).sched_priority == 3)
+"""
+    words = run_apart(code)
+    assert words == ['permitted', 'True'] or 'CAP_SYS_NICE,' in words and words[-1] == 'False'
+
+
+def test_realtime_that_is_not_permitted_is_a_warning():
+    code = """
+import os
+from vla_ros.runtime.placement import NodePlacement, apply
+if os.getuid() == 0:
+    os.setuid(65534)  # nobody; root may take any priority
+print(*apply(NodePlacement(realtime=40)))
+"""
+    assert run_apart(code)[:6] == ['realtime', '40', '(SCHED_FIFO)', 'is', 'not', 'permitted:']
+
+
 def test_priority_that_is_not_permitted_is_a_warning():
     code = """
 import os

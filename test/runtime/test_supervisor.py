@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from vla_ros.core.errors import VlaError
+from vla_ros.runtime.restarts import LIMIT
 from vla_ros.runtime.supervisor import Command, Supervisor, describe_exit
 
 SLEEP = 'sleep 60'
@@ -84,12 +85,38 @@ def test_the_run_goes_on_without_a_process_that_nobody_needs() -> None:
 
 def test_a_process_that_respawns_is_started_again() -> None:
     code, text, supervisor = run(
-        shell('camera', 'echo hello; exit 1', respawn=True),
+        shell('camera', 'echo hello; sleep 1; exit 1', respawn=True),
         shell('job', 'sleep 1.6', ends_run=True),
     )
     assert code == 0
     assert text.count('[camera] hello') == 2
     assert [usage.name for usage in supervisor.usages].count('camera') == 2
+
+
+def test_a_process_that_can_not_live_is_given_up_with_its_last_lines() -> None:
+    code, text, supervisor = run(
+        shell('camera', 'echo no lens; exit 1', respawn=True), shell('other', SLEEP)
+    )
+    assert code == 1
+    assert [usage.name for usage in supervisor.usages].count('camera') == 1 + LIMIT
+    assert f'camera died more than {LIMIT} times in 60 s: stopping' in text
+    assert text.endswith('[up] camera died: exit code 1. Its last lines:\n[up]     no lens\n')
+
+
+def test_a_frozen_process_is_killed_and_started_again() -> None:
+    script = 'echo hello; kill -STOP $$; exit 1'
+    job = shell('job', 'sleep 1.5', ends_run=True)
+    code, text, supervisor = run(shell('camera', script, respawn=True), job)
+    assert code == 0
+    assert 'camera is frozen (stopped by a signal): killing it' in text
+    assert text.count('[camera] hello') >= 2
+
+
+def test_a_frozen_process_that_can_not_be_replaced_is_only_told_of() -> None:
+    arm = shell('arm', 'kill -STOP $$; exit 1', required=True)
+    code, text, _ = run(arm, shell('job', 'sleep 0.8', ends_run=True))
+    assert code == 0
+    assert text.count('arm is frozen (stopped by a signal)') == 1
 
 
 def test_one_interrupt_stops_every_process_and_gives_its_exit_code() -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from vla_ros.tools.main import COMMANDS, main, read_docstring
+from vla_ros.tools.main import COMMANDS, main, read_docstring, what_to_install
 
 Command = Callable[[str], None]
+CHECKOUT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -79,18 +80,28 @@ def test_an_error_that_the_user_can_mend_is_one_line(
 
 @pytest.mark.parametrize(
     ('module', 'extra'),
-    [('mujoco', 'sim'), ('lerobot.policies', 'train'), ('torch', 'train'), ('onnx', 'train')],
+    [('mujoco', 'sim'), ('lerobot.policies', 'train'), ('torch', 'train'), ('onnx', 'quantize')],
 )
 def test_a_missing_extra_is_named(
     module: str,
     extra: str,
     command: Command,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(CHECKOUT)
     command(f'raise ModuleNotFoundError(name={module!r})')
     assert main(['try']) == 2
-    message = f"{module} is not installed: run pip install 'vla_ros[{extra}]'"
+    message = f"{module} is not installed: run pip install '.[{extra}]'"
     assert message in capsys.readouterr().err
+
+
+def test_an_installed_package_is_named_as_pip_knows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / 'site-packages' / 'vla_ros' / 'tools' / 'main.py'
+    monkeypatch.setattr('vla_ros.tools.main.__file__', str(module))
+    assert what_to_install() == 'vla_ros'
 
 
 def test_a_module_that_no_extra_holds_is_a_fault_of_the_program(

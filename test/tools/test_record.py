@@ -15,8 +15,9 @@ pytest.importorskip('mujoco')
 
 from recordings import write_episode
 
+from vla_ros.dataset.align import align, find_streams
 from vla_ros.dataset.bag import EpisodeInfo, decode, list_episodes
-from vla_ros.dataset.convert import align, describe, find_streams, make_frames
+from vla_ros.dataset.convert import describe, make_frames
 
 PLAN = '{starts: 1, recoveries: 0, clusters: [2, 4], seed: 5}'
 

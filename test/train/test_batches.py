@@ -49,6 +49,7 @@ def test_batch_depends_on_nothing_but_seed_and_step(frames):
     batches = Batches([frames], size=4, chunk_size=5, seed=3)
     batches.batch(7)
     late, fresh = batches.batch(2), Batches([frames], 4, 5, seed=3).batch(2)
+    assert late.pop('task') == fresh.pop('task')
     assert all(torch.equal(late[key], fresh[key]) for key in late)
 
 

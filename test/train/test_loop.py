@@ -6,18 +6,23 @@ import csv
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from matplotlib.image import imread
 
 torch = pytest.importorskip('torch')
 
 from vla_ros.core.errors import ConfigError  # noqa: E402
 from vla_ros.train.checkpoint import load_checkpoint, load_facts  # noqa: E402
+from vla_ros.train.curves import smooth  # noqa: E402
 from vla_ros.train.loop import train  # noqa: E402
 from vla_ros.train.plan import TrainingPlan  # noqa: E402
+from vla_ros.train.run_folder import best_step  # noqa: E402
 
 from .conftest import JOINTS, SIZE, write_dataset  # noqa: E402
 
 PLAN = TrainingPlan(steps=6, batch_size=4, evaluate_every=2, report_every=1, warmup=2)
+SUCCESS = {'step_000002': 0.2, 'step_000004': 0.9, 'step_000006': 0.5}
 DROPOUT = replace(SIZE, dropout=0.1, use_vae=True, n_vae_encoder_layers=1)
 
 
@@ -38,10 +43,9 @@ def weights(checkpoint):
 def run(dataset_root, tmp_path_factory):
     """Train to the end; the fourth step succeeds most often."""
     output = tmp_path_factory.mktemp('run')
-    success = {'step_000002': 0.2, 'step_000004': 0.9, 'step_000006': 0.5}
 
     def evaluate(checkpoint):
-        return {'test': success[checkpoint.name], 'validation': 0.5}
+        return {'test': SUCCESS[checkpoint.name], 'validation': 0.5}
 
     lines = []
     best = train([dataset_root], output, PLAN, DROPOUT, evaluate=evaluate, report=lines.append)
@@ -54,6 +58,34 @@ def test_checkpoint_is_chosen_by_success(run):
     same = output / 'step_000004' / 'model.safetensors'
     assert (best / 'model.safetensors').read_bytes() == same.read_bytes()
     assert [row['test'] for row in rows(output / 'success.csv')] == [0.2, 0.9, 0.5]
+
+
+@pytest.mark.parametrize(
+    ('rates', 'best'),
+    [
+        ([(0.9, 0.0), (0.7, 0.3), (0.8, 0.1)], 200),
+        ([(0.8, 0.2), (0.6, 0.4), (0.3, 0.3)], 200),
+        ([(0.0, 0.0), (0.0, 0.0), (0.0, 0.0)], 300),
+    ],
+    ids=['both sets count', 'of equals the latest', 'nothing succeeds yet'],
+)
+def test_best_step_is_that_of_the_most_successes_on_both_sets(rates, best):
+    table = [
+        {'step': 100.0 * number, 'test': test, 'validation': validation}
+        for number, (test, validation) in enumerate(rates, 1)
+    ]
+    assert best_step(table) == best
+
+
+def test_curves_are_drawn_at_each_evaluation(run):
+    picture = run[0] / 'curves.png'
+    assert imread(picture).shape[0] > 500  # with the success below the loss
+    assert picture.stat().st_mtime >= (run[0] / 'success.csv').stat().st_mtime
+
+
+def test_smoothed_curve_keeps_a_line_and_evens_noise_out():
+    np.testing.assert_allclose(smooth(np.full(300, 2.0)), 2.0)
+    assert smooth(np.tile([0.0, 1.0], 500)).std() < 0.05
 
 
 def test_checkpoints_load_in_lerobot(run):
@@ -76,20 +108,34 @@ def test_progress_names_step_loss_and_time_left(run):
     assert 'loss' in line and 'frames/s' in line and 'min left' in line
 
 
-def test_resumed_run_has_the_losses_and_weights_of_one_that_never_stopped(
-    run, dataset_root, tmp_path
+@pytest.mark.parametrize('interrupted', ['step_000002', 'step 3 '])
+def test_resumed_run_is_to_the_last_bit_one_that_never_stopped(
+    run, dataset_root, tmp_path, interrupted
 ):
-    def stop(checkpoint):
-        if checkpoint.name == 'step_000002':
+    """It is stopped in the evaluation of a checkpoint, and between two checkpoints."""
+    stops = iter([interrupted])
+
+    def evaluate(checkpoint):
+        stop_at(checkpoint.name)
+        return {'test': SUCCESS[checkpoint.name], 'validation': 0.5}
+
+    def stop_at(what):
+        if what.startswith(interrupted) and next(stops, None):
             raise InterruptedError
-        return {'test': 0.0, 'validation': 0.0}
 
     with pytest.raises(InterruptedError):
-        train([dataset_root], tmp_path, PLAN, DROPOUT, evaluate=stop)
-    train([dataset_root], tmp_path, PLAN, DROPOUT, evaluate=stop, resume=True)
+        train([dataset_root], tmp_path, PLAN, DROPOUT, evaluate=evaluate, report=stop_at)
+    train([dataset_root], tmp_path, PLAN, DROPOUT, evaluate=evaluate, resume=True)
     assert losses(tmp_path) == losses(run[0])
-    ours, theirs = (weights(output / 'step_000006') for output in (tmp_path, run[0]))
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert rows(tmp_path / 'success.csv') == rows(run[0] / 'success.csv')
+    for name in ('step_000006', 'best'):
+        ours, theirs = (weights(output / name) for output in (tmp_path, run[0]))
+        assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+def test_run_that_is_over_gives_its_best_checkpoint_again(run, dataset_root):
+    again = train([dataset_root], run[0], PLAN, DROPOUT, resume=True)
+    assert again == run[1] == run[0] / 'best'
 
 
 def test_folder_that_holds_a_run_is_not_overwritten(run, dataset_root):
@@ -137,8 +183,8 @@ def test_what_a_checkpoint_lacks_is_named(run, tmp_path, name):
 
 def test_policy_of_another_type_is_named(run, tmp_path):
     other = shutil.copytree(run[1], tmp_path / 'other')
-    (other / 'config.json').write_text('{"type": "smolvla"}')
-    with pytest.raises(ConfigError, match="got a policy of type 'smolvla'"):
+    (other / 'config.json').write_text('{"type": "diffusion"}')
+    with pytest.raises(ConfigError, match="got a policy of type 'diffusion'"):
         load_checkpoint(other)
 
 

@@ -4,6 +4,8 @@
 
 from dataclasses import dataclass
 
+HEADROOM = 1.2  # by how much a threshold that is raised exceeds what is needed
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -29,6 +31,11 @@ class Budget:
         """Return the seconds of motion left when the next chunk comes; below 0 it comes late."""
         return self.threshold * self.chunk_size / self.rate - self.latency
 
+    @property
+    def raised_threshold(self) -> float:
+        """Return a threshold that suffices with some headroom, and is not below the present."""
+        return min(1.0, max(self.threshold, HEADROOM * self.needed_threshold))
+
     def __str__(self) -> str:
         """Return the figures, and the mend where the queue runs dry."""
         text = (
@@ -37,7 +44,11 @@ class Budget:
             f'it is {self.threshold:.2f}'
         )
         if self.margin >= 0:
-            return text
+            return f'{text}: {self.margin:.2f} s to spare'
+        late = f'the next chunk comes {-self.margin:.2f} s after the queue has run dry'
         if self.needed_threshold <= 1:
-            return f'{text}; raise it'
-        return f'{text}: no threshold is enough; make the policy faster or its chunks longer'
+            return f'{text}; raise it, lower the rate or make the chunks longer: {late}'
+        return (
+            f'{text}: no threshold is enough; make the policy faster or its chunks longer, or '
+            f'lower the rate: {late}'
+        )

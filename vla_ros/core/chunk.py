@@ -50,13 +50,30 @@ class ActionChunk:
         """Return the seconds that the chunk lasts; each row, the last one too, lasts one step."""
         return len(self.values) * self.step
 
+    @property
+    def largest_step(self) -> np.ndarray:
+        """Return how far each joint goes at most from one row to the next, (joints,) rad or m."""
+        return np.abs(np.diff(self.values, axis=0)).max(axis=0, initial=0.0)
+
     def at(self, time: float | np.ndarray) -> np.ndarray:
         """
         Return the positions at ``time`` (s), interpolated; the end rows hold outside the chunk.
 
         One time gives (joints,), an array of n times (n, joints).
         """
+        if isinstance(time, float):
+            return self._between_rows((time - self.start) / self.step)
         row = np.clip((np.asarray(time) - self.start) / self.step, 0.0, len(self.values) - 1.0)
         low = row.astype(int)
         high = np.minimum(low + 1, len(self.values) - 1)
         return self.values[low] + (row - low)[..., None] * (self.values[high] - self.values[low])
+
+    def _between_rows(self, row: float) -> np.ndarray:
+        """Return the positions at one row number; a control loop asks this at every tick."""
+        if row <= 0.0:
+            return self.values[0].copy()
+        low = int(row)
+        if low >= len(self.values) - 1:
+            return self.values[-1].copy()
+        values: np.ndarray = self.values[low]
+        return values + (row - low) * (self.values[low + 1] - values)

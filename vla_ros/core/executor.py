@@ -19,84 +19,30 @@ the chunk is delayed by as long, so that no row is lost and nothing jumps. In as
 the next chunk is asked for while the queue holds at most chunk_size_threshold of a chunk. In
 synchronous mode it is asked for when the queue is empty; the robot always stands still then, so
 each chunk is played from the moment that it arrives.
+
+Commands stay within the limits of the robot in position, velocity and acceleration at once, and
+every way to stop (the queue runs dry, the arm is disabled, its state or what it sees is not known,
+an emergency) brakes within them. The first command after such a stop is the measured position.
 """
 
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from dataclasses import replace
 
 import numpy as np
 
 from vla_ros.core.blending import aggregate_function
 from vla_ros.core.budget import Budget
 from vla_ros.core.chunk import ActionChunk
-from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.core.limits import LONGEST_TICK, within_limits
+from vla_ros.core.errors import VlaError
+from vla_ros.core.limits import LONGEST_TICK, Motion, find_jump
 from vla_ros.core.queue import ActionQueue, PushResult
 from vla_ros.core.refill import Refill
 from vla_ros.core.robot import RobotSpec
-from vla_ros.core.timing import LatencyEstimator
+from vla_ros.core.settings import ExecutorConfig
+from vla_ros.core.status import Counters, Mode, Tick
+from vla_ros.core.watch import BudgetWatch
 
-MODES = ('async', 'sync')
-
-
-class Mode(IntEnum):
-    """What the executor is doing; the numbers are those of QueueStatus.msg."""
-
-    HOLDING = 0
-    RUNNING = 1
-    STARVED = 2
-    WAITING = 3
-    ESTOP = 4
-
-
-@dataclass(frozen=True)
-class ExecutorConfig:
-    """How chunks are asked for and blended; names are LeRobot's."""
-
-    mode: str = 'async'
-    chunk_size_threshold: float = 0.2  # fill of the queue at which the next chunk is asked for
-    aggregate_fn_name: str = 'weighted_average'
-    request_timeout: float = 5.0  # s after which a request counts as lost and is repeated
-
-    def __post_init__(self) -> None:
-        """Check every value."""
-        if self.mode not in MODES:
-            raise ConfigError(f'mode: got {self.mode!r}, expected one of {", ".join(MODES)}')
-        if not 0.0 <= self.chunk_size_threshold <= 1.0:
-            raise ConfigError(
-                f'chunk_size_threshold: got {self.chunk_size_threshold}, expected 0 to 1'
-            )
-        if not self.request_timeout > 0:
-            raise ConfigError(f'request_timeout: got {self.request_timeout} s, expected above 0')
-        aggregate_function(self.aggregate_fn_name)
-
-    @property
-    def threshold(self) -> float:
-        """Return the fill of the queue at which the next chunk is asked for in this mode."""
-        return self.chunk_size_threshold if self.mode == 'async' else 0.0
-
-
-@dataclass(frozen=True)
-class Tick:
-    """The result of one control tick."""
-
-    positions: np.ndarray  # (joints,) rad, to command
-    mode: Mode
-    request: int | None  # sequence of the chunk to ask for now, None most of the time
-
-
-@dataclass
-class Counters:
-    """What happened since the start, for status and diagnostics; idle since the last reset."""
-
-    starved: int = 0  # times that the queue ran dry
-    limited: int = 0  # commands that were clamped
-    accepted: int = 0  # chunks
-    rejected: int = 0  # chunks
-    lost: int = 0  # requests that nobody answered
-    idle: float = 0.0  # s STARVED or WAITING, from the first motion on
-    latency: float = 0.0  # s from observation to push, of the newest chunk accepted
-    margin: float = 0.0  # s of motion that was left when it was accepted
+SETTLE_TIME = 0.5  # s, in which an arm that was told to stop comes to rest
+LARGEST_LAG = 0.2  # rad or m; an arm that is further from its command was moved by something else
 
 
 class Executor:
@@ -104,20 +50,28 @@ class Executor:
     Plays the queue within the robot's limits, and holds whenever it has nothing to play.
 
     Off at first; the first command is the measured position, so that enabling moves nothing. A
-    clock that steps back counts as a reset.
+    clock that steps back counts as a reset. An emergency stop is latched: it disables the arm,
+    which can't be enabled before it is armed again.
     """
 
     def __init__(self, robot: RobotSpec, config: ExecutorConfig) -> None:
         """Start disabled, with an empty queue."""
         self.counters = Counters()
-        self.queue = ActionQueue(aggregate_function(config.aggregate_fn_name))
+        self.estopped = False
+        self.note = ''  # why the arm holds, where the mode does not say it
+        self.objection = ''  # to the last chunk that jumped
+        aggregate = aggregate_function(config.aggregate_fn_name, config.temporal_ensemble_coeff)
+        self.queue = ActionQueue(aggregate)
         self._robot, self._config = robot, config
         self._refill = Refill(config.threshold, config.request_timeout)
-        self._latencies = LatencyEstimator()
-        self._newest: ActionChunk | None = None
+        self._watch = BudgetWatch(config, self._refill)
+        self._observed = float('-inf')  # s, the newest observation that the arm acts on
         self._enabled = False
-        self._last: np.ndarray | None = None  # command; None: begin at the measured position
+        self._motion: Motion | None = None  # None: where the arm was told to be is not known
+        self._anchored = False  # False: once it stands, begin at the measured position
+        self._stood = 0.0  # s, since it was braked
         self._last_time = float('-inf')
+        self._period = 0.0  # s, between the last two ticks
         self._since = float('-inf')  # chunks of older observations are stale
         self._still_since: float | None = None  # s; None while there are rows to come
         self._mode = Mode.HOLDING
@@ -143,43 +97,70 @@ class Executor:
         """Return the sequence of the newest request, 0 before the first."""
         return self._refill.newest
 
+    @property
+    def threshold(self) -> float:
+        """Return the fill of the queue at which the next chunk is asked for."""
+        return self._refill.threshold
+
+    @property
+    def inference_delay(self) -> int:
+        """Return the rows that go by while a chunk is computed (p95), 0 before it is known."""
+        return self._watch.inference_delay
+
     def budget(self, percent: float = 95.0) -> Budget | None:
         """Return the budget at that percentile of the latency; None before it is known."""
-        latency = self._latencies.percentile(percent)
-        if latency is None or self._newest is None:
-            return None
-        return Budget(
-            latency, 1.0 / self._newest.step, len(self._newest.values), self._config.threshold
-        )
+        return self._watch.budget(percent)
+
+    def forecast(self, now: float) -> float:
+        """
+        Return the seconds of motion that will be left when the next chunk comes (p95).
+
+        Below 0 the queue will run dry; nan before the latency is known, and in synchronous mode.
+        """
+        return self._watch.forecast(now, self.queue.remaining(now))
 
     def enable(self) -> None:
-        """Play chunks from the next tick on, which commands the measured position."""
+        """
+        Play chunks from the next tick on, which commands the measured position.
+
+        Raises VlaError after an emergency stop.
+        """
+        if self.estopped:
+            raise VlaError('enable: the emergency stop is latched; release it with rearm first')
         if not self._enabled:
             self.hold()
         self._enabled = True
 
     def disable(self) -> None:
-        """Hold, and forget what is queued and what was asked for."""
+        """Brake and hold, and forget what is queued and what was asked for."""
         self._enabled = False
         self.hold()
 
+    def estop(self) -> None:
+        """Stop and stay stopped: from the next tick on the arm brakes as hard as it may."""
+        self.disable()
+        self.estopped, self._mode = True, Mode.ESTOP
+
+    def rearm(self) -> None:
+        """Release the emergency stop; the arm stays disabled."""
+        self.estopped = False
+        self._mode = Mode.HOLDING if self._mode is Mode.ESTOP else self._mode
+
     def hold(self) -> None:
         """
-        Hold for now, and forget what is queued and what was asked for.
+        Brake and hold for now, and forget what is queued and what was asked for.
 
-        For a robot whose state is not known. The next tick goes on from the measured position.
+        Once it stands, the arm goes on from the measured position.
         """
         self.queue.clear()
         self._refill.forget()
-        self._last = self._still_since = None
-        self._mode = Mode.HOLDING
+        self._still_since, self._anchored = None, False
+        self._mode = Mode.ESTOP if self.estopped else Mode.HOLDING
 
     def reset(self, now: float) -> None:
-        """Begin a new episode at ``now`` (s): whatever was seen before it is forgotten."""
-        self.hold()
-        self._since = now
-        self.counters.idle = 0.0
-        self._moved = False
+        """Begin a new episode at ``now`` (s), with an arm that stands somewhere else."""
+        self._restart(now)
+        self._motion = None
 
     def push(self, chunk: ActionChunk, now: float) -> PushResult:
         """
@@ -193,15 +174,10 @@ class Executor:
                 f'chunk {chunk.sequence}: got joints {", ".join(chunk.joint_names)}, expected '
                 f'{", ".join(self._robot.joint_names)}'
             )
-        welcome = (
-            self._enabled and chunk.start >= self._since and self._refill.welcomes(chunk.sequence)
-        )
-        left = self.queue.remaining(now)
-        result = PushResult.STALE
-        if welcome:
-            result = self.queue.push(self._delayed(chunk, now), now)
+        delayed = self._delayed(chunk, now)
+        result = self._check(chunk, delayed, now)
         if result is PushResult.ACCEPTED:
-            self._accept(chunk, now - chunk.start, left)
+            result = self._accept(chunk, delayed, now)
         else:
             self.reject(chunk.sequence)
         return result
@@ -211,35 +187,120 @@ class Executor:
         self.counters.rejected += 1
         self._refill.answered(sequence)
 
-    def tick(self, now: float, measured: np.ndarray) -> Tick:
+    def tick(self, now: float, measured: np.ndarray, elapsed: float | None = None) -> Tick:
         """
         Return the command for ``now`` (s), given the measured positions (joints,), rad.
 
-        Raises VlaError for a measured position, where it is the one to begin at, that is no
-        number.
+        ``elapsed`` are the seconds since the last tick by a clock that is never set; without it
+        they are taken from ``now``. Raises VlaError for a measured position, where it is the one
+        to begin at, that is no number.
         """
-        if now < self._last_time:
-            self.reset(now)
-        if self._last is None or not self._enabled:
-            self._last, self._last_time = self._checked(measured), now
-        elapsed, self._last_time = now - self._last_time, now
-        target = self.queue.sample(now) if self._enabled else None
+        elapsed = self._elapse(now, elapsed)
+        if not (self._enabled and self._anchored):
+            if not self._stands(measured, elapsed):
+                return self._tick(send=True)
+            if not self._enabled:
+                self._mode = Mode.ESTOP if self.estopped else Mode.HOLDING
+                return self._tick(send=False)
+            self._anchored, elapsed = True, 0.0
+        self._drop_stale(now)
+        target = self.queue.sample(now)
         self._change_mode(target is not None)
-        if target is not None:
-            self._last = self._play(target, self._last, elapsed)
-        elif self._enabled and self._moved:
-            self.counters.idle += elapsed
+        self._move(target, elapsed)
         self._note_stillness(now, elapsed)
-        return Tick(self._last.copy(), self._mode, self._ask(now))
+        return self._tick(send=True, request=self._ask(now))
 
-    def _accept(self, chunk: ActionChunk, latency: float, left: float) -> None:
-        self.counters.accepted += 1
-        self.counters.latency, self.counters.margin = latency, left
-        self._latencies.add(latency)
-        self._newest = chunk
+    def stop(self, now: float, elapsed: float | None = None) -> Tick | None:
+        """
+        Be the tick of an arm whose state is not known: brake, then send nothing.
+
+        Returns None where the arm was never told anything.
+        """
+        self.hold()
+        elapsed = self._elapse(now, elapsed)
+        if self._motion is None:
+            return None
+        self._brake(elapsed)
+        return self._tick(send=self._motion.moving)
+
+    def _tick(self, send: bool, request: int | None = None) -> Tick:
+        assert self._motion is not None
+        return Tick(self._motion.position.copy(), self._mode, request, send)
+
+    def _elapse(self, now: float, elapsed: float | None) -> float:
+        """Return the seconds since the last tick, and take note of a clock that stepped back."""
+        before, self._last_time = self._last_time, now
+        if now < before:
+            self._restart(now)
+            elapsed = self._period if elapsed is None else elapsed
+        if elapsed is None:
+            elapsed = now - before if before > float('-inf') else 0.0
+        self._period = elapsed or self._period
+        return elapsed
+
+    def _restart(self, now: float) -> None:
+        """Forget whatever was seen before ``now``."""
+        self.hold()
+        self._since = now
+        self.counters.idle = 0.0
+        self._moved = False
+
+    def _stands(self, measured: np.ndarray, elapsed: float) -> bool:
+        """
+        Brake; say whether the arm has come to rest.
+
+        Then it goes on from the measured positions, but not before the arm had the time to get
+        where it was told to be: a servo lags behind, and its lag must not become a step.
+        """
+        self._brake(elapsed)
+        if self._motion is not None and self._motion.moving:
+            return False
+        measured = self._checked(measured)
+        if self._motion is None or self._stood > SETTLE_TIME or self._is_elsewhere(measured):
+            self._motion = Motion(self._robot, measured)
+        return True
+
+    def _brake(self, elapsed: float) -> None:
+        if self._motion is None:
+            return
+        self._motion.stop(elapsed)
+        self._stood = 0.0 if self._motion.moving else self._stood + elapsed
+
+    def _is_elsewhere(self, measured: np.ndarray) -> bool:
+        """Say whether the arm is not where it was told to be, nor about to get there."""
+        assert self._motion is not None
+        return bool(np.abs(measured - self._motion.position).max() > LARGEST_LAG)
+
+    def _check(self, chunk: ActionChunk, delayed: ActionChunk, now: float) -> PushResult:
+        if not self._refill.knows(chunk.sequence):
+            return PushResult.UNKNOWN
+        welcome = self._enabled and self._refill.welcomes(chunk.sequence)
+        if not welcome or chunk.start < self._since:
+            return PushResult.STALE
+        if now - chunk.start > self._config.observation_timeout:
+            return PushResult.EXPIRED
+        result = self.queue.check(delayed, now)
+        return self._check_jump(delayed, now) if result is PushResult.ACCEPTED else result
+
+    def _check_jump(self, chunk: ActionChunk, now: float) -> PushResult:
+        command = chunk.at(now) if self._motion is None else self._motion.position
+        self.objection = find_jump(self._robot, chunk, now, command, self._config.jump_time)
+        self.counters.jumps += bool(self.objection)
+        return PushResult.JUMP if self.objection else PushResult.ACCEPTED
+
+    def _accept(self, chunk: ActionChunk, delayed: ActionChunk, now: float) -> PushResult:
+        self.counters.latency = now - chunk.start
+        self._watch.add(chunk, self.counters.latency)
         self._refill.answered(chunk.sequence)
+        self.note = self._watch.objection
+        if not self._watch.satisfied:
+            return PushResult.MEASURED
+        self.counters.accepted += 1
+        self.counters.margin = self.queue.remaining(now)
+        self._observed = chunk.start
         if self._config.mode == 'sync':
             self._refill.forget()  # one chunk for each time that the robot waits
+        return self.queue.push(delayed, now)
 
     def _delayed(self, chunk: ActionChunk, now: float) -> ActionChunk:
         """Return the chunk, delayed by as long as the robot stood still since its observation."""
@@ -248,18 +309,23 @@ class Executor:
         stood = max(0.0, now - max(chunk.start, self._still_since))
         return replace(chunk, start=chunk.start + stood)
 
+    def _drop_stale(self, now: float) -> None:
+        """Empty the queue where the newest observation behind it has become too old."""
+        if now - self._observed > self._config.observation_timeout and self.queue.remaining(now):
+            self.queue.clear()
+            self.counters.stale += 1
+            self.note = f'the newest observation is {now - self._observed:.2f} s old'
+
     def _checked(self, measured: np.ndarray) -> np.ndarray:
         if measured.shape != self._robot.lower.shape or not np.isfinite(measured).all():
             raise VlaError(
                 f'measured positions: got {measured}, expected a number for each of '
                 f'{", ".join(self._robot.joint_names)}; mend the robot driver'
             )
-        return measured.astype(np.float64)
+        return measured
 
     def _change_mode(self, playing: bool) -> None:
-        if not self._enabled:
-            self._mode = Mode.HOLDING
-        elif playing:
+        if playing:
             self._mode = Mode.RUNNING
         elif self._mode is Mode.RUNNING and self._config.mode == 'async':
             self._mode = Mode.STARVED
@@ -267,11 +333,16 @@ class Executor:
         elif self._mode is not Mode.STARVED:
             self._mode = Mode.WAITING
 
-    def _play(self, target: np.ndarray, last: np.ndarray, elapsed: float) -> np.ndarray:
-        positions = within_limits(self._robot, target, last, elapsed)
-        self.counters.limited += bool(np.max(np.abs(positions - target)) > 1e-6)
+    def _move(self, target: np.ndarray | None, elapsed: float) -> None:
+        assert self._motion is not None
+        self._stood = 0.0
+        if target is None:
+            self._motion.stop(elapsed)
+            self.counters.idle += elapsed if self._moved else 0.0
+            return
         self._moved = True
-        return positions
+        positions = self._motion.follow(target, elapsed)
+        self.counters.limited += bool(np.abs(positions - target).max() > 1e-6)
 
     def _note_stillness(self, now: float, elapsed: float) -> None:
         """Note since when the robot stands still: the time of the last row, which it holds."""
@@ -281,8 +352,6 @@ class Executor:
             self._still_since = max(self.queue.end, now - min(elapsed, LONGEST_TICK))
 
     def _ask(self, now: float) -> int | None:
-        if not self._enabled:
-            return None
         request = self._refill.ask(now, self.queue.fill(now))
         self.counters.lost = self._refill.lost
         return request

@@ -1,23 +1,116 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The last thing that happens to a command: it is brought within the limits of the robot."""
+"""The last thing that happens to a command: it is brought within what the robot can do."""
 
 import numpy as np
 
+from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.robot import RobotSpec
 
 LONGEST_TICK = 0.1  # s; after a pause, or a clock that jumped, a command goes no further than this
+SHORTEST_TICK = 1e-6  # s; a velocity over less than this is noise
+GROSS = 3.0  # a chunk with a step of more than this many times what a joint can do is broken
 
 
-def within_limits(
-    robot: RobotSpec, target: np.ndarray, last: np.ndarray, elapsed: float
-) -> np.ndarray:
+class Motion:
     """
-    Return the positions (joints,) nearest to ``target`` that the robot may be sent.
+    Leads a robot from where it is to one target after another.
 
-    They lie within the positions that the robot can take and within what its joints can move in
-    ``elapsed`` seconds from ``last``, the command before. A robot that was found beyond a limit
-    comes back no faster than that either.
+    Position, velocity and acceleration stay within the limits at once, whatever the targets and
+    the times between them: each command leaves room to brake before the end of the joint, and so
+    the arm can be stopped smoothly at any time. Velocity is that between two commands, and it
+    changes by no more than the acceleration times the time between them. An arm that was found
+    beyond a limit comes back. Where the limits leave the targets alone, so does this.
     """
-    reach = robot.velocity * min(elapsed, LONGEST_TICK)
-    return np.clip(np.clip(target, robot.lower, robot.upper), last - reach, last + reach)
+
+    def __init__(self, robot: RobotSpec, measured: np.ndarray) -> None:
+        """Begin at rest at the measured positions (joints,), rad."""
+        self._robot = robot
+        self.position = measured.astype(np.float64)
+        self.velocity = np.zeros(len(measured))
+        self._target = self.position
+        self._sides = np.array([[1.0], [-1.0]])
+        self._ends = np.stack([robot.upper, -robot.lower])
+
+    @property
+    def moving(self) -> bool:
+        """Whether the last command was another one than that before."""
+        return bool(self.velocity.any())
+
+    def follow(self, target: np.ndarray, elapsed: float) -> np.ndarray:
+        """
+        Return the command (joints,) that is nearest to ``target`` after ``elapsed`` seconds.
+
+        A target that runs ahead of the limits is caught up with, without running past it: the
+        velocity is that of the target and as much as can be braked within the distance to it.
+        """
+        if elapsed < SHORTEST_TICK:
+            return self.position
+        robot = self._robot
+        target = np.minimum(np.maximum(target, robot.lower), robot.upper)
+        behind = self._target - self.position
+        velocity = (target - self._target) / elapsed
+        if behind.any():
+            velocity += np.copysign(self._brakeable(np.abs(behind), elapsed), behind)
+        self._target = target
+        room = np.maximum(self._ends - self._sides * self.position, 0.0)  # up, and down
+        fastest = robot.velocity * min(1.0, LONGEST_TICK / elapsed)
+        up, down = np.minimum(self._brakeable(room, elapsed), fastest)
+        return self._move(np.minimum(np.maximum(velocity, -down), up), elapsed)
+
+    def stop(self, elapsed: float) -> np.ndarray:
+        """Return the command (joints,) after ``elapsed`` seconds of braking; it ends at rest."""
+        if elapsed < SHORTEST_TICK:
+            return self.position
+        self._target = self._move(np.zeros(len(self.position)), elapsed)
+        return self._target
+
+    def _brakeable(self, distance: np.ndarray, elapsed: float) -> np.ndarray:
+        """
+        Return the velocity with which a joint goes on for ``elapsed`` and then stops in time.
+
+        It solves v * elapsed + v^2 / (2 a) = distance; braking in steps takes no longer than
+        braking evenly, whatever the steps.
+        """
+        return (
+            2.0
+            * distance
+            / (elapsed + np.sqrt(elapsed * elapsed + 2.0 * distance / self._robot.acceleration))
+        )
+
+    def _move(self, velocity: np.ndarray, elapsed: float) -> np.ndarray:
+        """Take the nearest velocity that the acceleration allows."""
+        change = self._robot.acceleration * elapsed
+        velocity = np.minimum(np.maximum(velocity, self.velocity - change), self.velocity + change)
+        self.position = self.position + velocity * elapsed
+        self.velocity = velocity
+        return self.position
+
+
+def find_jump(
+    robot: RobotSpec, chunk: ActionChunk, now: float, command: np.ndarray, within: float
+) -> str:
+    """
+    Return what makes a chunk a jump, seen from ``command`` (joints,) at ``now`` (s); '' if none.
+
+    It is one where a joint could not get to the first row that is not late within ``within``
+    seconds, or where a step between two rows is GROSS times what the joint can do. With an
+    infinite time to get there nothing is one.
+    """
+    if within == np.inf:
+        return ''
+    distance = np.abs(chunk.at(float(now)) - command) / robot.velocity
+    joint = int(distance.argmax())
+    if distance[joint] > within:
+        return (
+            f'{robot.joint_names[joint]} is {distance[joint]:.2f} s away at its full velocity, '
+            f'expected at most {within:.2f} s'
+        )
+    pace = chunk.largest_step / (robot.velocity * chunk.step)
+    joint = int(pace.argmax())
+    if pace[joint] > GROSS:
+        return (
+            f'{robot.joint_names[joint]} moves {pace[joint]:.1f} times as fast as it can, '
+            f'expected at most {GROSS:.1f} times'
+        )
+    return ''

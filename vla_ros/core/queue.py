@@ -2,16 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Queue of actions: what the newest chunks say for each moment from now on."""
 
+from dataclasses import replace
 from enum import Enum
-from math import ceil, floor
 
 import numpy as np
 
-from vla_ros.core.blending import Aggregate
+from vla_ros.core.blending import ENSEMBLE_CHUNKS, RESOLUTION, Aggregate
 from vla_ros.core.chunk import ActionChunk
 
 FAR_FUTURE = 1.0  # s; a chunk that begins later than this was stamped by a wrong clock
-RESOLUTION = 1e-6  # s; seconds since 1970 as a float are known to 0.24 us
 
 
 class PushResult(Enum):
@@ -21,6 +20,9 @@ class PushResult(Enum):
     STALE = 'answers a request that is out of date'
     EXPIRED = 'ended before it arrived'
     FUTURE = 'begins too far in the future: the clocks differ'
+    UNKNOWN = 'answers no request that was ever made'
+    JUMP = 'jumps further than the joints can move'
+    MEASURED = 'was asked for to measure the latency; it is not played'
 
 
 class ActionQueue:
@@ -36,21 +38,31 @@ class ActionQueue:
         """Merge with ``aggregate``."""
         self._aggregate = aggregate
         self._timeline: ActionChunk | None = None
+        self._chunks: list[ActionChunk] = []  # those that have rows left, the newest last
         self._newest: ActionChunk | None = None
         self._last_sequence = -1
 
-    def push(self, chunk: ActionChunk, now: float) -> PushResult:
-        """Merge a chunk that arrived at ``now`` (s), or say why not; all or nothing."""
+    def check(self, chunk: ActionChunk, now: float) -> PushResult:
+        """Say whether ``push`` would take the chunk."""
         if chunk.sequence <= self._last_sequence:
             return PushResult.STALE
         if chunk.start + chunk.duration <= now + RESOLUTION:
             return PushResult.EXPIRED
         if chunk.start > now + FAR_FUTURE:
             return PushResult.FUTURE
+        return PushResult.ACCEPTED
+
+    def push(self, chunk: ActionChunk, now: float) -> PushResult:
+        """Merge a chunk that arrived at ``now`` (s), or say why not; all or nothing."""
+        result = self.check(chunk, now)
+        if result is not PushResult.ACCEPTED:
+            return result
+        self._chunks = [old for old in self._chunks if old.start + old.duration > now]
+        self._chunks = [*self._chunks[1 - ENSEMBLE_CHUNKS :], chunk]
         if self._timeline is None or not self.remaining(now):
             self._timeline = chunk
         else:
-            self._timeline = self._merge(self._timeline, chunk, now)
+            self._timeline = self._aggregate(self._timeline, self._chunks, now)
         self._newest, self._last_sequence = chunk, chunk.sequence
         return PushResult.ACCEPTED
 
@@ -84,21 +96,17 @@ class ActionQueue:
     def clear(self) -> None:
         """Forget the timeline; chunks that answer older requests stay unwelcome."""
         self._timeline = None
+        self._chunks = []
 
-    def _merge(self, old: ActionChunk, new: ActionChunk, now: float) -> ActionChunk:
-        """Return one timeline on the grid of the new chunk, from the row before ``now`` on."""
-        slack = RESOLUTION / new.step
-        first = floor((now - new.start) / new.step + slack)
-        if now < old.start:  # neither has begun
-            first = max(first, min(0, ceil((old.start - new.start) / new.step - slack)))
-        last = max(len(new.values) - 1, floor((old.end - new.start) / new.step + slack))
-        index = np.arange(first, last + 1)
-        times = new.start + new.step * index
-        rows = old.at(times)
-        fresh = (index >= 0) & (index < len(new.values))
-        known = (times >= old.start - RESOLUTION) & (times <= old.end + RESOLUTION)
-        both = fresh & known
-        merged = self._aggregate(rows[both], new.values[index[both]], times[both] - now)
-        rows[fresh] = new.values[index[fresh]]
-        rows[both] = merged
-        return ActionChunk(rows, float(times[0]), new.step, new.sequence, new.joint_names)
+    def rest(self, now: float, look_back: float = 0.0) -> ActionChunk | None:
+        """
+        Return what is queued from ``look_back`` seconds before ``now`` (s) on; None if nothing is.
+
+        This is what a policy continues that makes its chunk fit to the one before. Rows are known
+        back to the moment that the newest chunk came.
+        """
+        if self._timeline is None or not self.remaining(now):
+            return None
+        line = self._timeline
+        first = max(0, min(int((now - look_back - line.start) / line.step), len(line.values) - 1))
+        return replace(line, values=line.values[first:], start=line.start + first * line.step)

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Refill: when to ask for the next chunk, and which answers are still welcome."""
 
+FAR_AHEAD = 2**32  # requests; a number that is further ahead than this was never given out
+
 
 class Refill:
     """
@@ -18,34 +20,42 @@ class Refill:
         self.open: int | None = None
         self.newest = 0
         self.lost = 0
-        self._threshold, self._timeout = threshold, timeout
-        self._asked_at = 0.0
+        self.threshold = threshold
+        self.asked_at = 0.0  # s, the open request
+        self._timeout = timeout
         self._oldest_welcome = 0
 
     def ask(self, now: float, fill: float) -> int | None:
         """Return the number of a new request at ``now`` (s), or None where none is due."""
         if self.open is not None:
-            if now - self._asked_at < self._timeout:
+            if now - self.asked_at < self._timeout:
                 return None
             self.lost += 1
             self.open = None
-        if fill > self._threshold:
+        if fill > self.threshold:
             return None
         self.newest += 1
-        self.open, self._asked_at = self.newest, now
+        self.open, self.asked_at = self.newest, now
         return self.newest
 
     def welcomes(self, sequence: int) -> bool:
         """Say whether an answer to that request may still be played."""
         return sequence >= self._oldest_welcome
 
+    def knows(self, sequence: int) -> bool:
+        """Say whether that number can be one of ours, of this process or of one before it."""
+        return 0 <= sequence <= self.newest + FAR_AHEAD
+
     def answered(self, sequence: int) -> None:
         """
         Take note of an answer, of use or not.
 
         A number that was never given out comes from before a restart of this process, or from
-        another asker; the next request goes beyond it, for the queue refuses what is older.
+        another asker; the next request goes beyond it, for the queue refuses what is older. One
+        that can't come from either is not taken note of: numbers are of 64 bits, and would end.
         """
+        if not self.knows(sequence):
+            return
         self.newest = max(self.newest, sequence)
         if self.open is not None and sequence >= self.open:
             self.open = None

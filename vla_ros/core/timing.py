@@ -16,13 +16,19 @@ class LatencyEstimator:
         """Judge by the last ``window`` latencies."""
         self._newest: deque[float] = deque(maxlen=window)
         self._seen = 0
+        self._known: dict[float, float] = {}  # percentiles, until the next latency comes
 
     def add(self, latency: float) -> None:
         """Take note of one latency (s)."""
         self._seen += 1
         if self._seen > WARM_UP:
             self._newest.append(latency)
+            self._known.clear()
 
     def percentile(self, percent: float) -> float | None:
         """Return the latency (s) that ``percent`` of the newest stayed below; None without any."""
-        return float(np.percentile(self._newest, percent)) if self._newest else None
+        if not self._newest:
+            return None
+        if percent not in self._known:
+            self._known[percent] = float(np.percentile(self._newest, percent))
+        return self._known[percent]

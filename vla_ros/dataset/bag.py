@@ -76,6 +76,7 @@ class EpisodeInfo:
     calibration: Mapping[str, str] = field(default_factory=dict)  # file name: SHA-256
     dropped: int = 0  # messages that came faster than they could be written
     missing: Mapping[str, int] = field(default_factory=dict)  # topic: frames that never came
+    rotation: float | None = None  # rad, yaw of the object at the start, where it is known
 
 
 class Message(NamedTuple):
@@ -163,7 +164,7 @@ class Episode:
 def list_episodes(root: Path) -> list[Episode]:
     """Return the whole episodes below ``root`` in the order in which they were begun."""
     folders = sorted(root.glob(f'{PREFIX}*/metadata.yaml'))
-    return [Episode(path.parent, _read_info(path)) for path in folders]
+    return [Episode(path.parent, read_info(path)) for path in folders]
 
 
 def list_unfinished(root: Path) -> list[Path]:
@@ -231,6 +232,11 @@ def header_time(data: bytes) -> float:
     return float(seconds) + 1e-9 * float(nanoseconds)
 
 
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a small file in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 @cache
 def typestore() -> Typestore:
     """Return the definitions of ROS 2's messages and of this package's."""
@@ -241,18 +247,24 @@ def typestore() -> Typestore:
     return store
 
 
-def _read_info(metadata: Path) -> EpisodeInfo:
+def read_info(metadata: Path) -> EpisodeInfo:
     """Return what the bag's metadata say; raise VlaError where they are another program's."""
     try:
-        content = yaml.safe_load(metadata.read_text())
-        return EpisodeInfo(
-            **json.loads(content['rosbag2_bagfile_information']['custom_data'][_KEY])
-        )
-    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        return EpisodeInfo(**json.loads(read_custom(metadata)))
+    except (TypeError, ValueError) as error:
         raise VlaError(
             f'{metadata}: got no facts about the episode ({error!r}), expected those that the '
             'recorder writes; move the folder away'
         ) from None
+
+
+def read_custom(metadata: Path) -> str:
+    """Return this package's facts in the metadata of a bag; nothing where there are none."""
+    try:
+        content = yaml.safe_load(metadata.read_text())
+        return str(content['rosbag2_bagfile_information']['custom_data'][_KEY])
+    except (KeyError, TypeError, yaml.YAMLError):
+        return ''
 
 
 def _next_number(root: Path) -> int:
@@ -267,7 +279,7 @@ def _copy_all(files: Sequence[Path], folder: Path) -> dict[str, str]:
     for file in files:
         folder.mkdir(exist_ok=True)
         shutil.copy2(file, folder / file.name)
-        hashes[file.name] = hashlib.sha256((folder / file.name).read_bytes()).hexdigest()
+        hashes[file.name] = hash_file(folder / file.name)
     return hashes
 
 

@@ -8,11 +8,9 @@ the live nodes do, the sample of every source that was measured nearest to the f
 """
 
 import json
-import re
 import shutil
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,37 +18,13 @@ import numpy as np
 
 from vla_ros.core.errors import VlaError
 from vla_ros.dataset import lerobot
-from vla_ros.dataset.bag import Episode, Message, decode, header_time
+from vla_ros.dataset.align import Alignment, Streams, align, find_streams, gather
+from vla_ros.dataset.bag import CALIBRATION, Episode, Message, decode, hash_file
 from vla_ros.dataset.lerobot import DatasetSpec, DatasetWriter, Frame
 from vla_ros.policy.picture import picture_from_bytes
 
 INFO = 'vla_ros_episodes.json'  # in the dataset's folder meta
-STATE, ACTION, INSTRUCTION = 'joint_states', 'joint_commands', 'instruction'
-_CAMERA = re.compile(r'(?:.*/)?camera/([^/]+)/image_raw')
-
-
-@dataclass(frozen=True)
-class Streams:
-    """The topics of an episode that make frames, in whatever namespace they are."""
-
-    state: str
-    action: str
-    instruction: str  # '' where none was recorded
-    cameras: Mapping[str, str]  # name of the camera: topic
-
-    @property
-    def topics(self) -> tuple[str, ...]:
-        """Return the topics that every frame has a sample of."""
-        return (self.state, self.action, *self.cameras.values())
-
-
-@dataclass(frozen=True)
-class Alignment:
-    """Which samples make which frames."""
-
-    times: np.ndarray  # (frames,) s
-    chosen: Mapping[str, np.ndarray]  # topic: (frames,) index of its sample
-    skew: float  # s, largest distance of a sample from its frame
+Progress = Callable[[int, int], None]  # done, total
 
 
 def convert(
@@ -58,14 +32,16 @@ def convert(
     root: Path,
     fps: int = 30,
     max_skew: float = 0.05,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    split: str = 'train',
+    on_progress: Progress = lambda done, total: None,
 ) -> None:
     """
     Write the episodes as a new LeRobotDataset v3 with ``fps`` frames per second to ``root``.
 
     No frame may hold a sample that was measured more than ``max_skew`` (s) from its time.
-    ``root`` appears when everything is done. Raise ConfigError if it exists, and VlaError for an
-    episode that misses something or differs from the first one.
+    ``split`` is what the dataset's metadata call all of its episodes. ``root`` appears when
+    everything is done. Raise ConfigError if it exists, and VlaError for an episode that misses
+    something or differs from the first one.
     """
     lerobot.check_new(root)
     if not episodes:
@@ -86,24 +62,15 @@ def convert(
         on_progress(number + 1, len(episodes))
     writer.close()
     (work / 'meta' / INFO).write_text(json.dumps(infos, indent=1))
+    _copy_calibration(episodes, work / 'meta' / CALIBRATION)
+    _name_split(work, split, len(episodes))
     work.rename(root)
 
 
-def find_streams(episode: Episode) -> Streams:
-    """Return the topics of the episode; raise VlaError naming those that are missing."""
-    topics = list(episode.topics())
-    found = {
-        name: next((t for t in topics if t.rpartition('/')[2] == name), '')
-        for name in (STATE, ACTION, INSTRUCTION)
-    }
-    cameras = {match[1]: topic for topic in sorted(topics) if (match := _CAMERA.fullmatch(topic))}
-    missing = [name for name in (STATE, ACTION) if not found[name]]
-    if missing or not cameras:
-        raise VlaError(
-            f'{episode.path.name}: got topics {sorted(topics)}, expected also '
-            f'{", ".join(missing) or "camera/<name>/image_raw"}; record the episode anew'
-        )
-    return Streams(found[STATE], found[ACTION], found[INSTRUCTION], cameras)
+def set_apart(episodes: Sequence[Episode], held_out: int) -> tuple[list[Episode], list[Episode]]:
+    """Return the episodes to train on, and those of the cluster that is held out."""
+    training = [episode for episode in episodes if episode.info.cluster != held_out]
+    return training, [episode for episode in episodes if episode.info.cluster == held_out]
 
 
 def describe(episode: Episode, fps: int) -> DatasetSpec:
@@ -121,66 +88,15 @@ def describe(episode: Episode, fps: int) -> DatasetSpec:
     )
 
 
-def align(episode: Episode, streams: Streams, fps: int, max_skew: float) -> Alignment:
-    """
-    Choose each frame's samples, from the first to the last time that every source has reached.
-
-    Raise VlaError for a frame that has no sample of a source within ``max_skew`` (s).
-    """
-    stamps: dict[str, list[float]] = defaultdict(list)
-    for message in episode.messages(streams.topics):
-        stamps[message.topic].append(header_time(message.data))
-    sources = {topic: np.array(stamps[topic]) for topic in streams.topics}
-    begin = max(source.min() for source in sources.values())
-    end = min(source.max() for source in sources.values())
-    times = begin + np.arange(max(0, int((end - begin) * fps + 1e-3)) + 1) / fps
-    chosen = {topic: nearest(source, times) for topic, source in sources.items()}
-    skew = 0.0
-    for topic, source in sources.items():
-        distance = np.abs(source[chosen[topic]] - times)
-        if distance.max() > max_skew:
-            raise VlaError(
-                f'{episode.path.name}: {topic}: got no sample within {max_skew:.3f} s of '
-                f'{times[distance.argmax()] - times[0]:.2f} s (the nearest is '
-                f'{distance.max():.3f} s away), expected one for every frame; record the episode '
-                'anew, or allow more skew'
-            )
-        skew = max(skew, float(distance.max()))
-    return Alignment(times, chosen, skew)
-
-
-def nearest(source: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return for each of ``times`` the index of the nearest element; of two, the older one."""
-    order = np.argsort(source, kind='stable')
-    ascending = source[order]
-    right = np.searchsorted(ascending, times).clip(0, len(source) - 1)
-    left = (right - 1).clip(0)
-    older = np.abs(times - ascending[left]) <= np.abs(ascending[right] - times)
-    return order[np.where(older, left, right)]
-
-
 def make_frames(
     episode: Episode, streams: Streams, alignment: Alignment, spec: DatasetSpec
 ) -> Iterator[Frame]:
     """Yield the frames in order; no more of the episode is in memory than they need."""
-    wanted: dict[tuple[str, int], list[int]] = defaultdict(list)
-    for topic, indexes in alignment.chosen.items():
-        for frame, index in enumerate(indexes):
-            wanted[topic, int(index)].append(frame)
     readers = _readers(episode, streams, spec)
-    pending: dict[int, dict[str, np.ndarray]] = defaultdict(dict)
-    seen: Counter[str] = Counter()
-    due = 0
-    for message in episode.messages(streams.topics):
-        frames = wanted.get((message.topic, seen[message.topic]), ())
-        seen[message.topic] += 1
-        if frames:
-            value = readers[message.topic](message)
-            for frame in frames:
-                pending[frame][message.topic] = value
-        while len(pending[due]) == len(readers):
-            yield _frame(pending.pop(due), streams)
-            due += 1
+    for messages in gather(episode, alignment.chosen):
+        values = {topic: readers[topic](message) for topic, message in messages.items()}
+        images = {name: values[topic] for name, topic in streams.cameras.items()}
+        yield Frame(values[streams.state], values[streams.action], images)
 
 
 def read_instruction(episode: Episode, streams: Streams) -> str:
@@ -240,23 +156,46 @@ def _readers(
     }
 
 
-def _frame(values: Mapping[str, np.ndarray], streams: Streams) -> Frame:
-    images = {name: values[topic] for name, topic in streams.cameras.items()}
-    return Frame(values[streams.state], values[streams.action], images)
-
-
 def _first(episode: Episode, topic: str) -> Message:
     return next(episode.messages([topic]))
 
 
 def _info(episode: Episode, alignment: Alignment) -> dict[str, Any]:
     """Return what the dataset remembers of the recording."""
-    info = episode.info
     return {
-        'cluster': info.cluster,
-        'recovery': info.recovery,
-        'seed': info.seed,
+        **asdict(episode.info),
+        'cluster': episode.info.cluster or None,
         'frames': len(alignment.times),
         'recording': episode.path.name,
         'skew': round(alignment.skew, 4),
     }
+
+
+def _copy_calibration(episodes: Sequence[Episode], folder: Path) -> None:
+    """Copy every calibration file once; what differs from the first one, under its hash."""
+    for episode in episodes:
+        for name, digest in episode.info.calibration.items():
+            source = episode.path / CALIBRATION / name
+            if not source.is_file():
+                raise VlaError(
+                    f'{episode.path.name}: got no {CALIBRATION}/{name}, expected the file that '
+                    'the episode was recorded with; copy the whole recording again'
+                )
+            target = calibration_file(folder, name, digest)
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
+
+
+def calibration_file(folder: Path, name: str, digest: str) -> Path:
+    """Return where in a dataset's ``folder`` lies the calibration file with that SHA-256."""
+    first = folder / name
+    if not first.exists() or hash_file(first) == digest:
+        return first
+    return folder / digest[:12] / name
+
+
+def _name_split(root: Path, split: str, episodes: int) -> None:
+    path = root / 'meta' / 'info.json'
+    info = json.loads(path.read_text())
+    path.write_text(json.dumps({**info, 'splits': {split: f'0:{episodes}'}}, indent=4))

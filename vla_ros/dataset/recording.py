@@ -128,6 +128,14 @@ class Recording:
         self._whole = not self._failure
 
 
+def describe(recording: Recording) -> str:
+    """Return what was written and lost so far."""
+    return (
+        f'{recording.messages} messages, {recording.size / 1e6:.1f} MB, '
+        f'{recording.dropped} dropped, {recording.missing.total()} frames missing'
+    )
+
+
 @contextmanager
 def _told(what: str) -> Iterator[None]:
     """Raise VlaError for what the system refuses within the context."""

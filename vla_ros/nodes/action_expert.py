@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Action expert node: the context of an observation in, a chunk of actions out."""
 
-from vla_ros.core.chunk import ActionChunk
-from vla_ros.msg import ActionChunk as ActionChunkMsg
-from vla_ros.msg import Features
+from vla_ros.msg import ActionChunk, Features
 from vla_ros.nodes import convert, qos
 from vla_ros.nodes.lifecycle import spin_node
 from vla_ros.nodes.stage import StageNode
@@ -23,7 +21,7 @@ class ActionExpertNode(StageNode):
         bundle = self.load_bundle()
         self._spec = bundle.spec
         self._expert = ActionExpert(bundle, self.placement)
-        self._chunks = self.advertise(ActionChunkMsg, 'action_chunk', qos.LATEST)
+        self._chunks = self.advertise(ActionChunk, 'action_chunk', qos.LATEST)
         self.ready(self._expert.session)
 
     def activate(self) -> None:
@@ -31,14 +29,10 @@ class ActionExpertNode(StageNode):
         self.subscribe(Features, 'context', self._on_context, qos.LATEST)
 
     def _on_context(self, msg: Features) -> None:
-        (memory,) = convert.tensors_from_msg(msg.tensors, ('memory',))
-        actions, timing = self.timed(lambda: self._expert.run(memory))
-        time = convert.seconds(msg.header.stamp)
-        step = 1.0 / self._spec.fps
-        chunk = ActionChunk(actions, time, step, msg.sequence, self._spec.joint_names)
-        answer = convert.chunk_to_msg(chunk)
-        answer.timings = [*msg.timings, timing]
-        self._chunks.publish(answer)
+        with self.received.open(msg.tensors, ('memory',)) as (memory,):
+            actions, timing = self.timed(lambda: self._expert.run(memory))
+        timings = [*msg.timings, timing]
+        self._chunks.publish(convert.answer_to_msg(actions, msg, self._spec, timings))
 
 
 def main(args: list[str] | None = None) -> int:

@@ -18,8 +18,9 @@ from sensor_msgs.msg import Image, JointState
 from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.errors import VlaError
 from vla_ros.msg import ActionChunk as ActionChunkMsg
-from vla_ros.msg import StageTiming, Tensor
+from vla_ros.msg import Features, StageTiming, Tensor
 from vla_ros.policy.picture import picture_from_bytes
+from vla_ros.policy.spec import PolicySpec
 
 
 def seconds(time: Time) -> float:
@@ -74,6 +75,11 @@ def tensors_to_msg(tensors: Mapping[str, np.ndarray]) -> list[Tensor]:
 
 def tensors_from_msg(msgs: Iterable[Tensor], names: Sequence[str]) -> list[np.ndarray]:
     """Return the arrays called ``names``, in that order; raise VlaError where one is missing."""
+    return [tensor_from_msg(msg) for msg in tensors_by_name(msgs, names)]
+
+
+def tensors_by_name(msgs: Iterable[Tensor], names: Sequence[str]) -> list[Tensor]:
+    """Return the messages called ``names``, in that order; raise VlaError where one is missing."""
     found = {msg.name: msg for msg in msgs}
     missing = [name for name in names if name not in found]
     if missing:
@@ -81,7 +87,7 @@ def tensors_from_msg(msgs: Iterable[Tensor], names: Sequence[str]) -> list[np.nd
             f'tensors: got {sorted(found)}, expected also {missing}; '
             'run every block from the same policy bundle'
         )
-    return [tensor_from_msg(found[name]) for name in names]
+    return [found[name] for name in names]
 
 
 def image_to_msg(image: np.ndarray, time: float, frame_id: str) -> Image:
@@ -111,6 +117,21 @@ def chunk_to_msg(chunk: ActionChunk) -> ActionChunkMsg:
     )
     msg.header.stamp = msg.start = stamp(chunk.start)
     msg.values = float_field(chunk.values)
+    return msg
+
+
+def answer_to_msg(
+    actions: np.ndarray, features: Features, spec: PolicySpec, timings: Sequence[StageTiming]
+) -> ActionChunkMsg:
+    """
+    Return the chunk that answers ``features``; row 0 is for the time of their observation.
+
+    Raise VlaError where the actions, (chunk, joints) in rad, make no chunk.
+    """
+    time, step = seconds(features.header.stamp), 1.0 / spec.fps
+    chunk = ActionChunk(actions, time, step, features.sequence, spec.joint_names)
+    msg = chunk_to_msg(chunk)
+    msg.timings = list(timings)
     return msg
 
 

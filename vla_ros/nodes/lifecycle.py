@@ -9,35 +9,41 @@ where it can't go on; the transition then fails with that one line in the log.
 """
 
 import ctypes
-import resource
+import faulthandler
+import gc
 import signal
-import socket
 import sys
 import threading
+import time
 import traceback
-from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from std_msgs.msg import Empty
 
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import VlaError
+from vla_ros.nodes import qos
+from vla_ros.nodes.diagnostics import Diagnostics, MeasuredPublisher
 from vla_ros.nodes.params import declare, param
 from vla_ros.runtime.placement import NodePlacement, Placement, apply, load_placement
 
 FLUSH_TIME = Duration(seconds=0.5)  # for a reader that does not answer any more
-REPORT_PERIOD = 5.0  # s between two lines of the log about one kind of fault
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LONGEST_WAIT = 0.1  # s until a signal is answered: Python does so between two callbacks only
+FEED_PERIOD = 1.0  # s between two signs of life to the process's own watchdog
 # glibc's mallopt(3): M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD in bytes
 MALLOC_OPTIONS = {-3: 1 << 25, -1: 1 << 29, -2: 1 << 25}
 
@@ -48,6 +54,12 @@ class NodeParams:
 
     autostart: bool = param(True, 'Configure and activate at start.')
     placement: str = param('', 'Placement file, or its name; empty: no pinning, CPU.')
+    watchdog: float = param(
+        60.0,
+        'Seconds after which a callback that does not return ends the process; 0: never.',
+        low=0.0,
+        high=86400.0,
+    )
 
 
 class VlaNode(LifecycleNode):
@@ -60,21 +72,29 @@ class VlaNode(LifecycleNode):
         self.finished = False
         self.exit_code = 0  # of the process, once finished
         self.placement = NodePlacement()
-        self._faults: Counter[str] = Counter()
-        self._fault_said: dict[str, float] = {}
-        self._new_fault = ''
         self._configured = False
         self._subscribed: list[Any] = []
-        self._advertised: list[Publisher] = []
+        self._advertised: list[MeasuredPublisher] = []
+        self._alive: list[Publisher] = []  # there while the node is active
         self._settings = declare(self, NodeParams)
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self.create_timer(1.0, self._on_diagnostics, clock=self._steady)
+        self._diagnostics = Diagnostics(self)
+        self._faults = self._diagnostics.faults
+        self.create_timer(1.0, self._on_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     @property
     def autostart(self) -> bool:
         """Say whether the node configures and activates itself at start."""
         return self._settings.autostart
+
+    @property
+    def stands_for(self) -> tuple[str, ...]:
+        """Return the names under which a watchdog sees the node while it is active."""
+        return (self.get_name(),)
+
+    @property
+    def watchdog(self) -> float:
+        """Return the longest time that a callback may take in s; 0 for any."""
+        return self._settings.watchdog
 
     def configure(self) -> None:
         """Load and warm up what the node needs, and advertise its topics."""
@@ -98,7 +118,10 @@ class VlaNode(LifecycleNode):
 
     def advertise(self, msg_type: type, topic: str, profile: QoSProfile) -> Publisher:
         """Return a publisher that lives until the node is cleaned up."""
-        publisher: Publisher = self.create_publisher(msg_type, topic, profile)
+        publisher: MeasuredPublisher = self.create_publisher(
+            msg_type, topic, profile, publisher_class=MeasuredPublisher
+        )
+        publisher.now = self.now
         self._advertised.append(publisher)
         return publisher
 
@@ -115,14 +138,21 @@ class VlaNode(LifecycleNode):
 
         A ``raw`` subscription hands the serialized bytes on.
         """
+        traffic = self._diagnostics.traffic
 
         def guarded(msg: Any) -> None:
+            traffic.received[topic] += 1
             try:
                 callback(msg)
             except VlaError as error:
                 self.report(topic, str(error))
 
-        subscription = self.create_subscription(msg_type, topic, guarded, profile, raw=raw)
+        events = SubscriptionEventCallbacks()
+        if profile.reliability == ReliabilityPolicy.BEST_EFFORT:
+            events.message_lost = traffic.note_loss(topic)
+        subscription = self.create_subscription(
+            msg_type, topic, guarded, profile, raw=raw, event_callbacks=events
+        )
         self._subscribed.append(subscription)
 
     def run_thread(self, loop: Callable[[], None], name: str) -> threading.Thread:
@@ -150,12 +180,7 @@ class VlaNode(LifecycleNode):
 
     def report(self, kind: str, message: str) -> None:
         """Count a fault of this kind and log it, at most once in REPORT_PERIOD for each kind."""
-        self._faults[kind] += 1
-        self._new_fault = message
-        now = self._steady.now().nanoseconds * 1e-9
-        if now - self._fault_said.get(kind, -REPORT_PERIOD) >= REPORT_PERIOD:
-            self._fault_said[kind] = now
-            self.get_logger().error(f'{message} (fault {self._faults[kind]} of {kind})')
+        self._diagnostics.report(kind, message)
 
     def start(self) -> bool:
         """Configure and activate; return whether both went well (the log says why not)."""
@@ -176,6 +201,8 @@ class VlaNode(LifecycleNode):
         if not self._succeeds(self.activate):
             self._stop()
             return TransitionCallbackReturn.FAILURE
+        topics = [f'{name}/alive' for name in self.stands_for]
+        self._alive = [self.create_publisher(Empty, topic, qos.ALIVE) for topic in topics]
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -240,6 +267,8 @@ class VlaNode(LifecycleNode):
         if not self.active:
             return
         self.active = False
+        while self._alive:
+            self.destroy_publisher(self._alive.pop())
         self.deactivate()
         while self._subscribed:
             self.destroy_subscription(self._subscribed.pop())
@@ -253,30 +282,10 @@ class VlaNode(LifecycleNode):
             self.destroy_publisher(self._advertised.pop())
 
     def _on_diagnostics(self) -> None:
-        values = {
-            'state': self._state_machine.current_state[1],
-            'device': self.placement.device,
-            'memory': f'{resident_memory() / 2**20:.0f} MiB',
-            **self.diagnostics(),
-            **{f'faults: {kind}': str(count) for kind, count in self._faults.items()},
-        }
-        status = DiagnosticStatus(
-            name=self.get_fully_qualified_name(),
-            level=DiagnosticStatus.WARN if self._new_fault else DiagnosticStatus.OK,
-            message=self._new_fault or values['state'],
-            hardware_id=socket.gethostname(),
-            values=[KeyValue(key=key, value=value) for key, value in values.items()],
-        )
-        self._new_fault = ''
-        array = DiagnosticArray(status=[status])
-        array.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(array)
-
-
-def resident_memory() -> int:
-    """Return the memory that this process holds in bytes."""
-    pages = int(Path('/proc/self/statm').read_text().split()[1])
-    return pages * resource.getpagesize()
+        self._diagnostics.traffic.publishers = self._advertised
+        state = self._state_machine.current_state[1]
+        values = {'device': self.placement.device, **self.diagnostics()}
+        self._diagnostics.publish(state, values)
 
 
 def keep_freed_memory() -> None:
@@ -302,17 +311,26 @@ def spin_node(factory: Callable[[], VlaNode], args: list[str] | None = None) -> 
 
     The code is 1 where the node can't be made, configured or activated (one line says why).
     """
+    node: VlaNode | None = None
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        """Have a node that works come to its end; what still loads is given up."""
+        if node is None or not node.active:
+            raise KeyboardInterrupt
+        node.finished = True
+
     keep_freed_memory()
-    rclpy.init(args=args)
-    node = None
+    # rclpy's own handlers would cut the node off from ROS before an arm can brake
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    for number in STOP_SIGNALS:
+        signal.signal(number, stop)
+    faulthandler.enable()
     try:
         node = factory()
         if node.autostart and not node.start():
             return 1
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        while rclpy.ok() and not node.finished:
-            executor.spin_once()
+        gc.freeze()  # what is loaded by now stays: no collection has to look at it again
+        spin(node)
     except VlaError as error:
         print(error, file=sys.stderr)
         return 1
@@ -323,8 +341,27 @@ def spin_node(factory: Callable[[], VlaNode], args: list[str] | None = None) -> 
             raise
         return 0
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut this short
+        faulthandler.cancel_dump_traceback_later()
+        for number in STOP_SIGNALS:  # a second Ctrl-C must not cut this short
+            signal.signal(number, signal.SIG_IGN)
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
     return node.exit_code
+
+
+def spin(node: VlaNode) -> None:
+    """
+    Run the callbacks of ``node`` until it has finished.
+
+    A callback that takes longer than the node's ``watchdog`` ends the process with the stacks of
+    all threads in the log, even where it hangs outside Python; a supervisor starts it again.
+    """
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    fed = -FEED_PERIOD
+    while rclpy.ok() and not node.finished:
+        if node.watchdog and time.monotonic() - fed >= FEED_PERIOD:
+            fed = time.monotonic()
+            faulthandler.dump_traceback_later(node.watchdog + FEED_PERIOD, exit=True)
+        executor.spin_once(LONGEST_WAIT)

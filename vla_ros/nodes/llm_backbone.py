@@ -3,7 +3,7 @@
 """Backbone node: features of an observation in, the context for the action expert out."""
 
 from vla_ros.msg import Features
-from vla_ros.nodes import convert, qos
+from vla_ros.nodes import qos
 from vla_ros.nodes.lifecycle import spin_node
 from vla_ros.nodes.stage import StageNode
 from vla_ros.policy.stages import LlmBackbone
@@ -19,7 +19,7 @@ class LlmBackboneNode(StageNode):
     def configure(self) -> None:
         """Load the block."""
         self._backbone = LlmBackbone(self.load_bundle(), self.placement)
-        self._contexts = self.advertise(Features, 'context', qos.LATEST)
+        self._contexts = self.advertise_tensors('context')
         self.ready(self._backbone.session)
 
     def activate(self) -> None:
@@ -27,16 +27,17 @@ class LlmBackboneNode(StageNode):
         self.subscribe(Features, 'vision_features', self._on_vision_features, qos.LATEST)
 
     def _on_vision_features(self, msg: Features) -> None:
-        features, state = convert.tensors_from_msg(msg.tensors, ('features', 'state'))
-        memory, timing = self.timed(lambda: self._backbone.run(features, state, msg.instruction))
+        with self.received.open(msg.tensors, ('features', 'state')) as (features, state):
+            memory, timing = self.timed(
+                lambda: self._backbone.run(features, state, msg.instruction)
+            )
         context = Features(
             header=msg.header,
             sequence=msg.sequence,
             instruction=msg.instruction,
-            tensors=convert.tensors_to_msg({'memory': memory}),
             timings=[*msg.timings, timing],
         )
-        self._contexts.publish(context)
+        self._contexts.publish(context, {'memory': memory})
 
 
 def main(args: list[str] | None = None) -> int:

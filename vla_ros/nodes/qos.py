@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The quality-of-service profiles of the package; nodes use these and no others."""
 
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.duration import Duration
+from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
 
 # images and joint states: the newest one, never a resend of an old one
 SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -23,3 +24,19 @@ EVENTS = QoSProfile(
 # for who records: every message counts, and a moment's delay must not cost one
 EVERY = QoSProfile(depth=30, reliability=ReliabilityPolicy.BEST_EFFORT)
 EVERY_RELIABLE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
+# a sign that a node is active, without a message: the middleware itself tells whoever watches
+# that the process lives, several times within the watcher's lease
+ALIVE = QoSProfile(
+    depth=1,
+    liveliness=LivelinessPolicy.AUTOMATIC,
+    liveliness_lease_duration=Duration(seconds=0.1),
+)
+
+
+def watched(lease: float) -> QoSProfile:
+    """Return the profile of who wants to know within ``lease`` (s) that ALIVE is no more."""
+    return QoSProfile(
+        depth=1,
+        liveliness=LivelinessPolicy.AUTOMATIC,
+        liveliness_lease_duration=Duration(seconds=lease),
+    )

@@ -8,6 +8,10 @@ detail the mishap to recover from). An episode begins with the event START and e
 (kept), FAILURE or TIMEOUT (thrown away); without such events, or against them, with the services
 ~/start, ~/keep, ~/discard and ~/redo. The node ends itself when nothing is missing any more.
 
+Before each episode the gate looks at what the cameras see: where one was moved, is out of focus,
+too dark or silent, the start is refused with the check, its number and its mend. The pictures that
+it compares with are those before the first episode, in the folder reference beside the episodes.
+
 Messages are stored as they come, undecoded, by a thread of their own. Privileged knowledge, such
 as the state of a simulation, is not recorded.
 """
@@ -17,6 +21,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +36,17 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.dataset.bag import EpisodeInfo, Message
+from vla_ros.dataset.checks.gate import REFERENCE, Gatekeeper
 from vla_ros.dataset.coverage import describe_start, load_plan
 from vla_ros.dataset.plan import PlannedEpisode
-from vla_ros.dataset.recording import Recording
+from vla_ros.dataset.recording import Recording, describe
 from vla_ros.dataset.session import Session
 from vla_ros.msg import EpisodeEvent
 from vla_ros.nodes import qos
 from vla_ros.nodes.lifecycle import VlaNode, spin_node
 from vla_ros.nodes.params import declare, param
 
+GATES = ('refuse', 'warn', 'none')
 PATIENCE = 5.0  # s after which the sources should be there
 ENDS = {
     EpisodeEvent.SUCCESS: 'success',
@@ -61,6 +68,9 @@ class RecorderParams:
     robot: str = param('so101', 'Kind of the robot, noted with each episode.')
     notes: str = param('', "The operator's remarks, noted with each episode.", read_only=False)
     calibration: str = param('', "Calibration files to copy, separated by ':'.")
+    gate: str = param('refuse', 'Where a camera fails a check before a start: refuse, warn, none.')
+    reference: str = param('', 'Folder of reference pictures; empty: reference in the output.')
+    moving_cameras: str = param('gripper', 'Cameras on the arm, separated by commas.')
     buffer: int = param(256, 'MB of messages that may wait for the disk.', 1, 100_000)
 
 
@@ -75,6 +85,15 @@ class RecorderNode(VlaNode):
         self._root = Path(self._params.output).expanduser()
         self._calibration = parse_files(self._params.calibration)
         self._cameras = parse_cameras(self._params.cameras)
+        if self._params.gate not in GATES:
+            raise ConfigError(f'gate: got {self._params.gate!r}, expected {", ".join(GATES)}')
+        self._gate = Gatekeeper(
+            Path(self._params.reference or self._root / REFERENCE).expanduser(),
+            self._cameras,
+            self._params.fps,
+            self._params.moving_cameras.split(','),
+            bool(self._params.reference),
+        )
         self._open = ExitStack()  # what cleanup closes
         self._instruction: Message | None = None
         self._silent: set[str] = set()  # topics that every episode needs and nobody published yet
@@ -113,7 +132,8 @@ class RecorderNode(VlaNode):
             )
         }
         for camera in self._cameras:
-            self._record(Image, f'camera/{camera}/image_raw', qos.EVERY)
+            watch = partial(self._on_picture, camera)
+            self._record(Image, f'camera/{camera}/image_raw', qos.EVERY, watch)
             self._record(CameraInfo, f'camera/{camera}/camera_info', qos.EVERY)
         self._record(JointState, 'joint_states', qos.EVERY)
         self._record(JointTrajectory, 'joint_commands', qos.EVERY_RELIABLE)
@@ -187,6 +207,21 @@ class RecorderNode(VlaNode):
             'that the cameras and the arm run, and the parameter cameras'
         )
 
+    def _on_picture(self, camera: str, message: Message) -> None:
+        if self._session.recording:
+            self._session.recording.write(message)
+        self._gate.see(camera, message)
+
+    def _pass_gate(self) -> None:
+        """Look at what the cameras see; raise VlaError where that is not fit to be recorded."""
+        if self._params.gate == 'none':
+            return
+        objection = self._gate.objection(time.time_ns())
+        if objection and self._params.gate == 'refuse':
+            raise VlaError(f'not begun: {objection}; gate:=warn records all the same')
+        if objection:
+            self.report('gate', objection)
+
     def _on_instruction(self, message: Message) -> None:
         self._instruction = message
         if self._session.recording:
@@ -217,6 +252,7 @@ class RecorderNode(VlaNode):
         """Record from now on; raise VlaError where a source is not there yet."""
         if self._silent:
             raise VlaError(self._complaint)
+        self._pass_gate()
         notes = self.get_parameter('notes').value
         recording = self._session.begin(start, self._params.robot, notes)
         self._began = time.monotonic()
@@ -327,14 +363,6 @@ def parse_files(text: str) -> list[Path]:
         if not path.is_file():
             raise ConfigError(f'calibration: got {path}, expected a file; check the path')
     return paths
-
-
-def describe(recording: Recording) -> str:
-    """Return what was written and lost so far."""
-    return (
-        f'{recording.messages} messages, {recording.size / 1e6:.1f} MB, '
-        f'{recording.dropped} dropped, {recording.missing.total()} frames missing'
-    )
 
 
 def main(args: list[str] | None = None) -> int:

@@ -5,15 +5,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
 from vla_ros.core.errors import VlaError
-from vla_ros.msg import Features, QueueStatus
+from vla_ros.msg import Features, QueueStatus, StageTiming
 from vla_ros.nodes import convert, qos
 from vla_ros.nodes.lifecycle import spin_node
 from vla_ros.nodes.params import declare, param
 from vla_ros.nodes.stage import StageNode
+from vla_ros.policy.bundle import Bundle
 from vla_ros.policy.observation import Observation, Observations
 from vla_ros.policy.spec import CameraSpec
 from vla_ros.policy.stages import VisionEncoder, check_image
@@ -32,6 +34,13 @@ class VisionEncoderParams:
     max_age: float = param(
         0.5, 'Seconds after which an observation is too old to act on.', low=0.01, high=60.0
     )
+    reuse_threshold: float = param(
+        0.0,
+        'A camera keeps its features where no 8 x 8 px of its picture differ from the last '
+        'encoded one by more than this on average, in levels of 255. 0: all are encoded.',
+        low=0.0,
+        high=255.0,
+    )
 
 
 class VisionEncoderNode(StageNode):
@@ -42,22 +51,35 @@ class VisionEncoderNode(StageNode):
     nothing new and whole can answer stays open until something can: the robot holds meanwhile.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = 'vision_encoder') -> None:
         """Declare the parameters."""
-        super().__init__('vision_encoder')
+        super().__init__(name)
         self._params = declare(self, VisionEncoderParams)
         self._request: int | None = None  # the open one
         self._waits_since = 0.0  # s
         self._answered: int | None = None  # the last one
+        self._encoder: VisionEncoder | None = None
 
     def configure(self) -> None:
         """Load the block and the policy's facts."""
         bundle = self.load_bundle()
         self._spec = bundle.spec
-        self._encoder = VisionEncoder(bundle, self.placement)
+        self._encoder = self.open_encoder(bundle)
         self._instruction = self._spec.instruction
-        self._features = self.advertise(Features, 'vision_features', qos.LATEST)
+        self._features = self.advertise_tensors('vision_features')
         self.ready(self._encoder.session)
+
+    def open_encoder(self, bundle: Bundle) -> VisionEncoder:
+        """Return the vision encoder as placement and parameters want it."""
+        return VisionEncoder(bundle, self.placement, self._params.reuse_threshold)
+
+    def diagnostics(self) -> dict[str, str]:
+        """Return what runs where and how fast, and which pictures were not encoded again."""
+        encoder = self._encoder
+        if encoder is None:
+            return super().diagnostics()
+        reused = encoder.memory.summary() if encoder.memory.threshold > 0 else 'off'
+        return super().diagnostics() | {'cameras': encoder.mode, 'features reused': reused}
 
     def activate(self) -> None:
         """Listen to the cameras, the joints, the queue and the operator."""
@@ -111,23 +133,25 @@ class VisionEncoderNode(StageNode):
             self.report('observation', f'no answer yet: {self._observations.waiting_for}')
 
     def _encode(self, observation: Observation, request: int) -> None:
-        """Publish the features; where that fails, the request stays open for the next pictures."""
+        """Publish the answer; where that fails, the request stays open for the next pictures."""
         try:
-            self._features.publish(self._features_msg(observation, request))
+            self._publish_answer(observation, request)
         except VlaError as error:
             self.report('encoding', str(error))
         else:
             self._answered, self._request = request, None
 
-    def _features_msg(self, observation: Observation, request: int) -> Features:
+    def _encoded(self, observation: Observation) -> tuple[np.ndarray, StageTiming]:
+        """Return the features of an observation, and when they were made."""
         images = {name: observation.values[topic] for name, topic in self._topics.items()}
-        features, timing = self.timed(lambda: self._encoder.encode(images))
+        return self.timed(lambda: self._encoder.encode(images), 'vision_encoder')
+
+    def _publish_answer(self, observation: Observation, request: int) -> None:
+        features, timing = self._encoded(observation)
         msg = Features(sequence=request, instruction=self._instruction, timings=[timing])
         msg.header.stamp = convert.stamp(observation.time)
-        msg.tensors = convert.tensors_to_msg(
-            {'features': features, 'state': observation.values[JOINT_STATES]}
-        )
-        return msg
+        state = observation.values[JOINT_STATES]
+        self._features.publish(msg, {'features': features, 'state': state})
 
 
 def image_topic(camera: CameraSpec) -> str:

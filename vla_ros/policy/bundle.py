@@ -5,13 +5,13 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.policy.spec import BLOCKS, PolicySpec, policy_spec
 from vla_ros.runtime.placement import NodePlacement
-from vla_ros.runtime.session import Session, TensorSpec, providers_of
+from vla_ros.runtime.session import Session, TensorSpec, load
 
 
 @dataclass(frozen=True)
@@ -22,19 +22,35 @@ class Bundle:
     spec: PolicySpec
 
     def open(
-        self, block: str, placement: NodePlacement, sizes: Mapping[str, int] | None = None
+        self,
+        block: str,
+        placement: NodePlacement,
+        sizes: Mapping[str, int] | None = None,
+        streams: int = 1,
+        profiling: bool = False,
     ) -> Session:
         """
         Load one block where ``placement`` says; ``sizes`` fixes named dimensions.
 
+        What the placement leaves open, back end and precision, is as the bundle was made for.
         Raise ConfigError where it does not load there, and where the model's arrays are not the
         ones of policy.json.
         """
         wanted = self.spec.blocks[block]
         path = self.path / wanted.file
-        session = Session(path, providers_of(placement), placement.thread_count(), sizes=sizes)
-        _check_tensors(f'{path}: inputs', session.inputs, wanted.inputs, sizes or {})
-        _check_tensors(f'{path}: outputs', session.outputs, wanted.outputs, sizes or {})
+        made_for = '' if placement.providers else self.spec.recipe.get('target', '')
+        backend = placement.backend or made_for
+        session = load(
+            path,
+            replace(placement, backend=backend),
+            sizes,
+            wanted.inputs,
+            wanted.precision,
+            streams,
+            profiling,
+        )
+        _check_tensors(f'{path}: inputs', session.inputs, wanted.inputs)
+        _check_tensors(f'{path}: outputs', session.outputs, wanted.outputs)
         return session
 
 
@@ -83,7 +99,6 @@ def _check_tensors(
     where: str,
     got: Mapping[str, TensorSpec],
     expected: Mapping[str, TensorSpec],
-    sizes: Mapping[str, int],
 ) -> None:
     if got.keys() != expected.keys():
         raise ConfigError(f'{where}: got {list(got)}, expected {list(expected)} as in policy.json')

@@ -5,6 +5,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any, NamedTuple
 
 KEEP = 3.0  # times max_skew: older samples can't belong to a set that is wanted
@@ -61,13 +62,26 @@ class Observations:
         for samples in self._samples.values():
             samples.clear()
 
+    @property
+    def reached(self) -> float:
+        """Return the last time that all sources have reached (s); minus infinity before that."""
+        newest = (samples[-1].time if samples else -inf for samples in self._samples.values())
+        return min(newest)
+
+    def nearest(self, time: float) -> dict[str, Sample]:
+        """Return each source's sample nearest to ``time`` (s), of two the older; all have one."""
+        return {
+            source: min(samples, key=lambda sample: abs(sample.time - time))
+            for source, samples in self._samples.items()
+        }
+
     def take(self, now: float) -> Observation | None:
         """Return the newest set at ``now`` (s), or None; ``waiting_for`` then says for what."""
         missing = [source for source, samples in self._samples.items() if not samples]
         if missing:
             self.waiting_for = f'{", ".join(missing)}: nothing new; check that it is published'
             return None
-        chosen = self._choose()
+        chosen = self.nearest(self.reached)
         self.waiting_for = self._objection(chosen, now)
         if self.waiting_for:
             return None
@@ -75,14 +89,6 @@ class Observations:
             self._use(source, sample)
         time = min(sample.time for sample in chosen.values())
         return Observation(time, {source: sample.value for source, sample in chosen.items()})
-
-    def _choose(self) -> dict[str, Sample]:
-        """Return each source's sample nearest to the last time that all sources have reached."""
-        reached = min(samples[-1].time for samples in self._samples.values())
-        return {
-            source: min(samples, key=lambda sample: abs(sample.time - reached))
-            for source, samples in self._samples.items()
-        }
 
     def _objection(self, chosen: dict[str, Sample], now: float) -> str:
         oldest = min(chosen, key=lambda source: chosen[source].time)

@@ -18,11 +18,14 @@ T = TypeVar('T')
 class Policy:
     """A bundle's three stages, fused; what the nodes compute, this computes, to the last bit."""
 
-    def __init__(self, bundle: Bundle, placement: Placement | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, placement: Placement | None = None, reuse_threshold: float = 0.0
+    ) -> None:
         """Load and warm up every block as ``placement`` says for the node of its name."""
         placement = placement or Placement()
         self.spec = bundle.spec
-        self.vision_encoder = VisionEncoder(bundle, placement.node('vision_encoder'))
+        vision = placement.node('vision_encoder')
+        self.vision_encoder = VisionEncoder(bundle, vision, reuse_threshold)
         self.llm_backbone = LlmBackbone(bundle, placement.node('llm_backbone'))
         self.action_expert = ActionExpert(bundle, placement.node('action_expert'))
 

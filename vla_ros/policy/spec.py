@@ -3,7 +3,7 @@
 """What a bundle's policy.json says: the facts of a policy, checked once and then trusted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar, get_origin
 
 from vla_ros.core.errors import ConfigError
@@ -50,6 +50,7 @@ class BlockSpec:
     sha256: str
     inputs: dict[str, TensorSpec]
     outputs: dict[str, TensorSpec]
+    precision: str = ''  # that a back end which can choose computes in; '' leaves it its own
 
     def __post_init__(self) -> None:
         """Take the JSON form of the arrays."""
@@ -71,6 +72,7 @@ class PolicySpec:
     statistics: dict[str, Any]
     blocks: dict[str, BlockSpec]
     source: dict[str, Any]  # where the policy comes from, for people
+    recipe: dict[str, Any] = field(default_factory=dict)  # how it was quantized; empty: it wasn't
 
     def __post_init__(self) -> None:
         """Build the nested specifications and check what other code relies on."""
@@ -104,13 +106,16 @@ def policy_spec(content: Any) -> PolicySpec:
 
 
 def _build(cls: type[T], where: str, content: Any) -> T:
-    """Return ``cls`` from a mapping that has exactly its fields."""
-    known = [item.name for item in fields(cls)]  # type: ignore[arg-type]
+    """Return ``cls`` from a mapping of its fields; those with a default may be left out."""
+    known = {item.name: _is_needed(item) for item in fields(cls)}  # type: ignore[arg-type]
     prefix = f'{where}: ' if where else ''
-    if not isinstance(content, Mapping) or sorted(content) != sorted(known):
+    needed = {name for name in known if known[name]}
+    if not isinstance(content, Mapping) or not needed <= set(content) <= set(known):
         got = sorted(content) if isinstance(content, Mapping) else content
-        raise ConfigError(f'{prefix}got keys {got}, expected exactly {sorted(known)}')
+        raise ConfigError(f'{prefix}got keys {got}, expected exactly {sorted(needed)}')
     for item in fields(cls):  # type: ignore[arg-type]
+        if item.name not in content:
+            continue
         expected = JSON_TYPES[get_origin(item.type) or item.type]
         if not isinstance(content[item.name], expected):
             text = f'{item.name}: got {content[item.name]!r}, expected {expected[0].__name__}'
@@ -119,6 +124,10 @@ def _build(cls: type[T], where: str, content: Any) -> T:
         return cls(**content)
     except (TypeError, ValueError) as error:
         raise ConfigError(f'{prefix}{error}') from None
+
+
+def _is_needed(item: Field[Any]) -> bool:
+    return item.default is MISSING and item.default_factory is MISSING
 
 
 def _tensors(content: Any) -> dict[str, TensorSpec]:

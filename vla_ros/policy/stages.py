@@ -8,29 +8,40 @@ action_expert: memory -> actions. Normalisation is inside the blocks.
 """
 
 from collections.abc import Mapping
-from itertools import groupby
 
 import numpy as np
 
 from vla_ros.core.errors import VlaError
 from vla_ros.policy.bundle import Bundle
+from vla_ros.policy.cameras import CameraGroup, open_encoding
+from vla_ros.policy.reuse import PictureMemory
 from vla_ros.policy.spec import CameraSpec
 from vla_ros.runtime.placement import NodePlacement
 from vla_ros.runtime.session import WARM_UP_ROUNDS
 
 
 class VisionEncoder:
-    """Turns one picture of each camera into features."""
+    """
+    Turns one picture of each camera into features.
 
-    def __init__(self, bundle: Bundle, placement: NodePlacement) -> None:
+    A camera that still sees what it saw when it was last encoded, within ``reuse_threshold`` (see
+    PictureMemory; 0 is off), keeps its features.
+    """
+
+    def __init__(
+        self, bundle: Bundle, placement: NodePlacement, reuse_threshold: float = 0.0
+    ) -> None:
         """Load and warm up; raise ConfigError as Bundle.open does."""
-        cameras = bundle.spec.cameras
-        self._batches = [_Batch(list(group)) for _, group in groupby(cameras, _picture_size)]
-        sizes = {'n': len(cameras)} if len(self._batches) == 1 else {}
-        self.session = bundle.open('vision_encoder', placement, sizes)
-        pictures = {c.name: np.zeros((c.height, c.width, 3), np.uint8) for c in cameras}
+        self._cameras = bundle.spec.cameras
+        self._encoding = open_encoding(bundle, placement, one_by_one=reuse_threshold > 0)
+        self.session = self._encoding.groups[0].session
+        self.mode = self._encoding.mode  # batched, single or parallel
+        self.memory = PictureMemory(0.0)
+        self._last = self._encoding.new_features()
+        pictures = {c.name: np.zeros((c.height, c.width, 3), np.uint8) for c in self._cameras}
         for _ in range(WARM_UP_ROUNDS):
             self.encode(pictures)
+        self.memory = PictureMemory(reuse_threshold)
 
     def encode(self, images: Mapping[str, np.ndarray]) -> np.ndarray:
         """
@@ -39,11 +50,26 @@ class VisionEncoder:
         Each is (height, width, 3) uint8 RGB. Raise VlaError naming the camera that is missing
         or has another size or type.
         """
-        parts = []
-        for batch in self._batches:
-            features = self.session.run(batch.inputs(images))['features']
-            parts.append(features.reshape(1, -1, features.shape[-1]))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        checked = {c.name: check_image(c, images.get(c.name)) for c in self._cameras}
+        groups, features = self._encoding.groups, self._encoding.new_features()
+        known = [i for i, group in enumerate(groups) if self._knows(group, checked)]
+        fresh = [i for i in range(len(groups)) if i not in known]
+        self._encoding.run(checked, features, fresh)
+        old, new = self._encoding.parts(self._last), self._encoding.parts(features)
+        for i in known:
+            new[i][:] = old[i]
+        self._note(fresh, known, checked)
+        self._last = features
+        return features
+
+    def _knows(self, group: CameraGroup, images: Mapping[str, np.ndarray]) -> bool:
+        return all(self.memory.knows(c.name, images[c.name]) for c in group.cameras)
+
+    def _note(self, fresh: list[int], known: list[int], images: Mapping[str, np.ndarray]) -> None:
+        groups = self._encoding.groups
+        for camera in (c for i in fresh for c in groups[i].cameras):
+            self.memory.keep(camera.name, images[camera.name])
+        self.memory.reused.update(c.name for i in known for c in groups[i].cameras)
 
 
 class LlmBackbone:
@@ -109,23 +135,3 @@ def check_state(state: np.ndarray, joint_names: tuple[str, ...]) -> np.ndarray:
     if bad:
         raise VlaError(f'joint state: got NaN or infinity for {bad}, expected finite positions')
     return np.asarray(state, np.float32)
-
-
-class _Batch:
-    """Cameras with pictures of one size, encoded in one run."""
-
-    def __init__(self, cameras: list[CameraSpec]) -> None:
-        self._cameras = cameras
-        self._mean = np.array([camera.mean for camera in cameras], np.float32)
-        self._std = np.array([camera.std for camera in cameras], np.float32)
-        self._image = np.empty((len(cameras), cameras[0].height, cameras[0].width, 3), np.uint8)
-
-    def inputs(self, images: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the block's inputs; the pictures lie in a buffer that the next call re-uses."""
-        for row, camera in zip(self._image, self._cameras, strict=True):
-            row[:] = check_image(camera, images.get(camera.name))
-        return {'image': self._image, 'mean': self._mean, 'std': self._std}
-
-
-def _picture_size(camera: CameraSpec) -> tuple[int, int]:
-    return camera.height, camera.width

@@ -4,10 +4,13 @@
 
 import fcntl
 import os
+import sys
 import time
 from pathlib import Path
 
 SHARED_MEMORY = Path('/dev/shm')
+PORTS = 'fastdds_port*[0-9]'
+READY = (2).to_bytes(4, sys.byteorder)  # a segment's first word, once Boost.Interprocess made it
 YOUNGEST = 5.0  # s; a segment is a moment old before its owner has locked it
 
 
@@ -16,10 +19,30 @@ def remove_stale_segments(folder: Path = SHARED_MEMORY) -> tuple[int, int]:
     Remove the segments in ``folder`` whose owner has died; return their number and bytes.
 
     The owner of ``fastdds_<id>`` holds a lock on ``fastdds_<id>_el`` as long as it lives. Ports
-    (``fastdds_port<number>``) are shared between processes and small: they stay.
+    (``fastdds_port<number>``) are shared between processes and small: they stay, but for one
+    that is half made. Its maker was killed meanwhile, and whoever opens it waits for ever.
     """
     removed = [_remove(lock) for lock in folder.glob('fastdds_*_el') if _is_stale(lock)]
+    removed += [_remove_port(port) for port in folder.glob(PORTS) if _is_half_made(port)]
     return len(removed), sum(removed)
+
+
+def _is_half_made(port: Path) -> bool:
+    """Say whether a port is not ready though its maker had the time; one that is gone is not."""
+    try:
+        with port.open('rb') as file:
+            ready = file.read(4) == READY
+            return not ready and time.time() - os.fstat(file.fileno()).st_mtime >= YOUNGEST
+    except OSError:
+        return False
+
+
+def _remove_port(port: Path) -> int:
+    """Remove a port with its locks; return the bytes that it held."""
+    size = port.stat().st_size if port.exists() else 0
+    for name in (port.name, f'{port.name}_el', f'{port.name}_sl', f'sem.{port.name}_mutex'):
+        port.with_name(name).unlink(missing_ok=True)
+    return size
 
 
 def _is_stale(lock: Path) -> bool:

@@ -9,10 +9,11 @@ A placement file says what differs from the default, under the node's own name::
     nodes:
       vision_encoder: {device: cpu, cores: [0, 1], threads: 2, priority: -5}
       llm_backbone: {device: gpu, providers: [TensorrtExecutionProvider]}
+      action_expert: {backend: openvino, precision: bf16}
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from typing import Any
 from vla_ros.core.config import load_yaml
 from vla_ros.core.errors import ConfigError
 
+BACKENDS = ('onnxruntime', 'openvino')
+PRECISIONS = ('fp32', 'bf16', 'fp16')
+CAMERAS = ('batched', 'single', 'parallel', 'measured')
 PROVIDERS: dict[str, tuple[str, ...]] = {
     'cpu': ('CPUExecutionProvider',),
     'gpu': ('CUDAExecutionProvider',),
@@ -33,7 +37,9 @@ class NodePlacement:
     Where one node runs; raises ConfigError for a value that no machine could serve.
 
     ``providers`` are ONNX Runtime's names, first choice first; empty takes the device's default.
-    ``threads`` 0 gives inference one thread per core that the node may use.
+    ``settings`` go to the provider, or to the back end, of their name. An empty ``backend`` or
+    ``precision`` takes what the policy was made for. ``threads`` 0 gives inference one thread per
+    core that the node may use.
     """
 
     device: str = 'cpu'  # cpu, gpu or npu
@@ -41,6 +47,12 @@ class NodePlacement:
     cores: tuple[int, ...] = ()  # of the machine; empty leaves the choice to the kernel
     threads: int = 0
     priority: int = 0  # nice value, -20 (first) to 19 (last)
+    realtime: int = 0  # SCHED_FIFO, 1 (last) to 99 (first): before all that has a nice value
+    backend: str = ''  # onnxruntime or openvino
+    precision: str = ''  # of the float parts: fp32, bf16 or fp16
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    spinning: bool = False  # idle threads of ONNX Runtime wait busily: for cores of its own
+    cameras: str = ''  # pictures to the encoder: batched, single, parallel, or measured at start
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -48,8 +60,15 @@ class NodePlacement:
         object.__setattr__(self, 'cores', _sequence('cores', self.cores, int))
         if self.device not in PROVIDERS:
             raise ConfigError(f'device: got {self.device!r}, expected one of {list(PROVIDERS)}')
+        _check_choice('backend', self.backend, BACKENDS)
+        _check_choice('precision', self.precision, PRECISIONS)
+        _check_choice('cameras', self.cameras, CAMERAS)
+        _check_settings(self.settings)
+        if type(self.spinning) is not bool:
+            raise ConfigError(f'spinning: got {self.spinning!r}, expected true or false')
         _check_range('threads', self.threads, 0, 1024)
         _check_range('priority', self.priority, -20, 19)
+        _check_range('realtime', self.realtime, 0, 99)
         for core in self.cores:
             _check_range('cores', core, 0, 4095)
 
@@ -91,15 +110,40 @@ def apply(placement: NodePlacement) -> list[str]:
     threads = [int(name) for name in os.listdir('/proc/self/task')]
     for thread in threads if placement.cores else ():
         os.sched_setaffinity(thread, placement.cores)
+    return [
+        *_permitted(placement.priority, _PRIORITY_MEND, threads, _set_priority),
+        *_permitted(placement.realtime, _REALTIME_MEND, threads, _set_realtime),
+    ]
+
+
+_PRIORITY_MEND = (
+    'priority {} is not permitted: the node runs at the usual one; '
+    'allow it with a nice limit in /etc/security/limits.conf, or run as root'
+)
+_REALTIME_MEND = (
+    'realtime {} (SCHED_FIFO) is not permitted: the node runs under the usual scheduler; allow it '
+    'with an rtprio limit in /etc/security/limits.conf, with CAP_SYS_NICE, or run as root'
+)
+
+
+def _permitted(
+    value: int, mend: str, threads: Sequence[int], change: Callable[[int, int], None]
+) -> list[str]:
+    """Change every thread, where there is a ``value``; return the text ``mend`` if refused."""
     try:
-        for thread in threads if placement.priority else ():
-            os.setpriority(os.PRIO_PROCESS, thread, placement.priority)
+        for thread in threads if value else ():
+            change(thread, value)
     except PermissionError:
-        return [
-            f'priority {placement.priority} is not permitted: the node runs at the usual one; '
-            'allow it with a nice limit in /etc/security/limits.conf, or run as root'
-        ]
+        return [mend.format(value)]
     return []
+
+
+def _set_priority(thread: int, value: int) -> None:
+    os.setpriority(os.PRIO_PROCESS, thread, value)
+
+
+def _set_realtime(thread: int, value: int) -> None:
+    os.sched_setscheduler(thread, os.SCHED_FIFO, os.sched_param(value))
 
 
 def _check_cores(cores: tuple[int, ...]) -> None:
@@ -141,6 +185,16 @@ def _sequence(name: str, value: Any, item_type: type) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple) or not all(type(item) is item_type for item in value):
         raise ConfigError(f'{name}: got {value!r}, expected a list of {item_type.__name__}')
     return tuple(value)
+
+
+def _check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in ('', *allowed):
+        raise ConfigError(f'{name}: got {value!r}, expected one of {list(allowed)}')
+
+
+def _check_settings(value: Any) -> None:
+    if not isinstance(value, Mapping) or not all(isinstance(v, Mapping) for v in value.values()):
+        raise ConfigError(f'settings: got {value!r}, expected {{provider: {{name: value}}}}')
 
 
 def _check_range(name: str, value: Any, low: int, high: int) -> None:

@@ -1,45 +1,30 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Inference sessions: one ONNX model, on the providers that were asked for and no others.
+Inference sessions: one ONNX model on the back end that was asked for, and on no other.
 
-The only module that imports onnxruntime. ONNX Runtime replaces a provider that does not load by
-the CPU and only warns; here that is an error.
+Every back end hides behind ``Session``: named arrays in, named arrays out, the same errors, and
+facts about what really runs, as the back end itself says. Each is one file in ``backends``.
 """
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.runtime.placement import PROVIDERS, NodePlacement
+from vla_ros.runtime.placement import BACKENDS, NodePlacement
 
-# each version of ONNX Runtime has its own set of exceptions, all of them in one module
-ORT_ERRORS: tuple[type[Exception], ...] = (
-    RuntimeError,
-    ValueError,
-    *(
-        item
-        for item in vars(state).values()
-        if isinstance(item, type) and issubclass(item, Exception)
-    ),
-)
 WARM_UP_ROUNDS = 2  # the first plans the memory, the second shows that it is over
-SEVERITY_ERROR = 3  # of ONNX Runtime's own log
-DTYPES = {
-    'tensor(float)': 'float32',
-    'tensor(float16)': 'float16',
-    'tensor(double)': 'float64',
-    'tensor(uint8)': 'uint8',
-    'tensor(int8)': 'int8',
-    'tensor(int32)': 'int32',
-    'tensor(int64)': 'int64',
-    'tensor(bool)': 'bool',
+MODULES = {
+    'onnxruntime': ('vla_ros.runtime.backends.onnx_runtime', 'OnnxRuntimeSession'),
+    'openvino': ('vla_ros.runtime.backends.openvino', 'OpenVinoSession'),
 }
+Arrays = Mapping[str, np.ndarray]
 
 
 class TensorSpec(NamedTuple):
@@ -52,102 +37,152 @@ class TensorSpec(NamedTuple):
         """Return e.g. ``uint8 (n, 96, 128, 3)``."""
         return f'{self.dtype} ({", ".join(str(size) for size in self.shape)})'
 
+    @property
+    def static(self) -> bool:
+        """Say whether every size is known."""
+        return all(isinstance(size, int) for size in self.shape)
 
-def providers_of(placement: NodePlacement) -> tuple[str, ...]:
-    """
-    Return the execution providers that ``placement`` asks for.
+    def fixed(self, sizes: Mapping[str, int]) -> 'TensorSpec':
+        """Return this with the named sizes filled in."""
+        shape = [sizes.get(size, size) if isinstance(size, str) else size for size in self.shape]
+        return TensorSpec(self.dtype, tuple(shape))
 
-    Raise ConfigError where one isn't in this ONNX Runtime, and for an NPU without a name.
-    """
-    asked = placement.providers or PROVIDERS[placement.device]
-    available = onnxruntime.get_available_providers()
-    if not asked:
-        raise ConfigError(
-            f'device {placement.device}: got no providers, expected the name of its execution '
-            f'provider; this ONNX Runtime has {available}: name one in the placement'
-        )
-    missing = [name for name in asked if name not in available]
-    if missing:
-        raise ConfigError(
-            f'device {placement.device}: got providers {missing}, expected some of {available}; '
-            'install the ONNX Runtime build of that device, or change the placement'
-        )
-    return asked
+    def takes(self, array: np.ndarray) -> bool:
+        """Say whether ``array`` is such an array."""
+        if array.dtype != self.dtype or array.ndim != len(self.shape):
+            return False
+        sizes = zip(array.shape, self.shape, strict=True)
+        return all(got == size for got, size in sizes if isinstance(size, int))
 
 
-class Session:
-    """
-    A loaded model that maps named arrays to named arrays.
+class Layer(NamedTuple):
+    """One operator as the back end ran it."""
 
-    ``sizes`` fixes named dimensions, so that memory is planned once. Raise ConfigError where the
-    file is no model that this ONNX Runtime can load, and where a provider did not load.
-    """
+    name: str
+    operator: str
+    kernel: str  # what computed it: a provider, or a kernel with its instruction set and precision
+    seconds: float
 
-    def __init__(
-        self,
-        path: Path,
-        providers: Sequence[str],
-        threads: int,
-        spinning: bool = False,
-        sizes: Mapping[str, int] | None = None,
-    ) -> None:
-        self.path = path
-        self._sizes = dict(sizes or {})
-        options = _options(threads, spinning, self._sizes)
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, list(providers))
-        except ORT_ERRORS as error:
-            raise ConfigError(f'{path}: does not load on {list(providers)}: {error}') from None
-        self.providers: tuple[str, ...] = tuple(self._session.get_providers())
-        self.inputs = {node.name: _spec(node) for node in self._session.get_inputs()}
-        self.outputs = {node.name: _spec(node) for node in self._session.get_outputs()}
-        self._check_providers(providers)
 
-    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+@dataclass(frozen=True)
+class Wanted:
+    """What a session is asked to be."""
+
+    path: Path
+    placement: NodePlacement
+    precision: str = 'fp32'  # of the float parts
+    sizes: Mapping[str, int] = field(default_factory=dict)  # of named dimensions
+    inputs: Mapping[str, TensorSpec] = field(default_factory=dict)  # which name those dimensions
+    streams: int = 1  # runs at the same time, on threads of the caller
+    profiling: bool = False  # for ``layers``; costs time
+
+
+class Session(ABC):
+    """A loaded model that maps named arrays to named arrays."""
+
+    path: Path
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+    facts: Mapping[str, str]  # backend, device, precision ... that really run
+
+    def run(self, inputs: Arrays, outputs: Arrays | None = None) -> dict[str, np.ndarray]:
         """
         Return the outputs for ``inputs`` by name; contiguous arrays go in without a copy.
 
-        Raise VlaError where the inputs are not the model's and where the computation fails.
+        Results are written into those of ``outputs`` that are given (contiguous, of the right
+        type and shape), else into new arrays. Raise VlaError where the inputs are not the
+        model's and where the computation fails; the session can be used again.
         """
         if inputs.keys() != self.inputs.keys():
             raise VlaError(f'{self.path}: got inputs {list(inputs)}, expected {list(self.inputs)}')
-        try:
-            outputs = self._session.run(None, dict(inputs))
-        except ORT_ERRORS as error:
-            raise VlaError(f'{self.path}: inference failed: {error}') from None
-        return dict(zip(self.outputs, outputs, strict=True))
+        given = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+        for name, spec in self.inputs.items():
+            self._check(name, given[name], spec)
+        buffers = {**self._new_outputs(), **(outputs or {})}
+        for name, array in buffers.items():
+            self._check(name, array, self.outputs[name])
+        return self._compute(given, buffers)
 
     def warm_up(self) -> None:
         """Run on zeros, so that the first real answer takes as long as any other."""
-        zeros = {name: self._zeros(spec) for name, spec in self.inputs.items()}
+        zeros = {
+            name: np.zeros([1 if isinstance(n, str) else n for n in spec.shape], spec.dtype)
+            for name, spec in self.inputs.items()
+        }
         for _ in range(WARM_UP_ROUNDS):
             self.run(zeros)
 
-    def _zeros(self, spec: TensorSpec) -> np.ndarray:
-        sizes = self._sizes
-        shape = [size if isinstance(size, int) else sizes.get(size, 1) for size in spec.shape]
-        return np.zeros(shape, spec.dtype)
+    @abstractmethod
+    def fork(self) -> 'Session':
+        """Return a session on the same weights that another thread may run at the same time."""
 
-    def _check_providers(self, asked: Sequence[str]) -> None:
-        missing = [name for name in asked if name not in self.providers]
-        if missing:
-            raise ConfigError(
-                f'{self.path}: providers {missing} did not load, it would run on '
-                f'{list(self.providers)}; available are {onnxruntime.get_available_providers()}: '
-                'mend the installation of that device, or change the placement'
-            )
+    @abstractmethod
+    def layers(self) -> list[Layer]:
+        """Return the operators of the last run, for a session loaded with ``profiling``."""
+
+    @abstractmethod
+    def _compute(self, inputs: Arrays, outputs: Arrays) -> dict[str, np.ndarray]:
+        """Return all outputs, those that have a buffer in ``outputs`` in it."""
+
+    def _new_outputs(self) -> dict[str, np.ndarray]:
+        return {
+            name: np.empty(spec.shape, spec.dtype)
+            for name, spec in self.outputs.items()
+            if spec.static
+        }
+
+    def _check(self, name: str, array: np.ndarray, expected: TensorSpec) -> None:
+        if not expected.takes(array):
+            got = TensorSpec(str(array.dtype), array.shape)
+            raise self._failed(f'{name}: got {got}, expected {expected}')
+
+    def _failed(self, reason: object) -> VlaError:
+        return VlaError(f'{self.path}: inference failed: {one_line(reason)}')
 
 
-def _options(threads: int, spinning: bool, sizes: Mapping[str, int]) -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = SEVERITY_ERROR
-    options.add_session_config_entry('session.intra_op.allow_spinning', str(int(spinning)))
-    for name, size in sizes.items():
-        options.add_free_dimension_override_by_name(name, size)
-    return options
+def load(
+    path: Path,
+    placement: NodePlacement,
+    sizes: Mapping[str, int] | None = None,
+    inputs: Mapping[str, TensorSpec] | None = None,
+    precision: str = '',
+    streams: int = 1,
+    profiling: bool = False,
+) -> Session:
+    """
+    Load the model in ``path`` where ``placement`` says.
+
+    ``sizes`` gives named dimensions their value, so that memory is planned once; ``inputs`` says
+    which dimensions have which name. ``precision`` is the model's own wish, which the placement
+    overrules. Raise ConfigError where the back end, the provider or the device is not there,
+    where the file does not load, and where something else would run than was asked for.
+    """
+    wanted = Wanted(
+        path,
+        placement,
+        placement.precision or precision or 'fp32',
+        dict(sizes or {}),
+        dict(inputs or {}),
+        streams,
+        profiling,
+    )
+    return _backend(placement.backend or BACKENDS[0])(wanted)
 
 
-def _spec(node: onnxruntime.NodeArg) -> TensorSpec:
-    return TensorSpec(DTYPES.get(node.type, node.type), tuple(node.shape))
+def one_line(message: object) -> str:
+    """Return the lines of an error of a C++ library that say something."""
+    lines = (line.strip() for line in str(message).splitlines())
+    return ' '.join(line for line in lines if line and not line.startswith('Exception from'))
+
+
+def _backend(name: str) -> Callable[[Wanted], Session]:
+    module, class_name = MODULES[name]
+    try:
+        backend: Callable[[Wanted], Session] = getattr(import_module(module), class_name)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f'backend {name}: {error.name} is not installed, expected it; '
+            f"pip install 'vla_ros[{name}]', or name another backend of {list(MODULES)} in the "
+            'placement'
+        ) from None
+    return backend

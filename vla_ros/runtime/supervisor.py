@@ -25,6 +25,14 @@ from types import FrameType
 from typing import TextIO
 
 from vla_ros.core.errors import VlaError
+from vla_ros.runtime.restarts import (
+    LIMIT,
+    LOOK_PERIOD,
+    RESPAWN_DELAY,
+    WINDOW,
+    FrozenWatch,
+    RestartBudget,
+)
 from vla_ros.runtime.usage import Usage, read_memory
 
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)  # of a terminal, one for each process
@@ -32,7 +40,6 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LAST_LINES = 15  # of a dead process that are shown again
 PERIOD = 0.1  # s between two looks at the processes
 SAMPLE_PERIOD = 1.0  # s between two looks at their memory
-RESPAWN_DELAY = 1.0  # s
 PR_SET_PDEATHSIG = 1  # prctl(2)
 LIBC = ctypes.CDLL(None)
 
@@ -58,6 +65,7 @@ class Process:
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self._started = time.monotonic()
         self._memory = 0
+        self.frozen = False  # as long as somebody stops it
         self._rest = b''
         try:
             self._popen = subprocess.Popen(
@@ -67,11 +75,12 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
             )
         except OSError as error:
             raise VlaError(f'{command.name}: {command.argv[0]}: {error.strerror}') from None
         assert self._popen.stdout is not None
+        self.pid = self._popen.pid
         self.output = self._popen.stdout.fileno()
         os.set_blocking(self.output, False)
 
@@ -135,6 +144,7 @@ class Supervisor:
         self._colours = {c.name: COLOURS[i % len(COLOURS)] for i, c in enumerate(commands)}
         self._running: list[Process] = []
         self._respawns: list[tuple[float, Command]] = []  # when, what
+        self._budget, self._frozen, self._next_look = RestartBudget(), FrozenWatch(), 0.0
         self._signals: list[tuple[float, signal.Signals]] = []  # when, what: while stopping
         self._interrupts: list[int] = []  # signals that have come in and wait to be handled
         self._code: int | None = None  # of the run, as soon as it is to stop
@@ -172,6 +182,8 @@ class Supervisor:
         self._start_again(now)
         if now >= self._next_sample:
             self._sample(now)
+        if now >= self._next_look:
+            self._look_for_frozen(now)
         for key, _ in self._selector.select(PERIOD):
             self._show_lines(key.data, key.data.read())
         for process in list(self._running):
@@ -206,9 +218,12 @@ class Supervisor:
         elif command.required or command.ends_run:
             self._report = self._describe_death(process, end)
             self._stop(1, f'{command.name} died ({end}), and the run needs it')
-        elif command.respawn:
+        elif command.respawn and self._budget.allows(command.name, time.monotonic()):
             self.say(f'{command.name} died ({end}): starting it again')
             self._respawns.append((time.monotonic() + RESPAWN_DELAY, command))
+        elif command.respawn:
+            self._report = self._describe_death(process, end)
+            self._stop(1, f'{command.name} died more than {LIMIT} times in {WINDOW:.0f} s')
         elif exit_code:
             self.say(self._describe_death(process, end))
 
@@ -241,6 +256,20 @@ class Supervisor:
                 self.say(f'killing {names}')
             for process in self._running:
                 process.signal(number)
+
+    def _look_for_frozen(self, now: float) -> None:
+        """Kill a process that somebody stopped, where it is started again; tell of any other."""
+        self._next_look = now + LOOK_PERIOD
+        frozen = self._frozen.look([process.pid for process in self._running], now)
+        for process in self._running:
+            before, process.frozen = process.frozen, process.pid in frozen
+            if not process.frozen or before or self._code is not None:
+                continue
+            if process.command.respawn:
+                self.say(f'{process.command.name} is frozen (stopped by a signal): killing it')
+                process.signal(signal.SIGKILL)
+            else:
+                self.say(f'{process.command.name} is frozen (stopped by a signal)')
 
     def _sample(self, now: float) -> None:
         self._next_sample = now + SAMPLE_PERIOD
@@ -283,6 +312,6 @@ def describe_exit(exit_code: int) -> str:
     return f'exit code {exit_code}'
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have the kernel end this process when its parent dies."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

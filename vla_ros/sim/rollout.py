@@ -78,6 +78,7 @@ class Rollout:
     def __init__(self, policy: Predicts, robot: RobotSpec, config: RolloutConfig) -> None:
         """Prepare to draw the pictures that the policy's cameras ask for."""
         self.env = TeaBagEnv(config.rate)
+        self.make_executor: Callable[[RobotSpec, ExecutorConfig], Executor] = Executor
         self._policy, self._robot, self._config = policy, robot, config
         self._scene = Scene()
         self._renderers = {
@@ -104,11 +105,12 @@ class Rollout:
         env, config = self.env, self._config
         env.reset(planned.seed, planned.cluster)
         result = EpisodeResult(planned.seed, planned.cluster)
-        executor = Executor(self._robot, config.executor)
+        executor = self.make_executor(self._robot, config.executor)
         executor.enable()
         arrival, chunk = np.inf, None
         started = succeeded = np.inf
-        while env.time - started < config.timeout and not until(env.time):
+        patience = env.time + config.timeout  # where no chunk of the policy is ever accepted
+        while env.time - min(started, patience) < config.timeout and not until(env.time):
             now = env.time
             if chunk is not None and now >= arrival - 1e-9:
                 executor.push(chunk, now)

@@ -11,7 +11,18 @@ from importlib import import_module
 
 from vla_ros.tools.main import read_docstring
 
-BENCHMARKS: dict[str, str] = {}
+BENCHMARKS: dict[str, str] = {
+    'blending': 'vla_ros.benchmarks.blending',
+    'checks': 'vla_ros.benchmarks.checks',
+    'control': 'vla_ros.benchmarks.control',
+    'fuzz': 'vla_ros.benchmarks.fuzz',
+    'lerobot': 'vla_ros.benchmarks.lerobot',
+    'policy': 'vla_ros.benchmarks.policy',
+    'recorder': 'vla_ros.benchmarks.recorder',
+    'soak': 'vla_ros.benchmarks.soak',
+    'split': 'vla_ros.benchmarks.split',
+    'transport': 'vla_ros.benchmarks.transport',
+}
 
 
 def add_arguments(parser: ArgumentParser) -> None:

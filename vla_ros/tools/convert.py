@@ -1,20 +1,28 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Convert recorded episodes to a LeRobotDataset v3.
+Convert recordings to a LeRobotDataset v3, or such a dataset to recordings.
 
-Every frame takes the sample of each source that was measured nearest to its time, as the live
-nodes do. --clusters keeps to some clusters, e.g. to convert training and validation sets apart.
+A folder of bags becomes a dataset: every frame takes the sample of each source that was measured
+nearest to its time, as the live nodes do. The episodes of the held-out cluster become a dataset of
+their own, <output>_validation, so that nobody trains on them; with --clusters, those chosen become
+one dataset. A dataset becomes a folder of bags, one per episode, as `vla_ros record` writes them.
 """
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+Progress = Callable[[int, int], None]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument('bags', type=Path, help='folder of recorded episodes')
-    parser.add_argument('--output', type=Path, required=True, help='new dataset folder')
+    parser.add_argument('source', type=Path, help='bags or folder of bags, or dataset folder')
+    parser.add_argument(
+        '--output', type=Path, required=True, help='new dataset folder, or folder of recordings'
+    )
     parser.add_argument('--fps', type=int, default=30, help='frames per second (default: 30)')
     parser.add_argument(
         '--max-skew',
@@ -23,27 +31,62 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='longest distance of a sample from its frame, s (default: 0.05)',
     )
     parser.add_argument('--clusters', type=int, nargs='+', help='clusters to convert')
+    parser.add_argument(
+        '--held-out', type=int, default=6, help='cluster that is set apart (default: 6)'
+    )
 
 
 def run(args: Namespace) -> int:
-    """Convert the episodes."""
-    from tqdm import tqdm
+    """Convert in the direction that the source says."""
+    from vla_ros.dataset.stored import is_dataset
 
-    from vla_ros.dataset.bag import list_episodes
-    from vla_ros.dataset.convert import convert
+    return _to_bags(args) if is_dataset(args.source) else _to_datasets(args)
 
-    episodes = [
-        episode
-        for episode in list_episodes(args.bags)
-        if not args.clusters or episode.info.cluster in args.clusters
-    ]
-    with tqdm(total=len(episodes), unit='episode') as bar:
-        convert(
-            episodes,
-            args.output,
-            args.fps,
-            args.max_skew,
-            lambda done, _: bar.update(done - bar.n),
-        )
+
+def _to_bags(args: Namespace) -> int:
+    from vla_ros.dataset.to_bags import convert_to_bags
+
+    with _progress() as progress:
+        episodes = convert_to_bags(args.source, args.output, progress)
     print(f'{len(episodes)} episodes in {args.output}')
     return 0
+
+
+def _to_datasets(args: Namespace) -> int:
+    from vla_ros.core.errors import ConfigError
+    from vla_ros.dataset.bags import open_bags
+    from vla_ros.dataset.convert import convert, set_apart
+    from vla_ros.dataset.lerobot import check_new
+
+    episodes = open_bags(args.source)
+    if args.clusters:
+        chosen = [e for e in episodes if e.info.cluster in args.clusters]
+        parts = [(chosen, args.output, 'train')]
+    else:
+        training, validation = set_apart(episodes, args.held_out)
+        apart = args.output.with_name(f'{args.output.name}_validation')
+        parts = [(training, args.output, 'train'), (validation, apart, 'validation')]
+    parts = [part for part in parts if part[0]]
+    if not parts:
+        raise ConfigError(f'clusters: got none of {args.clusters} in {args.source}')
+    for _, root, _ in parts:
+        check_new(root)
+    for part, root, split in parts:
+        with _progress() as progress:
+            convert(part, root, args.fps, args.max_skew, split, progress)
+        print(f'{len(part)} episodes ({split}) in {root}')
+    return 0
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Show how far the work is."""
+    from tqdm import tqdm
+
+    with tqdm(unit='episode') as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show

@@ -47,6 +47,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--latency', type=float, help='s from observation to chunk (default: as measured)'
     )
+    parser.add_argument(
+        '--simulate-latency',
+        metavar='BOARD',
+        help='instead: the latency that is predicted for a board of config/boards',
+    )
     parser.add_argument('--timeout', type=float, default=30.0, help='s for an episode')
     parser.add_argument('--rate', type=float, default=60.0, help='commands per second')
     parser.add_argument('--robot', default='so101')
@@ -103,7 +108,17 @@ def _config(args: Namespace, mode: str) -> 'RolloutConfig':
         chunk_size_threshold=args.chunk_size_threshold,
         aggregate_fn_name=args.aggregate_fn_name,
     )
-    return RolloutConfig(executor, args.rate, args.timeout, args.latency)
+    return RolloutConfig(executor, args.rate, args.timeout, _latency(args))
+
+
+def _latency(args: Namespace) -> float | None:
+    """Return the seconds from observation to chunk, None where they are to be measured."""
+    from vla_ros.policy.latency import predict
+
+    if args.simulate_latency is None:
+        return args.latency
+    blocks = predict(args.policy, args.simulate_latency)
+    return sum(placed.seconds for placed in blocks.values())
 
 
 def _print_episode(result: 'EpisodeResult') -> None:

@@ -6,13 +6,24 @@ A deployment in the terms of `ros2 launch`: what the files in launch/ share.
 It imports launch and launch_ros, so nothing else in the package imports it.
 """
 
-from collections.abc import Callable
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteLocal,
+    OpaqueCoroutine,
+    OpaqueFunction,
+    Shutdown,
+)
 from launch.events.process import ProcessExited
-from launch.logging import launch_config
+from launch.logging import get_logger, launch_config
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
@@ -24,7 +35,18 @@ from vla_ros.runtime.deployment import (
     load_deployment,
 )
 from vla_ros.runtime.fastdds import remove_stale_segments
-from vla_ros.runtime.supervisor import RESPAWN_DELAY, describe_exit
+from vla_ros.runtime.restarts import (
+    LIMIT,
+    LOOK_PERIOD,
+    RESPAWN_DELAY,
+    WINDOW,
+    FrozenWatch,
+    RestartBudget,
+)
+from vla_ros.runtime.shared_memory import remove_stale_slots
+from vla_ros.runtime.supervisor import describe_exit
+
+LOGGER = get_logger('vla_ros')
 
 
 def describe_deployment(name: str) -> LaunchDescription:
@@ -48,13 +70,32 @@ def declare_argument(argument: Argument) -> DeclareLaunchArgument:
     )
 
 
-def start_nodes(context: LaunchContext, deployment: Deployment) -> list[Node]:
+def start_nodes(context: LaunchContext, deployment: Deployment) -> list[Node | OpaqueCoroutine]:
     """Return the nodes for the arguments' values; their parameters lie with the run's logs."""
     names = [argument.name for argument in deployment.arguments]
     chosen = {name: LaunchConfiguration(name).perform(context) for name in names}
     specs = deployment.resolve(chosen)
     remove_stale_segments()
-    return [make_node(spec, Path(launch_config.log_dir)) for spec in specs]
+    remove_stale_slots()
+    nodes = [make_node(spec, Path(launch_config.log_dir)) for spec in specs]
+    replaceable = [node for node, spec in zip(nodes, specs, strict=True) if spec.respawn]
+    return [*nodes, *([kill_frozen(replaceable)] if replaceable else [])]
+
+
+def kill_frozen(nodes: Sequence[ExecuteLocal]) -> OpaqueCoroutine:
+    """Return the action that kills any of the nodes that is frozen, so that it is respawned."""
+
+    async def look(context: LaunchContext) -> None:
+        watch = FrozenWatch()
+        while True:
+            await asyncio.sleep(LOOK_PERIOD)
+            pids = [pid for node in nodes if (pid := (node.process_details or {}).get('pid'))]
+            for pid in watch.look(pids, time.monotonic()):
+                LOGGER.warning(f'process {pid} is frozen (stopped by a signal): killing it')
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    return OpaqueCoroutine(coroutine=look)
 
 
 def make_node(spec: ProcessSpec, folder: Path) -> Node:
@@ -79,10 +120,15 @@ def make_node(spec: ProcessSpec, folder: Path) -> Node:
 
 def when_ended(spec: ProcessSpec) -> Callable[[ProcessExited, LaunchContext], list[Shutdown]]:
     """Return what the end of a process means for the others."""
+    budget = RestartBudget()
 
     def on_exit(event: ProcessExited, context: LaunchContext) -> list[Shutdown]:
-        if context.is_shutdown or not (spec.required or spec.ends_run):
+        if context.is_shutdown or not (spec.required or spec.ends_run or spec.respawn):
             return []
+        if spec.respawn:
+            if budget.allows(spec.name, time.monotonic()):
+                return []
+            raise RuntimeError(f'{spec.name} died more than {LIMIT} times in {WINDOW:.0f} s')
         if spec.ends_run and event.returncode == 0:
             return [Shutdown(reason=f'{spec.name} is done')]
         # An exception makes `ros2 launch` end with 1; after a Shutdown it would end with 0.

@@ -23,10 +23,15 @@ COMMANDS = {
     'record': 'vla_ros.tools.record',
     'convert': 'vla_ros.tools.convert',
     'generate': 'vla_ros.tools.generate',
+    'replay': 'vla_ros.tools.replay',
     'check': 'vla_ros.tools.check',
     'benchmark': 'vla_ros.tools.benchmark',
+    'doctor': 'vla_ros.tools.doctor',
     'train': 'vla_ros.tools.train',
     'export': 'vla_ros.tools.export',
+    'quantize': 'vla_ros.tools.quantize',
+    'sensitivity': 'vla_ros.tools.sensitivity',
+    'plan': 'vla_ros.tools.plan',
 }
 # which extra of the package installs a module that the run time does without
 EXTRAS = {
@@ -35,11 +40,14 @@ EXTRAS = {
     'mujoco': 'sim',
     'av': 'train',
     'datasets': 'train',
+    'grpc': 'benchmark',
     'lerobot': 'train',
-    'onnx': 'train',
+    'onnx': 'quantize',
+    'onnx_ir': 'quantize',
     'onnxscript': 'train',
     'torch': 'train',
     'torchvision': 'train',
+    'transformers': 'train',
 }
 
 
@@ -55,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         extra = EXTRAS.get((error.name or '').partition('.')[0])
         if extra is None:
             raise
-        return _refuse(f"{error.name} is not installed: run pip install 'vla_ros[{extra}]'")
+        wanted = f'{what_to_install()}[{extra}]'
+        return _refuse(f"{error.name} is not installed: run pip install '{wanted}'")
     except KeyboardInterrupt:
         return 130
 
@@ -86,6 +95,14 @@ def read_docstring(path: str) -> str:
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f'No module named {path!r}', name=path)
     return ast.get_docstring(ast.parse(Path(spec.origin).read_text())) or ''
+
+
+def what_to_install() -> str:
+    """Return pip's name of this package: that of its checkout, where it runs from one."""
+    checkout = Path(__file__).parents[2]
+    if not (checkout / 'setup.py').is_file():
+        return 'vla_ros'
+    return '.' if checkout == Path.cwd() else str(checkout)
 
 
 def _refuse(message: str) -> int:

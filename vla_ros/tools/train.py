@@ -1,18 +1,24 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Train an ACT policy on LeRobot datasets and keep the checkpoint that succeeds most often.
+Train a LeRobot policy on LeRobot datasets and keep the checkpoint that succeeds most often.
 
-The checkpoints are LeRobot's. Success is measured in simulation, on the training clusters and on
-the one that is held out; the best checkpoint is copied to OUTPUT/best.
+ACT, from nothing, or SmolVLA, from the folder of a checkpoint. The checkpoints are LeRobot's.
+Success is measured in simulation, on the training clusters and on the one that is held out; the
+best checkpoint is copied to OUTPUT/best, and OUTPUT/curves.png shows how it went.
 """
 
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-_SEED = 1  # of the episodes that choose a checkpoint; `vla_ros evaluate` plays others
+from vla_ros.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from vla_ros.train.family import Size
+
+_RATES = {'act': 3e-4, 'smolvla': 1e-4}  # the latter is LeRobot's
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,17 +40,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--start',
         type=Path,
         metavar='CHECKPOINT',
-        help='start from the weights and the normalisation of this checkpoint',
+        help='start from this checkpoint: the folder that LeRobot calls pretrained_model',
     )
+    add('--policy-type', choices=_RATES, help="default: that of --start's, else act")
+    add('--vlm', metavar='FOLDER', help="SmolVLA's vision-language model, if not from the hub")
     add('--device', default='cpu', help=f'cpu or cuda {default}')
     add('--threads', type=int, help='threads of the CPU (default: as many as torch takes)')
     add('--batch-size', type=int, default=8, help=f'frames of a step {default}')
-    add('--learning-rate', type=float, default=3e-4, help=f'the highest {default}')
-    add('--chunk-size', type=int, default=100, help=f'actions of a chunk {default}')
-    add('--dim-model', type=int, default=256, help=f'width of the transformer {default}')
-    add('--encoder-layers', type=int, default=4, help=f'of the transformer {default}')
+    rates = ', '.join(f'{name} {rate:g}' for name, rate in _RATES.items())
+    add('--learning-rate', type=float, help=f'the highest (default: {rates})')
+    add('--chunk-size', type=int, help='actions of a chunk (default: act 100, smolvla 50)')
+    add('--dim-model', type=int, default=256, help=f"width of ACT's transformer {default}")
+    add('--encoder-layers', type=int, default=4, help=f"of ACT's transformer {default}")
     add('--use-vae', action='store_true', help="train with ACT's variational objective")
-    add('--dropout', type=float, default=0.0, help=default)
+    add('--dropout', type=float, default=0.0, help=f'of ACT {default}')
     add('--shift', type=int, default=0, help=f'move pictures by up to so many pixels {default}')
     add('--stride', type=int, default=1, help=f'learn from every so many frames {default}')
     add('--seed', type=int, default=0, help=default)
@@ -66,24 +75,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, and print where the best checkpoint is."""
-    from vla_ros.train.act import ActSize
     from vla_ros.train.batches import Augmentation
     from vla_ros.train.loop import train
     from vla_ros.train.plan import TrainingPlan
+    from vla_ros.train.success import measure_success
 
-    size = ActSize(
-        chunk_size=args.chunk_size,
-        dim_model=args.dim_model,
-        dim_feedforward=4 * args.dim_model,
-        n_encoder_layers=args.encoder_layers,
-        use_vae=args.use_vae,
-        dropout=args.dropout,
-    )
+    kind = _policy_type(args)
     plan = TrainingPlan(
         steps=args.steps,
         minutes=args.minutes,
         batch_size=args.batch_size,
-        learning_rate=args.learning_rate,
+        learning_rate=args.learning_rate or _RATES[kind],
         evaluate_every=args.evaluate_every,
         seed=args.seed,
         stride=args.stride,
@@ -92,41 +94,57 @@ def run(args: argparse.Namespace) -> int:
     )
 
     def evaluate(checkpoint: Path) -> Mapping[str, float]:
-        return _success_rates(checkpoint, args.episodes)
+        return measure_success(checkpoint, args.episodes, args.device, args.vlm)
 
     best = train(
         args.dataset,
         args.output,
         plan,
-        size,
+        _size(args, kind),
         args.device,
         evaluate if args.episodes else None,
         args.resume,
         args.start,
         _say,
+        args.vlm,
     )
-    _say(f'best checkpoint: {best}\nnext: vla_ros export --checkpoint {best} --output FOLDER')
+    _say(f'best checkpoint: {best}')
+    if kind == 'act':
+        _say(f'next: vla_ros export --checkpoint {best} --output FOLDER')
     return 0
 
 
-def _success_rates(checkpoint: Path, episodes: int) -> Mapping[str, float]:
-    """Return the share of ``episodes`` that succeed on each set, in simulation."""
-    from vla_ros.core.config import find_config
-    from vla_ros.core.robot import load_robot
-    from vla_ros.sim.evaluation import evaluate, plan_set, score
-    from vla_ros.sim.rollout import RolloutConfig
-    from vla_ros.train.checkpoint import load_checkpoint, load_facts
-    from vla_ros.train.export import export
+def _policy_type(args: argparse.Namespace) -> str:
+    """Return the kind of policy; raise ConfigError where the words contradict each other."""
+    from vla_ros.train.checkpoint import policy_type
 
-    robot = load_robot(find_config('robots', 'so101'))
-    with TemporaryDirectory() as folder:
-        bundle = Path(folder) / 'bundle'
-        export(load_checkpoint(checkpoint), load_facts(checkpoint), bundle)
-        results = {
-            name: evaluate(bundle, robot, RolloutConfig(), plan_set(name, episodes, _SEED))
-            for name in ('test', 'validation')
-        }
-    return {name: score(played).success.value for name, played in results.items()}
+    if not args.start:
+        return args.policy_type or 'act'
+    kind = policy_type(args.start)
+    if args.policy_type not in (None, kind):
+        raise ConfigError(
+            f'--policy-type: got {args.policy_type}, expected {kind} as in {args.start}'
+        )
+    return kind
+
+
+def _size(args: argparse.Namespace, kind: str) -> 'Size':
+    """Return what one chooses of a new policy."""
+    chunk = {'chunk_size': args.chunk_size} if args.chunk_size else {}
+    if kind == 'smolvla':
+        from vla_ros.train.smolvla import SmolVlaSize
+
+        return SmolVlaSize(**chunk, **({'vlm': args.vlm} if args.vlm else {}))
+    from vla_ros.train.act import ActSize
+
+    return ActSize(
+        **chunk,
+        dim_model=args.dim_model,
+        dim_feedforward=4 * args.dim_model,
+        n_encoder_layers=args.encoder_layers,
+        use_vae=args.use_vae,
+        dropout=args.dropout,
+    )
 
 
 def _say(text: str) -> None:

@@ -9,9 +9,7 @@ is 0 when the job has ended by itself, and at the end a table shows what each no
 """
 
 import os
-import random
 import shutil
-import socket
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
@@ -21,14 +19,15 @@ from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.runtime.deployment import Deployment, ProcessSpec, as_text, load_deployment
+from vla_ros.runtime.domain import isolate
 from vla_ros.runtime.fastdds import remove_stale_segments
+from vla_ros.runtime.shared_memory import remove_stale_slots
 from vla_ros.runtime.supervisor import Command, Supervisor
 from vla_ros.runtime.usage import format_table
 
 PACKAGE = 'vla_ros'
 # set by the wheels' bootstrap, which starts this Python once more with its libraries on the path
 WHEELS_VARIABLES = {'_ROS_WHEELS_BOOTSTRAP_COMPLETE', 'LD_LIBRARY_PATH'}
-DOMAINS = range(1, 102)  # the ROS domains whose UDP ports lie below Linux's ephemeral ones
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -68,8 +67,8 @@ def run_deployment(
 def supervise(name: str, commands: Sequence[Command]) -> int:
     """Run the commands, show what they used, and return the exit code of the run."""
     supervisor = Supervisor(commands)
-    segments, size = remove_stale_segments()
-    if segments:
+    size = remove_stale_segments()[1] + remove_stale_slots()[1]
+    if size:
         supervisor.say(f'removed {size / 1e6:.0f} MB of /dev/shm that dead nodes had left')
     names = [command.name for command in commands]
     supervisor.say(f'{name}: {", ".join(names)}')
@@ -150,19 +149,3 @@ def without_wheels(environment: Mapping[str, str]) -> dict[str, str]:
     own = [path for path in libraries if path and not Path(path).is_relative_to(sys.prefix)]
     rest = {key: value for key, value in environment.items() if key not in WHEELS_VARIABLES}
     return rest | ({'LD_LIBRARY_PATH': os.pathsep.join(own)} if own else {})
-
-
-def isolate() -> dict[str, str]:
-    """Return an environment in which no other ROS 2 node, on this host or another, is seen."""
-    domain = next(d for d in random.sample(DOMAINS, len(DOMAINS)) if _is_free(d))
-    return {'ROS_DOMAIN_ID': str(domain), 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
-
-
-def _is_free(domain: int) -> bool:
-    """Say whether no participant of ``domain`` is on this host: the first one takes this port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind(('', 7400 + 250 * domain + 10))
-        except OSError:
-            return False
-    return True

@@ -12,14 +12,16 @@ LeRobot installation loads it.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
-from lerobot.configs import FeatureType
 from lerobot.policies.act.configuration_act import ACTConfig
 from lerobot.policies.act.modeling_act import ACTPolicy
-from lerobot.utils.feature_utils import dataset_to_policy_features
 from torch import nn
 from torchvision.ops.misc import FrozenBatchNorm2d
+
+from vla_ros.train.family import Family
+from vla_ros.train.features import split_features
 
 
 @dataclass(frozen=True)
@@ -38,24 +40,39 @@ class ActSize:
     vision_backbone: str = 'resnet18'
     pretrained_backbone_weights: str | None = None
 
+    type: ClassVar[str] = 'act'
 
-def act_config(features: dict[str, dict], size: ActSize, device: str) -> ACTConfig:
-    """Return the configuration for a dataset with these ``features``."""
-    policy_features = dataset_to_policy_features(features)
-    outputs = {
-        key: feature
-        for key, feature in policy_features.items()
-        if feature.type is FeatureType.ACTION
-    }
-    inputs = {key: feature for key, feature in policy_features.items() if key not in outputs}
-    return ACTConfig(
-        input_features=inputs,
-        output_features=outputs,
-        n_action_steps=size.chunk_size,
-        device=device,
-        push_to_hub=False,
-        **vars(size),
-    )
+    def config(self, features: dict[str, dict], device: str) -> ACTConfig:
+        """Return LeRobot's configuration for a dataset with these ``features``."""
+        inputs, outputs = split_features(features)
+        return ACTConfig(
+            input_features=inputs,
+            output_features=outputs,
+            n_action_steps=self.chunk_size,
+            device=device,
+            push_to_hub=False,
+            **vars(self),
+        )
+
+
+class Act(Family):
+    """Trains ACT with normalisation layers that learn, unless its ResNet is a pretrained one."""
+
+    def prepare(self, policy: ACTPolicy) -> None:
+        """Thaw the ResNet's normalisation, and lay its weights out for speed."""
+        if _from_scratch(policy):
+            thaw_batch_norm(policy.model.backbone)
+        policy.model.backbone.to(memory_format=torch.channels_last)
+
+    def loss(self, policy: ACTPolicy, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return LeRobot's loss, with one pass of the ResNet for all cameras."""
+        return training_loss(policy, batch)
+
+    def finish(self, average: ACTPolicy, batch: dict[str, torch.Tensor]) -> None:
+        """Set the frozen normalisation to what the averaged weights make of the batch."""
+        images = [batch[key] for key in average.config.image_features]
+        if _from_scratch(average) and len({image.shape for image in images}) == 1:
+            calibrate_frozen_batch_norm(average.model.backbone, torch.cat(images))
 
 
 def thaw_batch_norm(module: nn.Module) -> None:
@@ -101,6 +118,10 @@ def training_loss(policy: ACTPolicy, batch: dict[str, torch.Tensor]) -> torch.Te
     with _given_features(policy.model):
         loss, _ = policy.forward({**batch, **dict(zip(keys, maps, strict=True))})
     return loss
+
+
+def _from_scratch(policy: ACTPolicy) -> bool:
+    return policy.config.pretrained_backbone_weights is None
 
 
 def _measure(layer: FrozenBatchNorm2d, inputs: tuple[torch.Tensor]) -> None:

@@ -9,6 +9,7 @@ goes on after an interruption sees what it would have seen.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,27 +52,30 @@ class Batches:
         """Return the number of frames in an epoch."""
         return int(self._first[-1])
 
-    def batch(self, step: int) -> dict[str, torch.Tensor]:
+    def batch(self, step: int) -> dict[str, Any]:
         """
         Return batch number ``step`` with varied pictures.
 
         Pictures are (n, 3, height, width) float32 in 0..1, laid out channels last, state (n, ds),
-        action (n, chunk, da), and action_is_pad (n, chunk) says which lie beyond the episode.
+        action (n, chunk, da), and action_is_pad (n, chunk) says which lie beyond the episode;
+        task is a list of instructions.
         """
         rng = np.random.default_rng([self._seed, 1, step])
         return self.gather(self._indices(step), rng)
 
     def gather(
         self, indices: np.ndarray, rng: np.random.Generator | None = None
-    ) -> dict[str, torch.Tensor]:
+    ) -> dict[str, Any]:
         """Return the frames with these numbers, as they are or varied with ``rng``."""
         items = [self._find(index) for index in indices]
-        batch = {key: self._pictures(key, items, rng) for key in self._datasets[0].images}
+        keys = self._datasets[0].images
+        batch: dict[str, Any] = {key: self._pictures(key, items, rng) for key in keys}
         rows = [(frames, frames.rows[i]) for frames, i in items]
         chunks = [_chunk(frames, row, self._chunk_size) for frames, row in rows]
         batch[STATE] = torch.from_numpy(np.stack([frames.state[row] for frames, row in rows]))
         batch[ACTION] = torch.from_numpy(np.stack([actions for actions, _ in chunks]))
         batch['action_is_pad'] = torch.from_numpy(np.stack([pad for _, pad in chunks]))
+        batch['task'] = [str(frames.instruction[row]) for frames, row in rows]
         return batch
 
     def _find(self, index: int) -> tuple[Frames, int]:

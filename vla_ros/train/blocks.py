@@ -138,6 +138,11 @@ class Blocks(NamedTuple):
 def split(checkpoint: Checkpoint) -> Blocks:
     """Split an ACT with its processors; raise ConfigError for inputs that have no block."""
     policy = checkpoint.policy.eval()
+    if policy.config.type != 'act':
+        raise ConfigError(
+            f"checkpoint: got a policy of type {policy.config.type!r}, expected 'act': only ACT "
+            'has blocks'
+        )
     check_inputs(policy)
     model, positions = policy.model, token_positions(policy)
     given = input_normalisation(checkpoint)

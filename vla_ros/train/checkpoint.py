@@ -10,23 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lerobot.configs import PreTrainedConfig
 from lerobot.datasets.compute_stats import aggregate_stats
 from lerobot.datasets.dataset_metadata import LeRobotDatasetMetadata
-from lerobot.policies.act.modeling_act import ACTPolicy
-from lerobot.policies.factory import make_pre_post_processors
+from lerobot.policies.factory import get_policy_class, make_pre_post_processors
+from lerobot.policies.pretrained import PreTrainedPolicy
 from lerobot.processor import PolicyProcessorPipeline
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.train.act import ActSize, act_config
+from vla_ros.train.family import Size, family_of
+from vla_ros.train.features import split_features
 from vla_ros.train.frames import ACTION
 
 _FACTS = 'dataset.json'
-_FILES = (
-    'config.json',
-    'model.safetensors',
-    'policy_preprocessor.json',
-    'policy_postprocessor.json',
-)
+_POLICY = ('config.json', 'model.safetensors')
+_PROCESSORS = ('policy_preprocessor.json', 'policy_postprocessor.json')
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class DatasetFacts:
 class Checkpoint:
     """A policy with the processors that normalise what goes in and comes out."""
 
-    policy: ACTPolicy
+    policy: PreTrainedPolicy
     preprocess: PolicyProcessorPipeline[dict[str, Any], dict[str, Any]]
     postprocess: PolicyProcessorPipeline[torch.Tensor, torch.Tensor]
 
@@ -58,41 +56,50 @@ class Checkpoint:
 
 
 def new_checkpoint(
-    metas: list[LeRobotDatasetMetadata], size: ActSize, device: str = 'cpu', seed: int = 0
+    metas: list[LeRobotDatasetMetadata], size: Size, device: str = 'cpu', seed: int = 0
 ) -> Checkpoint:
     """Return an untrained policy that normalises with the statistics of the datasets."""
     torch.manual_seed(seed)
-    config = act_config(metas[0].features, size, device)
-    used = {*config.input_features, *config.output_features}
-    stats = {
-        key: value
-        for key, value in aggregate_stats([meta.stats for meta in metas]).items()
-        if key in used
-    }
-    policy = ACTPolicy(config).to(device)
-    return Checkpoint(policy, *make_pre_post_processors(config, dataset_stats=stats))
+    config = size.config(metas[0].features, device)
+    policy = get_policy_class(config.type)(config).to(device)
+    return Checkpoint(policy, *_new_processors(config, metas))
 
 
-def load_checkpoint(path: Path, device: str = 'cpu') -> Checkpoint:
-    """Load a LeRobot ACT checkpoint; raise ConfigError naming what is not one."""
-    missing = [name for name in _FILES if not (path / name).is_file()]
-    kind = 'act' if missing else json.loads((path / 'config.json').read_text()).get('type')
-    if missing or kind != 'act':
-        got = f'no {missing[0]} in it' if missing else f'a policy of type {kind!r}'
-        raise ConfigError(
-            f'checkpoint {path}: got {got}, expected the folder of a LeRobot ACT policy with '
-            f'{", ".join(_FILES)}; it is called pretrained_model where LeRobot trained it, and '
-            'older ones are brought up to date by LeRobot itself'
-        )
-    policy = ACTPolicy.from_pretrained(path, cli_overrides=[f'--device={device}'])
+def load_checkpoint(path: Path, device: str = 'cpu', vlm: str | None = None) -> Checkpoint:
+    """
+    Load a LeRobot checkpoint; raise ConfigError naming what is not one.
+
+    ``vlm`` names the folder of its vision-language model, where it is not the one that it knows.
+    """
+    config = _read_config(path, device, vlm, (*_POLICY, *_PROCESSORS))
+    own = family_of(config.type).overrides(config)
+    overrides = {'device_processor': {'device': device}, **own}
     return Checkpoint(
-        policy,
-        *make_pre_post_processors(
-            policy.config,
-            str(path),
-            preprocessor_overrides={'device_processor': {'device': device}},
-        ),
+        get_policy_class(config.type).from_pretrained(path, config=config),
+        *make_pre_post_processors(config, str(path), preprocessor_overrides=overrides),
     )
+
+
+def start_checkpoint(
+    path: Path, metas: list[LeRobotDatasetMetadata], device: str = 'cpu', vlm: str | None = None
+) -> Checkpoint:
+    """
+    Load the checkpoint from which a run on the datasets starts.
+
+    Its normalisation is kept, but for a foundation's, which was made for other robots.
+    """
+    config = _read_config(path, device, vlm, _POLICY)
+    if (path / _FACTS).is_file() or not family_of(config.type).general:
+        return load_checkpoint(path, device, vlm)
+    config.input_features, config.output_features = split_features(metas[0].features)
+    policy = get_policy_class(config.type).from_pretrained(path, config=config)
+    return Checkpoint(policy, *_new_processors(config, metas))
+
+
+def policy_type(path: Path) -> str:
+    """Return the type of the policy in a checkpoint; raise ConfigError where there is none."""
+    _check_files(path, _POLICY)
+    return str(json.loads((path / _POLICY[0]).read_text()).get('type'))
 
 
 def dataset_facts(metas: list[LeRobotDatasetMetadata]) -> DatasetFacts:
@@ -136,3 +143,34 @@ def _joint_names(meta: LeRobotDatasetMetadata) -> tuple[str, ...]:
     if isinstance(names, dict):  # {'motors': [...]}, as some recorders write it
         names = [name for part in names.values() for name in part]
     return tuple(str(name).removesuffix('.pos') for name in names or ())
+
+
+def _new_processors(
+    config: PreTrainedConfig, metas: list[LeRobotDatasetMetadata]
+) -> tuple[PolicyProcessorPipeline, PolicyProcessorPipeline]:
+    """Return processors that normalise with the statistics of all the datasets."""
+    used = {*config.input_features, *config.output_features}
+    stats = aggregate_stats([meta.stats for meta in metas])
+    chosen = {key: value for key, value in stats.items() if key in used}
+    return make_pre_post_processors(config, dataset_stats=chosen)
+
+
+def _read_config(
+    path: Path, device: str, vlm: str | None, files: tuple[str, ...]
+) -> PreTrainedConfig:
+    """Return the configuration of a policy that holds ``files``, for this machine."""
+    _check_files(path, files)
+    family = family_of(policy_type(path), f'checkpoint {path}')
+    config = PreTrainedConfig.from_pretrained(path, cli_overrides=[f'--device={device}'])
+    family.localise(config, vlm)
+    return config
+
+
+def _check_files(path: Path, files: tuple[str, ...]) -> None:
+    missing = [name for name in files if not (path / name).is_file()]
+    if missing:
+        raise ConfigError(
+            f'checkpoint {path}: got no {missing[0]} in it, expected the folder of a LeRobot '
+            f'policy with {", ".join(files)}; it is called pretrained_model where LeRobot trained '
+            'it, and older ones are brought up to date by LeRobot itself'
+        )

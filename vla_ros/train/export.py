@@ -29,6 +29,7 @@ from vla_ros.train.checkpoint import (
 )
 from vla_ros.train.frames import ACTION, STATE, open_dataset
 from vla_ros.train.onnx_file import write_model
+from vla_ros.train.torch_policy import TorchPolicy, camera_name
 
 FILES = {
     'vision_encoder': 'vision_encoder.onnx',
@@ -105,12 +106,8 @@ def check(
 
 def reference(checkpoint: Checkpoint, seen: Observation) -> np.ndarray:
     """Return the actions (chunk, joints) of LeRobot's own chain."""
-    batch = {STATE: torch.from_numpy(np.asarray(seen.state, np.float32))}
-    for key in checkpoint.policy.config.image_features:
-        image = torch.from_numpy(seen.images[camera_name(key)])
-        batch[key] = image.permute(2, 0, 1).float() / 255
-    actions = checkpoint.policy.predict_action_chunk(checkpoint.preprocess(batch))
-    return checkpoint.postprocess(actions)[0].numpy()
+    facts = DatasetFacts(0.0, (), '', ())
+    return TorchPolicy(checkpoint, facts).predict(seen.images, seen.state)[0]
 
 
 def random_observations(checkpoint: Checkpoint, count: int = 3) -> list[Observation]:
@@ -150,11 +147,6 @@ def dataset_observations(root: Path, count: int = 3) -> list[Observation]:
         )
         for item in seen
     ]
-
-
-def camera_name(key: str) -> str:
-    """Return the name of the camera in topics: the end of its key in the dataset."""
-    return key.rsplit('.', 1)[-1]
 
 
 def _write(

@@ -43,6 +43,7 @@ class Frames:
     state: np.ndarray  # (rows, state) float32
     action: np.ndarray  # (rows, action) float32
     end: np.ndarray  # (rows,) int: the row after the last one of the same episode
+    instruction: np.ndarray  # (rows,) str
 
     def __len__(self) -> int:
         """Return the number of pictures of each camera."""
@@ -73,7 +74,8 @@ def load_frames(
     rows = np.concatenate([np.arange(start, stop, stride) for start, stop in episodes])
     end = np.concatenate([np.full(stop - start, stop) for start, stop in episodes])
     images = _decoded_images(dataset, episodes, stride, len(rows), progress)
-    return Frames(images, rows, _column(dataset, STATE), _column(dataset, ACTION), end)
+    state, action = _column(dataset, STATE), _column(dataset, ACTION)
+    return Frames(images, rows, state, action, end, _instructions(dataset))
 
 
 def fingerprint(root: Path) -> str:
@@ -107,6 +109,13 @@ def _column(dataset: LeRobotDataset, key: str) -> np.ndarray:
             f'{len(bad)} rows in all, expected numbers; delete the episodes that hold them'
         )
     return values
+
+
+def _instructions(dataset: LeRobotDataset) -> np.ndarray:
+    """Return what was to be done in each row."""
+    numbers = np.asarray(dataset.hf_dataset.with_format('numpy')['task_index'], int).ravel()
+    names = dataset.meta.tasks.index[np.argsort(dataset.meta.tasks['task_index'])]
+    return names.to_numpy(object)[numbers]
 
 
 def _decoded_images(

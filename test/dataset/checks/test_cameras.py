@@ -3,6 +3,7 @@
 """Checks of the cameras: clean pictures pass, and each defect is found by its check."""
 
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -13,6 +14,8 @@ from vla_ros.dataset.checks.catalogue import run_checks
 from vla_ros.dataset.checks.thresholds import Thresholds
 
 pytest.importorskip('mujoco')
+
+from vla_ros.sim.defects import move_camera, turn_camera, whiten_table
 
 LIMITS = Thresholds()
 PAIRS = 12
@@ -25,31 +28,12 @@ def judge(check, episodes, reference=None):
     return {f.scope.partition(':')[0]: f.passed for f in check(episodes, LIMITS)}
 
 
-def shift(camera, axis, metres=0.005):
-    def change(model):
-        model.cam_pos[model.camera(camera).id][axis] += metres
-
-    return change
+def shift(camera, axis):
+    return partial(move_camera, camera=camera, metres=0.005, axis=axis)
 
 
-def turn(camera, axis, degrees=1.0):
-    def change(model):
-        import mujoco
-
-        place, half = model.camera(camera).id, np.radians(degrees) / 2
-        by, turned = np.zeros(4), np.zeros(4)
-        by[0], by[1 + axis] = np.cos(half), np.sin(half)
-        mujoco.mju_mulQuat(turned, model.cam_quat[place], by)
-        model.cam_quat[place] = turned
-
-    return change
-
-
-def whiten_table(model):
-    """Make the table as white as the bag."""
-    table = model.material('table').id
-    model.mat_texid[table] = -1
-    model.mat_rgba[table] = model.mat_rgba[model.material('bag').id]
+def turn(camera, axis):
+    return partial(turn_camera, camera=camera, degrees=1.0, axis=axis)
 
 
 def test_clean_pictures_pass_every_check(clean):

@@ -17,6 +17,7 @@ from vla_ros.dataset import lerobot
 from vla_ros.dataset.checks.cameras import check_drift, check_frozen, check_repeated
 from vla_ros.dataset.checks.episodes import set_reference
 from vla_ros.dataset.checks.reader import FACTS_FILE, decode, hash_files, read_dataset
+from vla_ros.dataset.checks.skew import STRETCH
 from vla_ros.dataset.checks.thresholds import Thresholds
 from vla_ros.sim.cameras import Renderer
 from vla_ros.sim.scene import CAMERAS, Scene
@@ -78,6 +79,17 @@ def test_reader_gives_what_was_written(episodes, demonstrations):
     assert np.allclose(first.state, [s.scene.qpos[:6] for s in steps], atol=1e-6)
     assert np.allclose(np.diff(first.time), 1 / FPS, atol=1e-5)
     assert [e.facts.cluster for e in episodes.episodes] == list(CLUSTERS)
+
+
+def test_every_video_is_as_long_as_its_episode(episodes):
+    assert all(e.facts.strays == {'top': 0, 'gripper': 0, 'left': 0} for e in episodes.episodes)
+
+
+def test_stretch_of_each_episode_is_read_picture_by_picture(episodes):
+    for episode in episodes.episodes:
+        seen = episode.changes['gripper']
+        assert len(seen.levels) == len(seen.time) == min(len(episode.time), STRETCH) - 1
+        assert seen.levels.max() > 1
 
 
 def test_compression_hides_neither_a_frozen_camera_nor_repeated_pictures(episodes):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from vla_ros.dataset.checks import motion
+from vla_ros.dataset.checks.episodes import Changes
 from vla_ros.dataset.checks.finding import Finding
 from vla_ros.dataset.checks.thresholds import Thresholds
 
@@ -108,3 +109,58 @@ def test_unknown_skew_is_not_checked(recording):
         episodes=[replace(e, facts=replace(e.facts, skew=None)) for e in recording.episodes],
     )
     assert motion.check_skew(unknown, LIMITS) == []
+
+
+def known(recording, index, **facts):
+    episode = recording.episodes[index]
+    look = {'top': None, 'left': None}  # only the cameras' names count here
+    facts = replace(episode.facts, **facts)
+    first = replace(recording.episodes[0], looks=look)
+    altered = change(recording, index, facts=facts, looks=look)
+    return replace(altered, episodes=[first, *altered.episodes[1:]])
+
+
+def test_frames_that_a_camera_owes_are_found_for_the_camera(recording):
+    lost = known(recording, 4, lost={'top': 0.02, 'left': 0.0})
+    found = {f.scope: f.passed for f in motion.check_missing(lost, LIMITS)}
+    assert found == {'top: episode 4': False, 'left': True}
+
+
+def test_messages_that_the_recorder_dropped_are_found(recording):
+    dropped = known(recording, 4, dropped=3)
+    finding = only(motion.check_dropped(dropped, LIMITS))
+    assert finding.scope == 'episode 4' and 'faster disk' in finding.mend
+
+
+def test_video_that_is_shorter_than_its_episode_is_found(recording):
+    cut = known(recording, 4, strays={'left': 2, 'top': 0})
+    found = {f.scope: f.value for f in motion.check_videos(cut, LIMITS)}
+    assert found == {'left: episode 4': 2, 'top': 0}
+
+
+def test_what_nobody_counted_is_not_checked(recording):
+    for check in (motion.check_missing, motion.check_dropped, motion.check_videos):
+        assert check(recording, LIMITS) == []
+
+
+def filmed(recording, late):
+    """Return the recording with a camera that shows the arm's speed ``late`` (s) afterwards."""
+    episodes = []
+    for episode in recording.episodes[:4]:
+        speed = np.linalg.norm(np.gradient(episode.state, episode.time, axis=0), axis=1)
+        time = episode.time[1:120]
+        seen = Changes(time, np.interp(time - late, episode.time, speed))
+        episodes.append(replace(episode, looks={'top': None}, changes={'top': seen}))
+    return replace(recording, episodes=episodes)
+
+
+@pytest.mark.parametrize('late', [-0.1, 0.0, 0.05, 0.2])
+def test_lag_of_the_pictures_behind_the_joints_is_measured(recording, late):
+    finding = only(motion.check_image_skew(filmed(recording, late), LIMITS))
+    assert finding.value == pytest.approx(late, abs=0.01)
+    assert finding.passed == (abs(late) < 2 / 30)
+
+
+def test_lag_is_not_guessed_from_a_few_pictures(recording):
+    few = filmed(recording, 0.2)
+    assert motion.check_image_skew(replace(few, episodes=few.episodes[:2]), LIMITS) == []

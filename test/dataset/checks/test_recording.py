@@ -41,6 +41,8 @@ def test_recording_is_read_at_the_times_of_the_slowest_camera(tmp_path):
     assert len(second.time) == 18
     assert np.diff(second.time).max() == pytest.approx(3 / FPS, abs=1e-4)
     assert np.allclose(second.state[:, 0], second.time, atol=0.02)
+    assert first.facts.lost == {'left': 0, 'top': 0} and first.facts.dropped == 0
+    assert second.facts.lost == {'left': 2 / 20, 'top': 0}
     look = second.looks['top']
     assert look.start.shape == (24, 32, 3) and look.start[0, 0, 0] == shade(0)[0, 0, 0]
     assert np.allclose(look.changes[0], 3) and look.strides.min() > 3

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of what the cameras saw: place, focus, light, contrast, frozen pictures."""
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 
 from vla_ros.dataset.checks.drift import drift
@@ -47,32 +49,28 @@ def camera_width(look: Look) -> int:
 
 def check_focus(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return how blurred each camera is."""
-    return [
-        judge(
-            'focus',
-            camera,
-            {e.index: e.looks[camera].blur for e in episodes.episodes},
-            'blur',
-            Limit(high=limits.blur),
-            'focus the lens, clean it, or shorten the exposure',
-        )
-        for camera in episodes.cameras
-    ]
+    return _judge_looks(
+        'focus',
+        episodes,
+        episodes.cameras,
+        lambda look: look.blur,
+        'blur',
+        Limit(high=limits.blur),
+        'focus the lens, clean it, or shorten the exposure',
+    )
 
 
 def check_brightness(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return how bright each camera's pictures are."""
-    return [
-        judge(
-            'brightness',
-            camera,
-            brightness(episodes, camera),
-            'of 255',
-            Limit(limits.brightness_low, limits.brightness_high),
-            'change the lamps or the fixed exposure, and record these episodes again',
-        )
-        for camera in episodes.cameras
-    ]
+    return _judge_looks(
+        'brightness',
+        episodes,
+        episodes.cameras,
+        lambda look: look.brightness,
+        'of 255',
+        Limit(limits.brightness_low, limits.brightness_high),
+        'change the lamps or the fixed exposure, and record these episodes again',
+    )
 
 
 def check_brightness_drift(episodes: Episodes, limits: Thresholds) -> list[Finding]:
@@ -107,35 +105,42 @@ def brightness(episodes: Episodes, camera: str) -> dict[int, float]:
 
 def check_clipping(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return the share of white or black pixels without detail."""
-    return [
-        judge(
-            'saturation',
-            camera,
-            {
-                e.index: max(e.looks[camera].bright, e.looks[camera].dark)
-                for e in episodes.episodes
-            },
-            'share',
-            Limit(high=limits.clipped),
-            'lower the exposure or the lamps where it is white, raise them where black',
-        )
-        for camera in episodes.cameras
-    ]
+    return _judge_looks(
+        'saturation',
+        episodes,
+        episodes.cameras,
+        lambda look: max(look.bright, look.dark),
+        'share',
+        Limit(high=limits.clipped),
+        'lower the exposure or the lamps where it is white, raise them where black',
+    )
+
+
+def check_contrast(episodes: Episodes, limits: Thresholds) -> list[Finding]:
+    """Return how many grey levels lie between the dark and the bright parts of the pictures."""
+    return _judge_looks(
+        'contrast',
+        episodes,
+        episodes.cameras,
+        lambda look: look.contrast,
+        'grey levels',
+        Limit(low=limits.contrast),
+        'take the cap off the lens, clean it, and choose a background that is neither as bright '
+        'nor as dark as all the rest',
+    )
 
 
 def check_arm_contrast(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return how much the arm stands out from the background."""
-    return [
-        judge(
-            'arm contrast',
-            camera,
-            {e.index: e.looks[camera].arm_contrast for e in episodes.episodes},
-            'CIELAB',
-            Limit(low=limits.arm_contrast),
-            'choose a background of another colour or brightness than the arm',
-        )
-        for camera in episodes.fixed_cameras()
-    ]
+    return _judge_looks(
+        'arm contrast',
+        episodes,
+        episodes.fixed_cameras(),
+        lambda look: look.arm_contrast,
+        'CIELAB',
+        Limit(low=limits.arm_contrast),
+        'choose a background of another colour or brightness than the arm',
+    )
 
 
 def check_object_contrast(episodes: Episodes, limits: Thresholds) -> list[Finding]:
@@ -218,3 +223,26 @@ def steps(episode: Episode, start: np.ndarray, stop: np.ndarray, ranges: np.ndar
     """
     moved = np.abs(episode.state[stop] - episode.state[start]) / ranges
     return np.sort(moved, axis=1)[:, -2:].min(axis=1)
+
+
+def _judge_looks(
+    name: str,
+    episodes: Episodes,
+    cameras: Iterable[str],
+    value: Callable[[Look], float],
+    unit: str,
+    limit: Limit,
+    mend: str,
+) -> list[Finding]:
+    """Return what a check finds that takes one number from each look of each camera."""
+    return [
+        judge(
+            name,
+            camera,
+            {e.index: value(e.looks[camera]) for e in episodes.episodes},
+            unit,
+            limit,
+            mend,
+        )
+        for camera in cameras
+    ]

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the checks look at: episodes, whose pictures are reduced to a few numbers each."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,16 @@ class Facts:
     rotation: float | None = None  # rad, yaw of the object at the start
     calibration: Mapping[str, str] = field(default_factory=dict)  # file name: SHA-256
     skew: float | None = None  # s, by how much its cameras and joints are apart at most
+    lost: Mapping[str, float] = field(default_factory=dict)  # camera: share of frames not there
+    dropped: int | None = None  # messages that the recorder could not write
+    strays: Mapping[str, int] = field(default_factory=dict)  # camera: pictures too few or too many
+
+
+class Changes(NamedTuple):
+    """How much each picture of a stretch differs from the one before, in time."""
+
+    time: np.ndarray  # (pictures - 1,) s, midway, in the episode's time
+    levels: np.ndarray  # (pictures - 1,) grey levels, mean over the picture
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,7 @@ class Episode:
     pairs: np.ndarray
     looks: Mapping[str, Look]
     facts: Facts = field(default_factory=Facts)
+    changes: Mapping[str, Changes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,8 @@ class Episodes:
 
     keys: the columns of a frame by LeRobot's names; state_names and action_names: what the two
     vectors hold; calibration: SHA-256 by name of the calibration files that lie with the
-    recording; reference: how each camera should see the scene (empty: as in the first episode).
+    recording; reference: how each camera should see the scene (empty: as in the first episode);
+    moving: the cameras of which it is known that they sit on the arm.
     """
 
     episodes: Sequence[Episode]
@@ -61,6 +74,7 @@ class Episodes:
     action_names: Sequence[str] = ()
     calibration: Mapping[str, str] = field(default_factory=dict)
     reference: Mapping[str, Look] = field(default_factory=dict)
+    moving: Collection[str] = ()
 
     @property
     def cameras(self) -> list[str]:
@@ -75,7 +89,7 @@ class Episodes:
         """Yield the cameras that do not move with the arm: most of what they see stands still."""
         for camera in self.cameras:
             spreads = [np.median(look.spread) for look in self.looks(camera)]
-            if np.median(spreads) < STATIC_SPREAD / 2:
+            if camera not in self.moving and np.median(spreads) < STATIC_SPREAD / 2:
                 yield camera
 
     def reference_look(self, camera: str) -> Look:

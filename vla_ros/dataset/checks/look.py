@@ -37,6 +37,7 @@ class Look:
     bright: float  # share of the pixels that are white and hold no detail
     dark: float  # share of the pixels that are black
     blur: float  # 0 sharp, 1 blurred
+    contrast: float  # grey levels between the darkest and the brightest fiftieth
     arm_contrast: float  # CIELAB difference between the arm and the background
     object_contrast: float  # CIELAB difference between the object and what it lay on
     scale: float = 1.0  # pixels of the camera in a pixel here
@@ -66,6 +67,7 @@ def look_at(pairs: np.ndarray) -> Look:
         bright=float((grey >= _BRIGHT).mean()),
         dark=float((grey <= _DARK).mean()),
         blur=float(np.median([blur(picture) for picture in grey])),
+        contrast=float(np.subtract(*np.percentile(grey, [98, 2]))),
         arm_contrast=arm_contrast(first, background),
         object_contrast=object_contrast(first),
         scale=scale,

@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of time and joints: frame rate, dropped frames, jumps, idle and odd episodes."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 
 from vla_ros.dataset.checks.episodes import Episode, Episodes
 from vla_ros.dataset.checks.finding import Finding, Limit, judge
+from vla_ros.dataset.checks.skew import lag
 from vla_ros.dataset.checks.thresholds import Thresholds
 
 _LATE = 0.5  # of a period, by which a frame is early or late
@@ -16,37 +19,74 @@ _LEAST_STEPS = 30  # steps in motion, of which a share means something
 
 def check_frame_rate(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return the mean frame rate of the episode that is farthest off."""
-    rates = {
-        e.index: (len(e.time) - 1) / max(e.time[-1] - e.time[0], 1e-9) for e in episodes.episodes
-    }
-    return [
-        judge(
-            'frame rate',
-            '',
-            rates,
-            'Hz',
-            Limit(episodes.fps * (1 - limits.frame_rate), episodes.fps * (1 + limits.frame_rate)),
-            'record at a rate that cameras and computer keep up with',
-        )
-    ]
+    return _judge_each(
+        'frame rate',
+        episodes,
+        lambda e: frame_rate(e.time),
+        'Hz',
+        Limit(episodes.fps * (1 - limits.frame_rate), episodes.fps * (1 + limits.frame_rate)),
+        'record at a rate that cameras and computer keep up with',
+    )
+
+
+def frame_rate(time: np.ndarray) -> float:
+    """Return the mean rate, Hz, of frames at these times."""
+    return float((len(time) - 1) / max(time[-1] - time[0], 1e-9))
 
 
 def check_jitter(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return the share of frames that come early or late, in the worst episode."""
-    shares = {
-        e.index: float((np.abs(np.diff(e.time) * episodes.fps - 1) > _LATE).mean())
-        for e in episodes.episodes
-    }
+    return _judge_each(
+        'timestamp jitter',
+        episodes,
+        lambda e: float((np.abs(np.diff(e.time) * episodes.fps - 1) > _LATE).mean()),
+        'share',
+        Limit(high=limits.jitter),
+        'free the computer of other work, or lower resolution and rate; frames were dropped',
+    )
+
+
+def check_missing(episodes: Episodes, limits: Thresholds) -> list[Finding]:
+    """Return the share of its frames that each camera owes, by stamps and by the recorder."""
+    return _judge_cameras(
+        'missing frames',
+        episodes,
+        lambda e: e.facts.lost,
+        'share',
+        Limit(high=limits.lost),
+        'look at the cable and the frame rate of the camera and at the load of the computer, and '
+        'record these episodes again',
+    )
+
+
+def check_dropped(episodes: Episodes, limits: Thresholds) -> list[Finding]:
+    """Return the messages that came faster than the recorder could write them."""
+    counts = {e.index: e.facts.dropped for e in episodes.episodes if e.facts.dropped is not None}
+    if not counts:
+        return []
     return [
         judge(
-            'timestamp jitter',
+            'dropped messages',
             '',
-            shares,
-            'share',
-            Limit(high=limits.jitter),
-            'free the computer of other work, or lower resolution and rate; frames were dropped',
+            counts,
+            'messages',
+            Limit(high=0),
+            'record smaller pictures, or to a faster disk, and record these episodes again',
         )
     ]
+
+
+def check_videos(episodes: Episodes, limits: Thresholds) -> list[Finding]:
+    """Return by how many pictures a camera's video is shorter or longer than its episode."""
+    return _judge_cameras(
+        'video length',
+        episodes,
+        lambda e: e.facts.strays,
+        'pictures',
+        Limit(high=0),
+        'the encoder lost pictures, and later ones stand beside the wrong joints: make the '
+        'dataset anew on a computer that keeps up, or delete the episodes',
+    )
 
 
 def check_skew(episodes: Episodes, limits: Thresholds) -> list[Finding]:
@@ -63,6 +103,26 @@ def check_skew(episodes: Episodes, limits: Thresholds) -> list[Finding]:
             Limit(high=limits.skew / episodes.fps),
             'record joint states at a higher rate, and frames without gaps',
         )
+    ]
+
+
+def check_image_skew(episodes: Episodes, limits: Thresholds) -> list[Finding]:
+    """Return by how much each camera lags behind the joints, as its pictures show."""
+    ranges = episodes.joint_ranges()
+    lags = {c: lag(episodes.episodes, c, ranges, episodes.fps) for c in episodes.cameras}
+    most = limits.image_skew / episodes.fps
+    return [
+        Finding(
+            'picture-to-state lag',
+            camera,
+            late,
+            's',
+            Limit(-most, most),
+            'stamp the pictures when they are taken, not when they arrive, with the clock of the '
+            'joints, and record the episodes again',
+        )
+        for camera, late in lags.items()
+        if late is not None
     ]
 
 
@@ -96,50 +156,65 @@ def sudden_steps(episode: Episode, ranges: np.ndarray) -> np.ndarray:
 def check_joint_jumps(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return the highest speed of a joint from one frame to the next."""
     ranges = episodes.joint_ranges()
-    speeds = {
-        e.index: float((np.abs(np.diff(e.state, axis=0)) / ranges).max() * episodes.fps)
-        for e in episodes.episodes
-    }
-    return [
-        judge(
-            'joint jumps',
-            '',
-            speeds,
-            'ranges/s',
-            Limit(high=limits.jump),
-            "look at the joint's wiring, its bus and where its angle wraps; delete the episodes",
-        )
-    ]
+    return _judge_each(
+        'joint jumps',
+        episodes,
+        lambda e: float((np.abs(np.diff(e.state, axis=0)) / ranges).max() * episodes.fps),
+        'ranges/s',
+        Limit(high=limits.jump),
+        "look at the joint's wiring, its bus and where its angle wraps; delete the episodes",
+    )
 
 
 def check_static(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return how far the laziest episode moves, as a share of the joints' ranges."""
     ranges = episodes.joint_ranges()
-    moved = {e.index: float((np.ptp(e.state, axis=0) / ranges).max()) for e in episodes.episodes}
-    return [
-        judge(
-            'static episodes',
-            '',
-            moved,
-            'share of range',
-            Limit(low=limits.still),
-            'delete the episodes: they teach the policy to stand still',
-        )
-    ]
+    return _judge_each(
+        'static episodes',
+        episodes,
+        lambda e: float((np.ptp(e.state, axis=0) / ranges).max()),
+        'share of range',
+        Limit(low=limits.still),
+        'delete the episodes: they teach the policy to stand still',
+    )
 
 
 def check_length(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return the episode whose length differs most from the others'."""
-    lengths = {e.index: len(e.time) for e in episodes.episodes}
-    median = float(np.median(list(lengths.values())))
-    ratios = {index: length / median for index, length in lengths.items()}
-    return [
-        judge(
-            'episode length',
-            '',
-            ratios,
-            'of median',
-            Limit(1 / limits.length, limits.length),
-            'look at the episodes; delete those that were interrupted or cut off',
-        )
-    ]
+    median = float(np.median([len(e.time) for e in episodes.episodes]))
+    return _judge_each(
+        'episode length',
+        episodes,
+        lambda e: len(e.time) / median,
+        'of median',
+        Limit(1 / limits.length, limits.length),
+        'look at the episodes; delete those that were interrupted or cut off',
+    )
+
+
+def _judge_each(
+    name: str,
+    episodes: Episodes,
+    value: Callable[[Episode], float],
+    unit: str,
+    limit: Limit,
+    mend: str,
+) -> list[Finding]:
+    """Return what a check finds that takes one number from each episode."""
+    return [judge(name, '', {e.index: value(e) for e in episodes.episodes}, unit, limit, mend)]
+
+
+def _judge_cameras(
+    name: str,
+    episodes: Episodes,
+    values: Callable[[Episode], Mapping[str, float]],
+    unit: str,
+    limit: Limit,
+    mend: str,
+) -> list[Finding]:
+    """Return what a check finds that takes one number for each camera; nothing if not known."""
+    known = {
+        camera: {e.index: values(e)[camera] for e in episodes.episodes if camera in values(e)}
+        for camera in episodes.cameras
+    }
+    return [judge(name, c, found, unit, limit, mend) for c, found in known.items() if found]

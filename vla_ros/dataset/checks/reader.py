@@ -3,20 +3,23 @@
 """
 Read what the checks look at from a LeRobotDataset v3; needs the [train] extra.
 
-Of each episode all states, actions and times are read, but only a few pairs of pictures: the
-check of 120 episodes takes seconds, not the minutes that decoding them would.
+Of each episode all states, actions and times are read, but only a few pairs of pictures, and of
+a few episodes a stretch of them: the check of 120 episodes takes seconds, not the minutes that
+decoding them would.
 """
 
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.dataset.checks.episodes import Episode, Episodes, Facts, Progress
+from vla_ros.dataset.checks import skew
+from vla_ros.dataset.checks.episodes import Changes, Episode, Episodes, Facts, Progress
 from vla_ros.dataset.checks.look import Look, look_at
 
 FACTS_FILE = 'meta/vla_ros_episodes.json'
@@ -36,9 +39,10 @@ def read_dataset(
     """
     dataset = _Dataset(root, pairs)
     total = min(len(dataset), most or len(dataset))
+    watched = skew.choose(total)
     episodes = []
     for index in range(total):
-        episodes.append(dataset.episode(index))
+        episodes.append(dataset.episode(index, index in watched))
         on_progress(index + 1, total)
     return Episodes(
         episodes,
@@ -115,8 +119,8 @@ class _Dataset:
             names = next(iter(names.values()), ())
         return tuple(map(str, names))
 
-    def episode(self, index: int) -> Episode:
-        """Return one episode."""
+    def episode(self, index: int, watched: bool = False) -> Episode:
+        """Return one episode; of one that is ``watched``, with a stretch picture by picture."""
         bounds = self.meta.episodes[index]
         rows = slice(int(bounds['dataset_from_index']), int(bounds['dataset_to_index']))
         time = self._columns['timestamp'][rows].astype(float).ravel()
@@ -130,11 +134,16 @@ class _Dataset:
             np.asarray(self._columns[key][rows], float).reshape(len(time), -1)
             for key in self._vectors()
         )
-        looks = {
-            key.rpartition('.')[2]: self._look(key, index, rows.start, time, pairs)
-            for key in self.meta.camera_keys
-        }
-        return Episode(index, time, state, action, pairs, looks, self._facts[index])
+        looks, changes, strays = {}, {}, {}
+        for key in self.meta.camera_keys:
+            camera = key.rpartition('.')[2]
+            looks[camera] = self._look(key, index, rows.start, time, pairs)
+            if key in self.meta.video_keys:
+                strays[camera] = abs(self._video_length(key, index) - len(time))
+            if watched:
+                changes[camera] = self._changes(key, index, rows.start, time)
+        facts = replace(self._facts[index], strays=strays)
+        return Episode(index, time, state, action, pairs, looks, facts, changes)
 
     def _vectors(self) -> tuple[str, str]:
         for key in ('observation.state', 'action'):
@@ -142,23 +151,40 @@ class _Dataset:
                 raise ConfigError(f'dataset {self.root}: got no column {key}, expected one')
         return 'observation.state', 'action'
 
+    def _video_length(self, key: str, index: int) -> int:
+        """Return how many pictures of an episode its video holds."""
+        episode = self.meta.episodes[index]
+        first, last = (episode[f'videos/{key}/{end}_timestamp'] for end in ('from', 'to'))
+        return round((last - first) * self.fps)
+
     def _look(self, key: str, index: int, start: int, time: np.ndarray, pairs: np.ndarray) -> Look:
         rows = np.stack([pairs, pairs + 1], axis=1).ravel()
+        pictures = list(self._pictures(key, index, start, time, rows, seek=True))
+        return look_at(np.array(pictures).reshape(len(pairs), 2, *pictures[0].shape))
+
+    def _changes(self, key: str, index: int, start: int, time: np.ndarray) -> Changes:
+        rows = np.array(skew.stretch(len(time)))
+        return skew.changes(self._pictures(key, index, start, time, rows, seek=False), time[rows])
+
+    def _pictures(
+        self, key: str, index: int, start: int, time: np.ndarray, rows: np.ndarray, seek: bool
+    ) -> Iterator[np.ndarray]:
+        """Yield the pictures of an episode's ``rows``; where they are far apart, ``seek`` them."""
         if key in self.meta.video_keys:
             first = self.meta.episodes[index][f'videos/{key}/from_timestamp']
             path = self.root / self.meta.get_video_file_path(index, key)
-            pictures = list(decode(path, [first + time[row] for row in rows], self.fps))
+            yield from decode(path, [first + time[row] for row in rows], self.fps, seek)
         else:
-            stored = self._rows[[start + int(row) for row in rows]][key]
-            pictures = [_to_uint8(picture) for picture in stored]
-        return look_at(np.array(pictures).reshape(len(pairs), 2, *pictures[0].shape))
+            for picture in self._rows[[start + int(row) for row in rows]][key]:
+                yield _to_uint8(picture)
 
 
-def decode(path: Path, times: list[float], fps: float) -> Iterator[np.ndarray]:
+def decode(path: Path, times: list[float], fps: float, seek: bool = True) -> Iterator[np.ndarray]:
     """
     Yield the pictures (height, width, 3) uint8 RGB of a video that are shown at ``times``, s.
 
-    Raises ConfigError where the video is damaged or too short.
+    They are sought one by one, or, in ascending order without ``seek``, met in passing. Raises
+    ConfigError where the video is damaged or too short.
     """
     import av
 
@@ -166,12 +192,12 @@ def decode(path: Path, times: list[float], fps: float) -> Iterator[np.ndarray]:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             stream.thread_type = 'NONE'  # a few small pictures: threads cost more than they give
-            for time in times:
-                container.seek(max(0, int(time * av.time_base)))
-                shown = (
-                    frame for frame in container.decode(stream) if frame.time > time - 0.5 / fps
-                )
-                frame = next(shown, None)
+            frames = container.decode(stream)
+            for number, time in enumerate(times):
+                if seek or number == 0:
+                    container.seek(max(0, int(time * av.time_base)))
+                    frames = container.decode(stream)
+                frame = next((frame for frame in frames if frame.time > time - 0.5 / fps), None)
                 if frame is None or frame.time > time + 0.5 / fps:
                     raise ConfigError(
                         f'video {path}: got no picture at {time:.3f} s, expected '

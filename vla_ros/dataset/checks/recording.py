@@ -7,16 +7,17 @@ The times are those of the cameras, so that frames which never came are seen as 
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.dataset import bag
+from vla_ros.dataset.align import Streams, find_streams, nearest
+from vla_ros.dataset.checks import skew
 from vla_ros.dataset.checks.episodes import Episode, Episodes, Facts, Progress
 from vla_ros.dataset.checks.look import look_at
-from vla_ros.dataset.convert import Streams, find_streams, nearest
 from vla_ros.policy.picture import picture_from_bytes
 
 _KEYS = ('observation.state', 'action')
@@ -33,6 +34,7 @@ def read_recording(
     if not recorded:
         raise ConfigError(f'recordings {root}: got no episodes in it, expected at least one')
     episodes = []
+    watched = skew.choose(len(recorded))
     joints: tuple[str, ...] = ()
     for index, episode in enumerate(recorded):
         streams = find_streams(episode)
@@ -43,7 +45,7 @@ def read_recording(
                 f'{episode.path}: got joints {", ".join(tracks.joints)}, expected '
                 f'{", ".join(joints)} as before; check that recording apart'
             )
-        episodes.append(_make_episode(index, episode, streams, tracks, pairs))
+        episodes.append(_make_episode(index, episode, streams, tracks, pairs, index in watched))
         on_progress(index + 1, len(recorded))
     keys = (*_KEYS, *(f'observation.images.{camera}' for camera in episodes[0].looks))
     return Episodes(episodes, _nominal_rate(episodes), keys, joints, joints)
@@ -86,39 +88,63 @@ def _read_tracks(episode: bag.Episode, streams: Streams) -> _Tracks:
 
 
 def _make_episode(
-    index: int, episode: bag.Episode, streams: Streams, tracks: _Tracks, pairs: int
+    index: int,
+    episode: bag.Episode,
+    streams: Streams,
+    tracks: _Tracks,
+    pairs: int,
+    watched: bool,
 ) -> Episode:
     """Return the episode at the times of the camera that gave the fewest pictures."""
     slowest = min(streams.cameras.values(), key=lambda topic: len(tracks.times[topic]))
     time = np.sort(np.array(tracks.times[slowest]))
     state = tracks.joints_at(streams.state, time)
     stamps = np.array(tracks.times[streams.state])
-    skew = float(np.abs(stamps[nearest(stamps, time)] - time).max())
+    apart = float(np.abs(stamps[nearest(stamps, time)] - time).max())
     rows = np.unique(np.linspace(0, len(time) - 2, pairs).astype(int))
     wanted = np.stack([rows, rows + 1], axis=1).ravel()
-    looks = {}
+    looks, changes, lost = {}, {}, {}
     for camera, topic in streams.cameras.items():
-        chosen = nearest(np.array(tracks.times[topic]), time[wanted])
-        pictures = _read_pictures(episode, topic, {int(number) for number in chosen})
-        taken = np.array([pictures[int(number)] for number in chosen])
-        looks[camera] = look_at(taken.reshape(len(rows), 2, *taken.shape[1:]))
+        taken = np.array(tracks.times[topic])
+        chosen = nearest(taken, time[wanted])
+        pictures = dict(_read_pictures(episode, topic, {int(number) for number in chosen}))
+        shown = np.array([pictures[int(number)] for number in chosen])
+        looks[camera] = look_at(shown.reshape(len(rows), 2, *shown.shape[1:]))
+        lost[camera] = lost_share(taken, episode.info.missing.get(topic, 0))
+        if watched:
+            part = skew.stretch(len(taken))
+            film = (picture for _, picture in _read_pictures(episode, topic, part))
+            changes[camera] = skew.changes(film, taken[part.start : part.stop] - time[0])
     info = episode.info
-    facts = Facts(info.cluster, info.recovery, None, dict(info.calibration), skew)
-    return Episode(index, time - time[0], state, state, rows, looks, facts)
+    facts = Facts(
+        info.cluster,
+        info.recovery,
+        info.rotation,
+        dict(info.calibration),
+        apart,
+        lost,
+        info.dropped,
+    )
+    return Episode(index, time - time[0], state, state, rows, looks, facts, changes)
 
 
-def _read_pictures(episode: bag.Episode, topic: str, wanted: set[int]) -> Mapping[int, np.ndarray]:
-    """Return the pictures of a topic by their number, those that are wanted."""
-    pictures = {}
+def lost_share(stamps: np.ndarray, missing: int) -> float:
+    """Return the share of a camera's frames that left gaps, or that the recorder missed."""
+    gaps = np.diff(np.sort(stamps))
+    absent = max(missing, int(np.maximum(np.round(gaps / np.median(gaps)) - 1, 0).sum()))
+    return absent / (absent + len(stamps))
+
+
+def _read_pictures(
+    episode: bag.Episode, topic: str, wanted: Container[int]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the pictures of a topic with their numbers, those that are wanted."""
     for number, message in enumerate(episode.messages([topic])):
         if number in wanted:
             msg = bag.decode(message)
-            pictures[number] = np.array(
-                picture_from_bytes(
-                    msg.data, msg.encoding, (msg.height, msg.width), msg.step, topic
-                )
-            )
-    return pictures
+            size = msg.height, msg.width
+            picture = picture_from_bytes(msg.data, msg.encoding, size, msg.step, topic)
+            yield number, np.array(picture)
 
 
 def _nominal_rate(episodes: list[Episode]) -> float:

@@ -30,6 +30,9 @@ class Thresholds:
     brightness_drift: float = 1.3
     # Share of white, or of black, pixels. Measured: 0.02 at most; white table 0.6 to 0.9.
     clipped: float = 0.15
+    # Grey levels between the darkest and the brightest fiftieth of the pictures. Measured: 86 and
+    # above, lights x 0.4: 45 to 135.
+    contrast: float = 60.0
     # CIELAB differences: 2.3 is just noticeable (Mahy et al., 1994). Measured: arm 34 and above,
     # bag 30 and above, white bag on a white table from above 1.
     arm_contrast: float = 20.0
@@ -50,10 +53,18 @@ class Thresholds:
     # Periods between a camera's picture and the joints in the same frame. Streams of the same
     # rate are half a period apart at most, and a quarter is left for jitter.
     skew: float = 0.75
+    # Periods by which the pictures show a movement before or after the joints report it.
+    # Measured on three episodes: clean 0 to 1.1, pictures three periods late 2.7 to 3.7.
+    image_skew: float = 2.0
+    lost: float = 0.01  # share of a camera's frames that never came or were dropped
     # Share of steps of the arm that are 1.5 times those before and after: frames that were
     # dropped and whose times were then numbered through. Measured: clean 0.005, 10 % dropped
     # 0.063.
     uneven: float = 0.025
+    # before an episode, of about a second: periods without a picture, and the relative error of
+    # the rate, in which one frame more or less counts 0.03
+    silence: float = 10.0
+    live_rate: float = 0.1
 
     # joints
     # A joint's speed in ranges per second. Measured: 3.2; half the range in a frame at 30 Hz, by a

@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The comparison of the ways to blend, with a policy that plays back the expert."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('mujoco')
+
+from demonstrator import FPS, Demonstrator
+
+from vla_ros.benchmarks import blending
+from vla_ros.core.config import find_config
+from vla_ros.core.robot import load_robot
+from vla_ros.sim.rollout import Rollout
+
+ROBOT = load_robot(find_config('robots', 'so101'))
+
+
+def test_ramp_has_no_seam_where_constant_weights_step(tmp_path, monkeypatch):
+    policy, rollouts = Demonstrator(9, 4), []
+    play, rng = Rollout.play, np.random.default_rng(1)
+    predict = policy.predict
+    monkeypatch.setattr(
+        Rollout, 'play', lambda self, planned: rollouts.append(self) or play(self, planned)
+    )
+    policy.row = lambda: round(rollouts[-1].env.time * FPS)
+
+    def uncertain(images, state):  # each chunk is off by a little, as those of a policy are
+        actions, seconds = predict(images, state)
+        return actions + rng.normal(0.0, 0.01, 6), seconds
+
+    policy.predict = uncertain
+    names = ['weighted_average', 'linear_ramp']
+    outcomes = blending.compare(policy, ROBOT, [policy.planned], names, [0.1], timeout=3.0)
+    average, ramp = (outcome.as_dict() for outcome in outcomes)
+    assert ramp['seam_max'] < 1e-6 < 1e-3 < average['seam_max']
+    assert average['seams'] >= 1 and average['jerk'] > 0 and average['idle_ratio'] == 0.0
+    blending.plot(outcomes, ROBOT, tmp_path / 'seams.png')
+    assert (tmp_path / 'seams.png').stat().st_size > 10_000
+
+
+def test_jerk_of_a_cubic_is_its_third_derivative():
+    times = list(np.arange(20) / 100)
+    commands = [np.full(2, time**3) for time in times]
+    assert blending.jerk(times, commands) == pytest.approx(6.0)
+    assert blending.jerk(times[:3], commands[:3]) == 0.0

@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The policy benchmark runs variants in turn with the base and writes what the planner reads."""
+
+import json
+from argparse import ArgumentParser
+
+import numpy as np
+import pytest
+
+from vla_ros.benchmarks import policy as benchmark
+from vla_ros.benchmarks.contestants import BASE, StockPolicy, observations, parse_variant
+from vla_ros.core.errors import ConfigError
+from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.pipeline import Policy
+from vla_ros.policy.spec import BLOCKS
+from vla_ros.runtime.placement import NodePlacement, Placement
+
+PLACEMENT = 'defaults: {backend: onnxruntime, cameras: single}\n'
+
+
+def run(*words):
+    """Run the benchmark as the command does."""
+    parser = ArgumentParser()
+    benchmark.add_arguments(parser)
+    return benchmark.run(parser.parse_args(words))
+
+
+def test_stock_policy_computes_what_the_suite_computes(tiny_bundle):
+    bundle = load_bundle(tiny_bundle)
+    ours = Policy(bundle, Placement(default=NodePlacement(threads=1)))
+    images, state = observations(bundle.spec)[0]
+    expected, times = StockPolicy(bundle, 1).predict(images, state)
+    np.testing.assert_allclose(ours.predict(images, state)[0], expected, atol=1e-6)
+    assert tuple(times) == BLOCKS
+
+
+def test_table_and_profile_hold_every_variant(tiny_bundle, tmp_path, capsys):
+    board = tmp_path / 'board.yaml'
+    board.write_text(PLACEMENT)
+    profile = tmp_path / 'profile.json'
+    variant = f'one by one={tiny_bundle}:{board}'
+    words = ('--policy', str(tiny_bundle), '--variant', variant, '--work', '--rounds', '3')
+    assert run(*words, '--json', str(profile)) == 0
+    text = capsys.readouterr().out
+    assert text.index(BASE) < text.index('one by one')
+    assert 'study, i.MX 95: ACT, optimised' in text
+    content = json.loads(profile.read_text())
+    assert content['format'] == 1
+    assert content['machine']['cores'] >= 1
+    rows = {row['variant']: row for row in content['end_to_end']}
+    assert rows[BASE]['ratio'] == 1.0
+    assert rows['one by one']['low'] <= rows['one by one']['p50'] <= rows['one by one']['high']
+    assert len(rows['one by one']['warm_up']) == benchmark.WARM_UP
+    assert 'one by one, 1 of 2 cameras still, re-used' in rows
+    entries = [entry for entry in content['entries'] if entry['variant'] == 'one by one']
+    assert [entry['block'] for entry in entries] == list(BLOCKS)
+    assert {entry['cameras_mode'] for entry in entries} == {'single'}
+    assert all(entry['runs'] == 3 and entry['backend'] == 'onnxruntime' for entry in entries)
+
+
+def test_profile_is_what_the_planner_reads(tiny_bundle, tmp_path, capsys):
+    from vla_ros.runtime.profile import load_profile
+
+    profile = tmp_path / 'profile.json'
+    variant = f'a={tiny_bundle}'
+    run(
+        '--policy', str(tiny_bundle), '--variant', variant, '--rounds', '2', '--json', str(profile)
+    )
+    measured = load_profile(profile)
+    assert [item.block for item in measured] == list(BLOCKS)
+    assert all(item.seconds > 0 for item in measured)
+
+
+@pytest.mark.parametrize('text', ['bundle', '=bundle', 'name=', 'name=:placement'])
+def test_variant_that_makes_no_sense_is_refused(text):
+    with pytest.raises(ConfigError, match='expected name=bundle'):
+        parse_variant(text)
+
+
+def test_size_that_makes_no_sense_is_refused():
+    with pytest.raises(ConfigError, match="--size: got 'large', expected HEIGHTxWIDTH"):
+        run('--size', 'large')
+
+
+def test_torch_without_a_checkpoint_is_refused(tiny_bundle):
+    with pytest.raises(ConfigError, match='--torch: got no checkpoint'):
+        run('--policy', str(tiny_bundle), '--torch')

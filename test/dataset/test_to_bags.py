@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings to a dataset and back: what a policy sees, and what is known, stay what they were."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rosbags')
+pytest.importorskip('lerobot')
+
+from recordings import FPS, JOINTS, make_messages, write_episode
+from rosbags.rosbag2 import Reader
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.align import align, find_streams
+from vla_ros.dataset.bag import EpisodeInfo, decode, list_episodes
+from vla_ros.dataset.bags import open_bags
+from vla_ros.dataset.convert import convert, describe, make_frames, set_apart
+from vla_ros.dataset.stored import StoredDataset
+from vla_ros.dataset.to_bags import convert_to_bags
+from vla_ros.tools.main import main
+
+INFO = EpisodeInfo(
+    4,
+    seed=7,
+    recovery='drop',
+    robot='so101',
+    notes='slippery',
+    outcome='success',
+    dropped=1,
+    missing={'/camera/top/image_raw': 2},
+    rotation=0.25,
+)
+
+
+def frames_of(episode):
+    streams = find_streams(episode)
+    alignment = align(episode, streams, FPS, 0.05)
+    return list(make_frames(episode, streams, alignment, describe(episode, FPS)))
+
+
+@pytest.fixture(scope='module')
+def there_and_back(tmp_path_factory):
+    """Return the folder with recordings (in), the dataset (set) and recordings again (out)."""
+    folder = tmp_path_factory.mktemp('round')
+    old, new = folder / 'old.json', folder / 'new' / 'old.json'
+    new.parent.mkdir()
+    old.write_text('{"offset": 1}')
+    new.write_text('{"offset": 2}')
+    write_episode(folder / 'in', INFO, calibration=[old])
+    write_episode(folder / 'in', EpisodeInfo(9, robot='so101'), calibration=[new])
+    convert(open_bags(folder / 'in'), folder / 'set')
+    convert_to_bags(folder / 'set', folder / 'out')
+    return folder
+
+
+def test_every_fact_of_an_episode_survives(there_and_back):
+    before, after = (list_episodes(there_and_back / name) for name in ('in', 'out'))
+    assert [episode.info for episode in before] == [episode.info for episode in after]
+    assert before[0].info.rotation == 0.25 and before[0].info.calibration
+
+
+def test_the_calibration_files_survive_even_where_they_changed(there_and_back):
+    texts = [
+        (episode.path / 'calibration' / 'old.json').read_text()
+        for episode in list_episodes(there_and_back / 'out')
+    ]
+    assert texts == ['{"offset": 1}', '{"offset": 2}']
+    assert (there_and_back / 'set/meta/calibration/old.json').read_text() == '{"offset": 1}'
+
+
+def test_every_frame_survives(there_and_back):
+    before, after = (list_episodes(there_and_back / name) for name in ('in', 'out'))
+    for one, other in zip(before, after, strict=True):
+        old, new = frames_of(one), frames_of(other)
+        assert len(old) == len(new)
+        for a, b in zip(old, new, strict=True):
+            np.testing.assert_array_equal(np.float32(a.state), np.float32(b.state))
+            np.testing.assert_array_equal(np.float32(a.action), np.float32(b.action))
+            for camera, picture in a.images.items():
+                assert np.abs(picture.astype(int) - b.images[camera]).max() <= 3  # of the video
+
+
+def test_the_bags_hold_the_very_pictures_of_the_dataset(there_and_back):
+    dataset = StoredDataset(there_and_back / 'set')
+    episode = list_episodes(there_and_back / 'out')[1]
+    for stored, frame in zip(dataset.frames(1), frames_of(episode), strict=True):
+        for camera, picture in stored.images.items():
+            np.testing.assert_array_equal(picture, frame.images[camera])
+
+
+def test_rosbags_reads_what_the_recorder_would_have_written(there_and_back):
+    folders = [list_episodes(there_and_back / name)[0].path for name in ('in', 'out')]
+    topics = []
+    for folder in folders:
+        with Reader(folder) as reader:
+            topics.append({c.topic: c.msgtype for c in reader.connections})
+    assert topics[0] == topics[1]
+    events = [decode(m) for m in list_episodes(there_and_back / 'out')[0].messages(['/episode'])]
+    assert [(e.event, e.cluster, e.seed, e.detail) for e in events] == [
+        (1, '4', 7, 'drop'),
+        (2, '4', 7, 'drop'),
+    ]
+
+
+def test_mcap_reads_a_converted_episode(there_and_back):
+    reader = pytest.importorskip('mcap.reader')
+    decoder = pytest.importorskip('mcap_ros2.decoder')
+    with (there_and_back / 'out/episode_0000/episode_0000.mcap').open('rb') as file:
+        mcap = reader.make_reader(file, decoder_factories=[decoder.DecoderFactory()])
+        messages = [item[-1] for item in mcap.iter_decoded_messages(['/joint_commands'])]
+    assert list(messages[0].joint_names) == list(JOINTS)
+
+
+def test_the_held_out_cluster_becomes_a_dataset_of_its_own(tmp_path):
+    for cluster in (6, 4, 6, 9):
+        write_episode(tmp_path / 'in', EpisodeInfo(cluster), messages=make_messages(4))
+    training, validation = set_apart(open_bags(tmp_path / 'in'), held_out=6)
+    assert [[e.info.cluster for e in part] for part in (training, validation)] == [[4, 9], [6, 6]]
+    assert main(['convert', str(tmp_path / 'in'), '--output', str(tmp_path / 'set')]) == 0
+    for name, split in (('set', 'train'), ('set_validation', 'validation')):
+        info = json.loads((tmp_path / name / 'meta/info.json').read_text())
+        assert (info['total_episodes'], info['splits']) == (2, {split: '0:2'})
+
+
+def test_a_folder_that_is_no_dataset_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r'got no meta/info\.json'):
+        StoredDataset(tmp_path)

@@ -1,0 +1,136 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A listener that writes down what the robot is told, how it stands, and what the nodes say."""
+
+import threading
+import time
+from typing import NamedTuple
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from faults.recording import Recording
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from sensor_msgs.msg import JointState
+from trajectory_msgs.msg import JointTrajectory
+
+from vla_ros.core.config import find_config
+from vla_ros.core.robot import load_robot
+from vla_ros.msg import EpisodeEvent, QueueStatus
+from vla_ros.nodes import convert, qos
+
+
+class Status(NamedTuple):
+    """One queue status, and when it came."""
+
+    time: float  # s
+    msg: QueueStatus
+
+
+class Event(NamedTuple):
+    """One event of an episode, and when it came."""
+
+    time: float  # s
+    msg: EpisodeEvent
+
+
+class Monitor:
+    """
+    Listens in a thread of its own.
+
+    Times are those at which the middleware received, so that they do not wait for the test's
+    Python; they are on the clock of ``time.time()``.
+    """
+
+    def __init__(self, robot='so101'):
+        self.recording = Recording(load_robot(find_config('robots', robot)))
+        self.statuses, self.events, self.faults = [], [], []
+        self.measured = None  # (joints,) rad, the newest
+        self.by_arrival = False  # commands have the time of their arrival, for clocks that are set
+        self._clients = {}
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context)
+        self.node = rclpy.create_node('monitor', context=self.context)
+        for msg_type, topic, callback, profile in (
+            (JointTrajectory, 'joint_commands', self._on_command, qos.EVERY_RELIABLE),
+            (JointState, 'joint_states', self._on_joint_states, qos.SENSOR),
+            (QueueStatus, 'queue_status', self._on_status, qos.EVERY_RELIABLE),
+            (EpisodeEvent, 'episode', self._on_event, qos.EVENTS),
+            (DiagnosticArray, '/diagnostics', self._on_diagnostics, 100),
+        ):
+            self.node.create_subscription(msg_type, topic, callback, profile)
+        self._executor = SingleThreadedExecutor(context=self.context)
+        self._executor.add_node(self.node)
+        self._thread = threading.Thread(target=self._spin, name='monitor', daemon=True)
+        self._thread.start()
+
+    def close(self):
+        """Leave the graph."""
+        self.context.try_shutdown()
+        self._thread.join()
+
+    @property
+    def status(self):
+        """Return the newest status; an empty one before the first."""
+        return self.statuses[-1].msg if self.statuses else QueueStatus()
+
+    @property
+    def running(self):
+        """Say whether the arm follows chunks now, as far as the last 0.3 s tell."""
+        fresh = self.statuses and time.time() - self.statuses[-1].time < 0.3
+        return bool(fresh) and self.status.mode == QueueStatus.RUNNING
+
+    @property
+    def speed(self):
+        """Return how fast the fastest joint was commanded over the last 0.1 s, rad/s."""
+        newest = self.recording.commands[-8:]
+        if len(newest) < 2 or time.time() - newest[-1].sent > 0.2:
+            return 0.0
+        ends = newest[0], newest[-1]
+        elapsed = ends[1].time - ends[0].time
+        return float(abs(ends[1].positions - ends[0].positions).max() / max(elapsed, 1e-3))
+
+    def first_status(self, since, condition):
+        """Return the first status sent after ``since`` (s) that ``condition`` holds for."""
+        later = (status for status in list(self.statuses) if status.time >= since)
+        return next((status for status in later if condition(status.msg)), None)
+
+    def count(self, event, since=0.0):
+        """Return how often an event of an episode came after ``since`` (s)."""
+        return sum(e.msg.event == event and e.time >= since for e in list(self.events))
+
+    def call(self, srv_type, name, request, timeout=10.0):
+        """Call a service and return its answer; fail where there is none in time."""
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(srv_type, name)
+        client = self._clients[name]
+        assert client.wait_for_service(timeout), f'{name}: no such service'
+        answered = threading.Event()
+        future = client.call_async(request)
+        future.add_done_callback(lambda _: answered.set())
+        assert answered.wait(timeout), f'{name}: no answer in {timeout} s'
+        return future.result()
+
+    def _spin(self):
+        try:
+            self._executor.spin()
+        except ExternalShutdownException:
+            return
+
+    def _on_command(self, msg, info):
+        arrived = info['received_timestamp'] * 1e-9
+        time = arrived if self.by_arrival else convert.seconds(msg.header.stamp)
+        self.recording.add(time, msg.points[-1].positions, self.measured, arrived)
+
+    def _on_joint_states(self, msg):
+        self.measured = convert.joint_positions(msg, self.recording.robot.joint_names)
+
+    def _on_status(self, msg, info):
+        self.statuses.append(Status(info['received_timestamp'] * 1e-9, msg))
+
+    def _on_event(self, msg, info):
+        self.events.append(Event(info['received_timestamp'] * 1e-9, msg))
+
+    def _on_diagnostics(self, msg):
+        for status in msg.status:
+            if status.message and status.level != status.OK:
+                self.faults.append((status.name, status.message))

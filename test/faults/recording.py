@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a robot was commanded, and whether it could follow: the judge of every fault."""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from vla_ros.core.robot import RobotSpec
+
+LIMIT = 1.001  # of a limit: rounding
+STILL = 0.02  # rad/s; slower is standing
+PAUSE = 0.5  # s without a command, after which the arm begins anew at its measured position
+NEAR = 0.05  # rad between a command and the measured position that it begins at
+ROUNDING = 1e-6  # rad
+
+
+class Command(NamedTuple):
+    """One command, and where the arm was."""
+
+    time: float  # s, when it was made
+    positions: np.ndarray  # (joints,) rad
+    measured: np.ndarray | None  # (joints,) rad; None: not known
+    sent: float  # s, by the clock of who watches
+
+
+class Ratios(NamedTuple):
+    """The worst that commands came to, as a share of the limit: 1 is at the limit."""
+
+    velocity: float
+    acceleration: float
+    beyond: float  # rad beyond the end of a joint
+
+    @property
+    def worst(self):
+        return max(self.velocity, self.acceleration)
+
+
+@dataclass
+class Recording:
+    """Commands in the order in which they were made."""
+
+    robot: RobotSpec
+    commands: list[Command] = field(default_factory=list)
+    jitter: float = 0.0  # s between the stamp of a command and the tick that it was made for
+
+    def add(self, time, positions, measured=None, sent=None):
+        """Note a command."""
+        sent = time if sent is None else sent
+        self.commands.append(Command(time, np.array(positions, float), measured, sent))
+
+    def since(self, time):
+        """Return the part of the recording from ``time`` (s) on."""
+        return self._part(lambda command: command.sent >= time)
+
+    def until(self, time):
+        """Return the part of the recording before ``time`` (s)."""
+        return self._part(lambda command: command.sent < time)
+
+    def _part(self, belongs):
+        return Recording(self.robot, [c for c in self.commands if belongs(c)], self.jitter)
+
+    @property
+    def stretches(self):
+        """Return the commands in runs without a pause; an arm may move by hand in a pause."""
+        runs = [[]]
+        for command in self.commands:
+            if runs[-1] and command.time - runs[-1][-1].time > PAUSE:
+                runs.append([])
+            runs[-1].append(command)
+        return [run for run in runs if run]
+
+    @property
+    def motions(self):
+        """Return the times at which a command moved the arm (s)."""
+        return [
+            after.sent
+            for run in self.stretches
+            for before, after in pairwise(run)
+            if speed(before, after) > STILL
+        ]
+
+    def ratios(self):
+        """Return how near the commands came to the limits of the robot."""
+        runs = [Differences(run) for run in self.stretches if len(run) > 1]
+        return Ratios(
+            max((run.velocity_share(self.robot, self.jitter) for run in runs), default=0.0),
+            max((run.acceleration_share(self.robot, self.jitter) for run in runs), default=0.0),
+            max((self._beyond(command.positions) for command in self.commands), default=0.0),
+        )
+
+    def check(self):
+        """Fail where the robot was told what it can't do; return the worst ratio."""
+        ratios = self.ratios()
+        assert ratios.beyond <= ROUNDING, ratios
+        assert ratios.worst <= LIMIT, ratios
+        assert not self.jumps(), f'begins {self.jumps()} rad from where the arm is'
+        return ratios.worst
+
+    def _beyond(self, positions):
+        robot = self.robot
+        return float(np.maximum(positions - robot.upper, robot.lower - positions).max())
+
+    def jumps(self):
+        """Return the starts after a pause that are not where the arm was measured to be, rad."""
+        found = []
+        for before, after in pairwise(self.stretches):
+            first, last = after[0], before[-1]
+            if first.measured is not None:
+                off = np.abs(first.positions - first.measured).max()
+                went_on = np.abs(first.positions - last.positions).max()
+                found += [off] if min(off, went_on) > NEAR else []
+        return found
+
+
+def speed(before, after):
+    """Return the velocity of the fastest joint from one command to the next, rad/s."""
+    elapsed = after.time - before.time
+    step = np.abs(after.positions - before.positions).max()
+    return float(step / elapsed) if elapsed > 0 else float('inf') if step > ROUNDING else 0.0
+
+
+class Differences:
+    """Velocities and accelerations of commands that follow one another."""
+
+    def __init__(self, run):
+        self.steps = np.abs(np.diff([command.positions for command in run], axis=0))
+        self.elapsed = np.maximum(np.diff([command.time for command in run]), 1e-6)[:, None]
+        signed = np.diff([command.positions for command in run], axis=0)
+        self.velocities = signed / self.elapsed
+
+    def velocity_share(self, robot, jitter):
+        """Return the largest share of the velocity limits."""
+        return float((self.steps / (robot.velocity * (self.elapsed + jitter))).max(initial=0.0))
+
+    def acceleration_share(self, robot, jitter):
+        """Return the largest share of the acceleration limits."""
+        change = np.abs(np.diff(self.velocities, axis=0))
+        unsure = jitter * np.abs(self.velocities) / self.elapsed
+        allowed = robot.acceleration * self.elapsed[1:] + unsure[1:] + unsure[:-1]
+        return float((change / allowed).max(initial=0.0))

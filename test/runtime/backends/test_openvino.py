@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""OpenVINO computes where and at the precision that was asked for, or says that it can't."""
+
+import numpy as np
+import pytest
+from bundles import MEMORY, SIZE
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.runtime.placement import NodePlacement
+from vla_ros.runtime.session import load
+
+openvino = pytest.importorskip('openvino')
+
+CAPABILITIES = openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+
+
+def open_expert(folder, **placement):
+    """Load the tiny action expert on OpenVINO."""
+    asked = NodePlacement(backend='openvino', threads=1, **placement)
+    return load(folder / 'action_expert.onnx', asked)
+
+
+@pytest.mark.skipif('BF16' not in CAPABILITIES, reason='this CPU does not compute in bf16')
+def test_bf16_is_used_and_shows_in_the_facts_and_in_the_numbers(tiny_bundle):
+    memory = np.random.default_rng(0).standard_normal((1, MEMORY, SIZE)).astype(np.float32)
+    exact, session = open_expert(tiny_bundle), open_expert(tiny_bundle, precision='bf16')
+    assert session.facts['precision'] == 'bf16'
+    results = [item.run({'memory': memory})['actions'] for item in (exact, session)]
+    assert 0 < np.abs(results[0] - results[1]).max() < 0.05
+
+
+def test_precision_that_would_be_replaced_by_another_is_refused(tiny_bundle):
+    absent = next((name for name in ('fp16', 'bf16') if name.upper() not in CAPABILITIES), None)
+    if absent is None:
+        pytest.skip('this CPU computes in every precision')
+    with pytest.raises(
+        ConfigError, match=f'got precision .* expected {absent}, which this device'
+    ):
+        open_expert(tiny_bundle, precision=absent)
+
+
+def test_device_that_is_not_there_is_named_with_what_is(tiny_bundle):
+    if any(name.startswith('NPU') for name in openvino.Core().available_devices):
+        pytest.skip('this machine has an NPU')
+    with pytest.raises(ConfigError, match="device npu: OpenVINO has no NPU here.*'CPU'"):
+        open_expert(tiny_bundle, device='npu')
+
+
+def test_setting_that_openvino_does_not_know_is_refused_in_one_line(tiny_bundle):
+    with pytest.raises(ConfigError, match='Unsupported property NO_SUCH') as refused:
+        open_expert(tiny_bundle, settings={'openvino': {'NO_SUCH': 1}})
+    assert '\n' not in str(refused.value)
+
+
+def test_placement_has_the_last_word_on_settings(tiny_bundle):
+    session = open_expert(tiny_bundle, settings={'openvino': {'NUM_STREAMS': 2}})
+    assert session.run({'memory': np.zeros((1, MEMORY, SIZE), np.float32)})

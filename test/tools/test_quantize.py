@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The commands quantize and sensitivity on a small recorded dataset."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip('lerobot', reason="needs pip install 'vla_ros[train]'")
+pytest.importorskip('matplotlib')
+
+from bundles import CAMERAS, HEIGHT, JOINTS, WIDTH
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.lerobot import DatasetSpec, DatasetWriter, Frame
+from vla_ros.dataset.samples import read_samples
+from vla_ros.policy.bundle import load_bundle
+from vla_ros.tools.main import main
+
+FRAMES = 20
+KEYS = {name: f'observation.images.{name}' for name in CAMERAS}
+RECIPE = """
+calibration: {frames: 8, method: minmax}
+blocks:
+  vision_encoder: {precision: int8_static}
+  llm_backbone: {precision: int8_dynamic}
+"""
+
+
+@pytest.fixture(scope='module')
+def dataset(tmp_path_factory):
+    """Return a dataset of one episode whose pictures get brighter and whose joints count up."""
+    root = tmp_path_factory.mktemp('data') / 'small'
+    writer = DatasetWriter(root, DatasetSpec(30, JOINTS, CAMERAS, HEIGHT, WIDTH, 'so101'))
+    joints = np.ones(len(JOINTS))
+    pictures = [np.full((HEIGHT, WIDTH, 3), 10 * i, np.uint8) for i in range(FRAMES)]
+    writer.write(
+        [
+            Frame(i * joints, i * joints, dict.fromkeys(CAMERAS, picture))
+            for i, picture in enumerate(pictures)
+        ],
+        'Wave.',
+    )
+    writer.close()
+    return root
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / 'mine.yaml'
+    path.write_text(RECIPE)
+    return str(path)
+
+
+def test_samples_are_spread_over_the_dataset(dataset):
+    samples = read_samples(dataset, KEYS, 4)
+    assert [sample.state[0] for sample in samples] == [2, 7, 12, 17]
+    assert [sample.state[0] for sample in read_samples(dataset, KEYS, 4, 0.0)] == [0, 5, 10, 15]
+    for sample in samples:
+        assert sample.images['top'].shape == (HEIGHT, WIDTH, 3)
+        assert sample.images['top'].mean() == pytest.approx(10 * sample.state[0], abs=3)
+
+
+def test_more_samples_than_frames_are_refused(dataset):
+    with pytest.raises(ConfigError, match=f'{FRAMES} frames, expected at least 99'):
+        read_samples(dataset, KEYS, 99)
+
+
+def test_a_camera_that_the_dataset_lacks_is_named(dataset):
+    with pytest.raises(ConfigError, match='nose.*trained on'):
+        read_samples(dataset, {'nose': 'observation.images.nose'}, 2)
+
+
+def test_a_folder_without_a_dataset_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r'info\.json.*vla_ros generate'):
+        read_samples(tmp_path, KEYS, 2)
+
+
+def test_quantize_writes_a_bundle_and_says_how_far_its_actions_are(
+    tiny_bundle, dataset, recipe, tmp_path, capsys
+):
+    words = ['quantize', '--policy', str(tiny_bundle), '--recipe', recipe]
+    words += ['--dataset', str(dataset), '--output', str(tmp_path / 'new')]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert 'layers: 1 at int8_static' in out and 'layers: 2 at int8_dynamic' in out
+    assert 'computed by: 1 QLinearConv' in out
+    assert 'action_expert' in out and 'as they were' in out and 'on the worst of 16' in out
+    assert load_bundle(tmp_path / 'new').spec.name == 'new'
+    assert main([*words, '--frames', '5000']) == 2
+    assert 'expected at least 5000' in capsys.readouterr().err
+
+
+def test_sensitivity_reports_every_variant_and_recommends_one(
+    tiny_bundle, dataset, recipe, tmp_path, capsys
+):
+    words = ['sensitivity', '--policy', str(tiny_bundle), '--recipe', recipe]
+    words += ['--dataset', str(dataset), '--work', str(tmp_path / 'work')]
+    words += ['--episodes', '0', '--frames', '6', '--rounds', '2']
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert 'llm_backbone-int8_dynamic' in out and 'recommended: ' in out
+    report = json.loads((tmp_path / 'work' / 'report.json').read_text())
+    assert [item['variant'] for item in report['variants']][::3] == ['fp32', 'mine']
+    assert (tmp_path / 'work' / 'report.png').is_file()
+    made = load_bundle(tmp_path / 'work' / 'bundles' / 'mine')
+    assert made.spec.recipe['frames'] == 8

@@ -1,0 +1,162 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A tiny SmolVLA is trained, goes on as it was, and stays LeRobot's."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch')
+pytest.importorskip('transformers', reason="needs pip install 'vla_ros[train]'")
+
+from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy  # noqa: E402
+
+from vla_ros.core.errors import ConfigError  # noqa: E402
+from vla_ros.tools.main import main  # noqa: E402
+from vla_ros.train.checkpoint import load_checkpoint, load_facts, start_checkpoint  # noqa: E402
+from vla_ros.train.export import export  # noqa: E402
+from vla_ros.train.frames import load_frames, open_dataset  # noqa: E402
+from vla_ros.train.loop import train  # noqa: E402
+from vla_ros.train.plan import TrainingPlan  # noqa: E402
+from vla_ros.train.smolvla import SmolVlaSize  # noqa: E402
+from vla_ros.train.torch_policy import TorchPolicy  # noqa: E402
+
+from .conftest import HEIGHT, JOINTS, WIDTH, write_dataset  # noqa: E402
+from .vlm import write_vlm  # noqa: E402
+
+PLAN = TrainingPlan(steps=4, batch_size=4, evaluate_every=2, report_every=1, warmup=1)
+
+
+@pytest.fixture(scope='module')
+def vlm(tmp_path_factory):
+    return write_vlm(tmp_path_factory.mktemp('vlm') / 'tiny')
+
+
+@pytest.fixture(scope='module')
+def run(dataset_root, vlm, tmp_path_factory):
+    """Train from nothing; the vision-language model has no weights, so it learns, too."""
+    output = tmp_path_factory.mktemp('smolvla')
+    train([dataset_root], output, PLAN, SmolVlaSize(chunk_size=5, vlm=str(vlm)), report=print)
+    return output
+
+
+@pytest.fixture(scope='module')
+def foundation(run, tmp_path_factory):
+    """Return a checkpoint as the hub has it: frozen but for the expert, and of other data."""
+    folder = shutil.copytree(run / 'step_000004', tmp_path_factory.mktemp('base') / 'base')
+    (folder / 'dataset.json').unlink()
+    config = json.loads((folder / 'config.json').read_text())
+    config |= {'train_expert_only': True, 'freeze_vision_encoder': True, 'load_vlm_weights': True}
+    cameras = config['input_features']
+    cameras['observation.image'] = cameras.pop('observation.images.top')
+    (folder / 'config.json').write_text(json.dumps(config))
+    return folder
+
+
+def weights(checkpoint):
+    return load_checkpoint(checkpoint).policy.state_dict()
+
+
+def test_resumed_training_gives_the_weights_of_one_that_never_stopped(run, dataset_root, tmp_path):
+    def stop(line):
+        if line.startswith('step 3 '):
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        train([dataset_root], tmp_path, PLAN, SmolVlaSize(5, vlm_of(run)), report=stop)
+    last = train([dataset_root], tmp_path, PLAN, SmolVlaSize(5), resume=True)
+    ours, theirs = weights(last), weights(run / 'step_000004')
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def vlm_of(run):
+    return json.loads((run / 'step_000004' / 'config.json').read_text())['vlm_model_name']
+
+
+def test_lerobot_loads_the_checkpoint_and_predicts_the_same(run):
+    path = run / 'step_000004'
+    theirs = SmolVLAPolicy.from_pretrained(path)
+    ours = load_checkpoint(path)
+    assert theirs.config.chunk_size == 5
+    batch = ours.preprocess(observation())
+    noise = torch.randn(1, 5, theirs.config.max_action_dim, generator=torch.manual_seed(0))
+    expected = theirs.predict_action_chunk(dict(batch), noise=noise)
+    assert expected.shape == (1, 5, len(JOINTS))
+    assert torch.equal(ours.policy.predict_action_chunk(dict(batch), noise=noise), expected)
+
+
+def observation():
+    rng = np.random.default_rng(0)
+    pictures = {
+        f'observation.images.{name}': torch.from_numpy(rng.random((3, HEIGHT, WIDTH), np.float32))
+        for name in ('top', 'gripper')
+    }
+    return {**pictures, 'observation.state': torch.zeros(len(JOINTS)), 'task': 'Wave.'}
+
+
+def test_frozen_weights_stay_and_are_neither_doubled_nor_in_the_training_state(
+    foundation, dataset_root, tmp_path
+):
+    last = train([dataset_root], tmp_path, PLAN, SmolVlaSize(), start=foundation)
+    before, after = weights(foundation), weights(last)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed and not any('.vlm.' in name for name in changed)
+    state = torch.load(tmp_path / 'training_state.pt', weights_only=True)
+    assert not any('.vlm.' in name for name in state['policy'] | state['average'])
+
+
+def test_foundation_takes_on_the_cameras_and_the_statistics_of_the_data(foundation, dataset_root):
+    meta = open_dataset(dataset_root).meta
+    checkpoint = start_checkpoint(foundation, [meta])
+    assert list(checkpoint.policy.config.image_features) == meta.camera_keys
+    mean = torch.as_tensor(meta.stats['observation.state']['mean'], dtype=torch.float32)
+    batch = checkpoint.preprocess({**observation(), 'observation.state': mean})
+    torch.testing.assert_close(batch['observation.state'][0], torch.zeros(len(JOINTS)))
+
+
+def test_own_checkpoint_keeps_its_statistics(run, tmp_path):
+    other = write_dataset(tmp_path / 'other', seed=1)
+    kept = start_checkpoint(run / 'step_000004', [open_dataset(other).meta])
+    first = load_checkpoint(run / 'step_000004')
+    states = [part.preprocess(observation())['observation.state'] for part in (kept, first)]
+    assert torch.equal(*states)
+
+
+def test_every_frame_comes_with_its_instruction(dataset_root):
+    assert set(load_frames(open_dataset(dataset_root)).instruction) == {'Wave.'}
+
+
+def test_policy_without_blocks_acts_through_torch(run):
+    path = run / 'step_000004'
+    policy = TorchPolicy(load_checkpoint(path), load_facts(path))
+    assert [camera.name for camera in policy.spec.cameras] == ['top', 'gripper']
+    images = {name: np.zeros((HEIGHT, WIDTH, 3), np.uint8) for name in ('top', 'gripper')}
+    actions, seconds = policy.predict(images, np.zeros(len(JOINTS)))
+    assert actions.shape == (5, len(JOINTS)) and np.isfinite(actions).all()
+    assert sum(seconds.values()) == 0
+
+
+def test_export_says_that_it_has_no_blocks(run, tmp_path):
+    path = run / 'step_000004'
+    with pytest.raises(ConfigError, match="type 'smolvla', expected 'act'"):
+        export(load_checkpoint(path), load_facts(path), tmp_path / 'bundle')
+
+
+def test_vision_language_model_that_moved_is_given_by_hand(run, vlm, tmp_path):
+    moved = shutil.copytree(run / 'step_000004', tmp_path / 'moved')
+    for name in ('config.json', 'policy_preprocessor.json'):
+        text = (moved / name).read_text()
+        (moved / name).write_text(text.replace(str(vlm), str(tmp_path / 'gone')))
+    with pytest.raises(ConfigError, match='give its folder: --vlm FOLDER'):
+        load_checkpoint(moved)
+    assert load_checkpoint(moved, vlm=str(vlm)).policy.config.vlm_model_name == str(vlm)
+
+
+def test_command_takes_the_type_from_the_checkpoint(foundation, dataset_root, tmp_path, capsys):
+    words = f'--dataset {dataset_root} --output {tmp_path / "run"} --start {foundation} --steps 1'
+    assert main(['train', *words.split(), '--episodes', '0', '--threads', '1']) == 0
+    assert 'smolvla of' in capsys.readouterr().out
+    assert main(['train', *words.split(), '--policy-type', 'act']) == 2
+    assert '--policy-type: got act, expected smolvla' in capsys.readouterr().err

@@ -1,0 +1,308 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Fuzz the executor: hostile chunks, clocks and operators; no command may leave the limits.
+
+Every tick may bring chunks that are late, early, doubled, out of order, of any rate, broken,
+jumping or out of range; ticks come unevenly, clocks are set back and forward, the joint state goes
+missing, operators stop, arm and enable the arm. Counted are commands beyond the limits in
+position, velocity and acceleration, and expired rows that were played: both have to be 0; and how
+far the plan steps where a chunk is merged, against the largest step inside the chunks. The exit
+code is 1 where one of them is violated.
+"""
+
+import json
+import time
+from argparse import ArgumentParser, Namespace
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from vla_ros.core.blending import AGGREGATES, Aggregate
+from vla_ros.core.chunk import ActionChunk
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import VlaError
+from vla_ros.core.executor import Executor
+from vla_ros.core.queue import ActionQueue, PushResult
+from vla_ros.core.robot import RobotSpec, load_robot
+from vla_ros.core.settings import ExecutorConfig
+
+EPISODE = 2_000  # ticks with one executor and one setting
+CLOCK_JOINT = 'row time'  # a joint whose position says for which time its row was made
+TOLERANCE = 1e-6  # relative, of a limit
+EVENTS = ('back', 'forward', 'disable', 'estop', 'hold', 'silent', 'enable')
+SIZES = (0.0, 0.001, 0.01, 0.05, 0.5, 50.0)  # rad, of the steps inside a chunk
+OFFSETS = (0.0, 0.1, 2.0)  # rad, of a chunk from where the arm is
+AGES = (0.0, 0.05, 0.5, -0.3, 30.0)  # s, of an observation when its chunk is asked for
+LATE = 1e-5  # s by which the time of a row may seem too old, for rounding
+
+
+@dataclass
+class Findings:
+    """What was tried and what was seen; the violations have to be 0."""
+
+    ticks: int = 0
+    commands: int = 0
+    chunks: int = 0
+    rows: int = 0
+    beyond_position: int = 0
+    beyond_velocity: int = 0
+    beyond_acceleration: int = 0
+    expired_rows: int = 0
+    seams: int = 0
+    steps_at_ramps: int = 0  # seams of linear_ramp larger than any step inside the chunks
+    largest_seam: dict[str, float] = field(default_factory=dict)  # rad, by strategy
+    largest_share: dict[str, float] = field(default_factory=dict)  # of the largest step inside
+    results: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+    tick_time: float = 0.0  # s, all of them
+    push_time: float = 0.0  # s
+
+    @property
+    def violations(self) -> int:
+        """Return how often something happened that must not."""
+        beyond = self.beyond_position + self.beyond_velocity + self.beyond_acceleration
+        return beyond + self.expired_rows + self.steps_at_ramps
+
+
+class TracedQueue(ActionQueue):
+    """A queue that writes into each chunk for which time its rows are, and reads it back."""
+
+    def __init__(self, name: str, aggregate: Aggregate, findings: Findings) -> None:
+        """Merge with ``aggregate``, called ``name``, and note in ``findings``."""
+        super().__init__(aggregate)
+        self._name, self._findings = name, findings
+        self._steps = 0.0  # s, longest step of the chunks that may be queued
+        self._held_until = float('-inf')  # s; until a chunk of later begins, the last row is held
+
+    def push(self, chunk: ActionChunk, now: float) -> PushResult:
+        """Queue the chunk, and measure how far the plan steps at ``now``."""
+        values = chunk.values.copy()
+        values[:, -1] = chunk.start + chunk.step * np.arange(len(values))
+        chunk = replace(chunk, values=values)
+        before, inside = self.sample(now), chunk.largest_step[:-1]
+        if self._timeline is not None and before is not None:
+            inside = np.maximum(inside, self._timeline.largest_step[:-1])
+        self._steps = chunk.step if before is None else max(self._steps, chunk.step)
+        if self.remaining(now) and chunk.start > self.end:
+            self._held_until = chunk.start
+        result = super().push(chunk, now)
+        after = self.sample(now)
+        if result is PushResult.ACCEPTED and before is not None and after is not None:
+            self._note_seam(np.abs(after - before)[:-1], inside)
+        return result
+
+    def sample(self, now: float) -> np.ndarray | None:
+        """Return the positions for ``now``, and look for rows whose time has passed."""
+        positions = super().sample(now)
+        if positions is None or now < self._held_until:
+            return positions
+        if positions[-1] < now - self._steps - LATE:
+            self._findings.expired_rows += 1
+        return positions
+
+    def _note_seam(self, jump: np.ndarray, inside: np.ndarray) -> None:
+        found, name = self._findings, self._name
+        found.seams += 1
+        found.largest_seam[name] = max(found.largest_seam.get(name, 0.0), float(jump.max()))
+        share = float((jump / np.maximum(inside, 1e-12)).max()) if jump.max() > 1e-9 else 0.0
+        found.largest_share[name] = max(found.largest_share.get(name, 0.0), share)
+        found.steps_at_ramps += name == 'linear_ramp' and share > 1.0 + TOLERANCE
+
+
+class Fuzz:
+    """One arm that does what it is told, and a world that is against it."""
+
+    def __init__(self, robot: RobotSpec, rng: np.random.Generator, findings: Findings) -> None:
+        """Take an arm with one joint more than ``robot`` has, and a setting by chance."""
+        self.robot = with_clock_joint(robot)
+        self.rng, self.found = rng, findings
+        name = str(rng.choice(list(AGGREGATES)))
+        config = ExecutorConfig(
+            mode='sync' if rng.random() < 0.15 else 'async',
+            chunk_size_threshold=float(rng.uniform(0, 1)),
+            aggregate_fn_name=name,
+            request_timeout=float(rng.choice([0.2, 5.0])),
+            jump_time=float(rng.choice([0.5, np.inf])),
+            observation_timeout=float(rng.choice([0.5, 10.0])),
+            budget_chunks=int(rng.choice([0, 0, 2])),
+            auto_budget=bool(rng.random() < 0.5),
+        )
+        self.executor = Executor(self.robot, config)
+        self.executor.queue = TracedQueue(name, AGGREGATES[name], findings)
+        self.executor.enable()
+        self.now = float(rng.choice([0.0, 1.8e9]))
+        self.period = 1.0 / float(rng.choice([30, 60, 100, 250]))
+        self.position = rng.uniform(self.robot.lower, self.robot.upper)
+        self.position[-1] = 0.0
+        self.velocity = np.zeros(len(self.position))
+        self.unsent = 0.0  # s since the last command
+        self.pending: list[tuple[float, ActionChunk]] = []
+        self.sequence = 0
+
+    def step(self) -> None:
+        """Let one tick pass."""
+        elapsed = self.period
+        if self.rng.random() < 0.1:
+            elapsed *= float(self.rng.choice([0.01, 0.3, 1.7, 5.0, 40.0]))
+        self.now += elapsed
+        silent = self._interfere() if self.rng.random() < 0.02 else False
+        self._deliver()
+        began = time.perf_counter()
+        if silent:
+            tick = self.executor.stop(self.now, elapsed)
+        else:
+            tick = self.executor.tick(self.now, self.position, elapsed)
+        self.found.tick_time += time.perf_counter() - began
+        self.found.ticks += 1
+        self.unsent += elapsed
+        if tick is not None and tick.send:
+            self._check(tick.positions)
+        if tick is not None and tick.request is not None:
+            self._answer(tick.request)
+
+    def _check(self, command: np.ndarray) -> None:
+        """Compare a command with the limits; an arm that is told nothing stands."""
+        robot, found = self.robot, self.found
+        velocity = (command - self.position) / self.unsent
+        change = np.abs(velocity - self.velocity) / self.unsent
+        slack = 1.0 + TOLERANCE
+        found.commands += 1
+        found.beyond_position += bool(
+            (command > robot.upper + TOLERANCE).any() or (command < robot.lower - TOLERANCE).any()
+        )
+        found.beyond_velocity += bool((np.abs(velocity) > robot.velocity * slack).any())
+        found.beyond_acceleration += bool((change > robot.acceleration * slack).any())
+        self.position, self.velocity, self.unsent = command, velocity, 0.0
+
+    def _answer(self, request: int) -> None:
+        """Have a chunk on its way for a request, and maybe some more that nobody asked for."""
+        rng = self.rng
+        latency = float(rng.choice([0.02, 0.1, 0.3, 1.0]) * rng.uniform(0.5, 1.5))
+        self.pending.append((self.now + latency, self._chunk(request)))
+        if rng.random() < 0.2:
+            self.pending.append((self.now + latency * rng.uniform(0, 3), self.pending[-1][1]))
+        if rng.random() < 0.2:
+            odd = request + int(rng.choice([-3, -1, 2, 50, 2**40, 2**64 - request - 1]))
+            self.pending.append((self.now + latency, self._chunk(max(0, odd))))
+        if rng.random() < 0.05:
+            self.pending.clear()  # they were lost
+
+    def _chunk(self, sequence: int) -> ActionChunk:
+        """Return a chunk of some kind: smooth, jittery, jumping, out of range."""
+        rng, robot = self.rng, self.robot
+        rows, joints = int(rng.integers(1, 100)), len(robot.lower)
+        step = float(rng.choice([1 / 60, 1 / 30, 1 / 15, rng.uniform(0.002, 0.2)]))
+        size = float(rng.choice(SIZES, p=(0.1, 0.2, 0.3, 0.3, 0.05, 0.05)))
+        drift = np.cumsum(rng.normal(0.0, size, (rows, joints)), axis=0)
+        offset = rng.normal(0.0, float(rng.choice(OFFSETS, p=(0.4, 0.5, 0.1))), joints)
+        start = self.now - float(rng.choice(AGES, p=(0.4, 0.3, 0.2, 0.05, 0.05)))
+        self.found.rows += rows
+        names = robot.joint_names
+        return ActionChunk(self.position + offset + drift, start, step, sequence, names)
+
+    def _deliver(self) -> None:
+        """Push what has arrived, now and then broken on the way."""
+        due = [item for item in self.pending if item[0] <= self.now]
+        self.pending = [item for item in self.pending if item[0] > self.now]
+        for _, chunk in due:
+            self.found.chunks += 1
+            if self.rng.random() < 0.03:
+                self._break(chunk)
+                continue
+            began = time.perf_counter()
+            result = self.executor.push(chunk, self.now)
+            self.found.push_time += time.perf_counter() - began
+            self.found.results[result.name] += 1
+
+    def _break(self, chunk: ActionChunk) -> None:
+        """Hand on a chunk with a number that is none; whoever makes chunks must refuse it."""
+        values = chunk.values.copy()
+        values[self.rng.integers(len(values)), 0] = self.rng.choice([np.nan, np.inf, -np.inf])
+        try:
+            replace(chunk, values=values)
+        except VlaError:
+            self.executor.reject(chunk.sequence)
+            self.found.results['BROKEN'] += 1
+
+    def _interfere(self) -> bool:
+        """Let something happen beside the chunks; return whether the joint state is missing."""
+        stopped = not self.executor.enabled and self.rng.random() < 0.7
+        event = 'enable' if stopped else str(self.rng.choice(EVENTS))
+        self.found.events[event] += 1
+        if event == 'back':
+            self.now -= float(self.rng.choice([0.05, 3600.0]))
+        elif event == 'forward':
+            self.now += float(self.rng.choice([0.05, 1.0, 3600.0]))
+        elif event in ('disable', 'estop', 'hold'):
+            getattr(self.executor, event)()
+        elif event == 'enable':
+            self.executor.rearm()
+            self.executor.enable()
+        return event == 'silent'
+
+
+def with_clock_joint(robot: RobotSpec) -> RobotSpec:
+    """Return the robot with one joint more, which may do whatever it likes."""
+    free = 1e15
+    return RobotSpec(
+        robot.name,
+        (*robot.joint_names, CLOCK_JOINT),
+        np.append(robot.lower, -free),
+        np.append(robot.upper, free),
+        np.append(robot.velocity, free),
+        np.append(robot.acceleration, free),
+    )
+
+
+def fuzz(robot: RobotSpec, ticks: int, seed: int) -> Findings:
+    """Return what came of that many ticks, the same for the same seed but for the times."""
+    findings, rng = Findings(), np.random.default_rng(seed)
+    while findings.ticks < ticks:
+        world = Fuzz(robot, rng, findings)
+        for _ in range(min(EPISODE, ticks - findings.ticks)):
+            world.step()
+    return findings
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the benchmark's arguments."""
+    parser.add_argument('--ticks', type=int, default=1_000_000, help='control ticks')
+    parser.add_argument('--seed', type=int, default=0, help='another seed, another world')
+    parser.add_argument('--robot', default='so101', help='limits: a name or a file')
+    parser.add_argument('--json', type=Path, help='write the findings to this file')
+
+
+def run(args: Namespace) -> int:
+    """Fuzz, print what was found, and return 1 where something was violated."""
+    robot = load_robot(find_config('robots', args.robot))
+    found = fuzz(robot, args.ticks, args.seed)
+    print(_text(found))
+    if args.json:
+        args.json.write_text(json.dumps({**vars(found), 'seed': args.seed}, indent=1))
+    return 1 if found.violations else 0
+
+
+def _text(found: Findings) -> str:
+    """Return the findings for a person."""
+    chunks = max(1, found.chunks)
+    lines = [
+        f'{found.ticks} ticks, {found.commands} commands, {found.chunks} chunks of '
+        f'{found.rows} actions',
+        f'a tick took {found.tick_time / max(1, found.ticks) * 1e6:.0f} us, a chunk '
+        f'{found.push_time / chunks * 1e6:.0f} us (mean)',
+        f'chunks: {dict(found.results.most_common())}',
+        f'events: {dict(found.events.most_common())}',
+        f'commands beyond position: {found.beyond_position}, velocity: {found.beyond_velocity}, '
+        f'acceleration: {found.beyond_acceleration}',
+        f'expired rows played: {found.expired_rows}',
+        f'{found.seams} seams; largest step of the plan there, and as a share of the largest '
+        'step inside the chunks:',
+    ]
+    lines += [
+        f'  {name:18} {jump:8.4f} rad  {found.largest_share[name]:10.3f}'
+        for name, jump in sorted(found.largest_seam.items())
+    ]
+    return '\n'.join([*lines, 'violated' if found.violations else 'nothing violated'])

@@ -1,0 +1,281 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Compare ways to run a policy: per block and from pictures to actions, against stock ONNX Runtime.
+
+The base is the policy at fp32 in ONNX Runtime with its default options; the others run in turn
+with it. Writes a profile.json, which `vla_ros plan` reads.
+"""
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vla_ros.benchmarks.contestants import (
+    BASE,
+    Contestant,
+    StockPolicy,
+    Variant,
+    default_variants,
+    observations,
+    parse_variant,
+    work_variants,
+)
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError
+from vla_ros.core.statistics import median_interval, ratio_interval
+from vla_ros.policy.bundle import Bundle, load_bundle
+from vla_ros.policy.spec import BLOCKS
+from vla_ros.runtime.machine import machine_facts
+
+FORMAT = 1  # of profile.json
+# what README.md's study reports of its board
+STUDY = (('study, i.MX 95: ACT, ONNX FP32', 2.86), ('study, i.MX 95: ACT, optimised', 0.32))
+WARM_UP = 3  # runs
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the benchmark's arguments."""
+    add = parser.add_argument
+    add('--policy', help='bundle at fp32, a name or a folder: the base')
+    add(
+        '--size',
+        nargs='+',
+        default=[],
+        metavar='HEIGHTxWIDTH',
+        help='instead: an ACT of '
+        "LeRobot's usual size with random weights for such pictures; needs the [train] extra",
+    )
+    add('--cache', type=Path, default=Path('outputs/untrained'), help='folder to keep those in')
+    add(
+        '--variant',
+        nargs='+',
+        default=[],
+        metavar='NAME=BUNDLE[:PLACEMENT]',
+        help='what to '
+        'compare, beside the base; default: ONNX Runtime and OpenVINO at each precision',
+    )
+    add(
+        '--recipe',
+        nargs='+',
+        default=[],
+        help='compare also the base quantized like this, '
+        'calibrated on random pictures: for speed, not for success',
+    )
+    add(
+        '--torch',
+        nargs='?',
+        const='',
+        metavar='CHECKPOINT',
+        help="compare also LeRobot's own policy (with --size: that one)",
+    )
+    add(
+        '--work',
+        action='store_true',
+        help='for the last variant: cameras batched, single and '
+        'parallel; features re-used and not',
+    )
+    add('--threads', nargs='+', type=int, default=[1], help='threads of every block')
+    add('--rounds', type=int, default=30, help='runs of each variant, in turn')
+    add('--json', type=Path, help='write profile.json here')
+
+
+def run(args: Namespace) -> int:
+    """Measure, print the tables and write the profile."""
+    profile: dict[str, Any] = {'format': FORMAT, 'machine': machine_facts()}
+    profile |= {'entries': [], 'end_to_end': []}
+    for base, checkpoint in _bases(args):
+        variants = _variants(args, base)
+        for threads in args.threads:
+            contestants = _measure(args, base, checkpoint, variants, threads)
+            rows = [_end_to_end(base, item, contestants[0], threads) for item in contestants]
+            profile['end_to_end'] += rows
+            profile['entries'] += _entries(base, variants, contestants, threads)
+            print(_table(base, threads, rows), flush=True)
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(profile, indent=1) + '\n', encoding='utf-8')
+        print(f'profile: {args.json}')
+    return 0
+
+
+def _bases(args: Namespace) -> list[tuple[Bundle, Path | None]]:
+    """Return the bundles at fp32, each with the checkpoint that torch runs."""
+    if not args.size:
+        bundle = load_bundle(find_config('policies', args.policy or 'tea_bag_act'))
+        if args.torch == '':
+            raise ConfigError('--torch: got no checkpoint, expected one for the --policy; name it')
+        return [(bundle, Path(args.torch) if args.torch else None)]
+    sizes = {size: _parse_size(size) for size in args.size}
+    from vla_ros.train.untrained import checkpoint_beside, write_untrained
+
+    bases = []
+    for size, (height, width) in sizes.items():
+        path = args.cache / f'act_{size}'
+        if not path.exists():
+            write_untrained(path, height, width)
+        bases.append((load_bundle(path), None if args.torch is None else checkpoint_beside(path)))
+    return bases
+
+
+def _variants(args: Namespace, base: Bundle) -> list[Variant]:
+    variants = [parse_variant(text) for text in args.variant] or default_variants(base.path)
+    variants += [_quantized(args, base, recipe) for recipe in args.recipe]
+    if args.work:
+        variants += work_variants(variants[-1], len(base.spec.cameras))
+    return variants
+
+
+def _quantized(args: Namespace, base: Bundle, name: str) -> Variant:
+    """Return the base quantized by a recipe, written to the cache where it isn't there."""
+    from vla_ros.dataset.samples import Sample
+    from vla_ros.quantization.quantize import quantize_bundle
+    from vla_ros.quantization.recipe import FEWEST_FRAMES, load_recipe
+
+    recipe = load_recipe(find_config('recipes', name))
+    path = args.cache / f'{base.spec.name}_{recipe.name}'
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        seen = observations(base.spec) * FEWEST_FRAMES
+        samples = [Sample(images, state) for images, state in seen[:FEWEST_FRAMES]]
+        quantize_bundle(base, recipe, samples, path)
+    return Variant(recipe.name, path)
+
+
+def _measure(
+    args: Namespace, base: Bundle, checkpoint: Path | None, variants: list[Variant], threads: int
+) -> list[Contestant]:
+    """Run every variant in turn with the base, which stands first."""
+    contestants = [Contestant(BASE, lambda: StockPolicy(base, threads))]
+    if checkpoint:
+        from vla_ros.train.untrained import torch_policy
+
+        contestants.append(Contestant('torch fp32', lambda: torch_policy(checkpoint, threads)))
+    contestants += [Contestant(v.label, lambda v=v: v.open(threads), v.still) for v in variants]
+    seen = observations(base.spec)
+    for number in range(WARM_UP + args.rounds):
+        for contestant in contestants:
+            contestant.run(number, seen, keep=number >= WARM_UP)
+    return contestants
+
+
+def _end_to_end(base: Bundle, item: Contestant, stock: Contestant, threads: int) -> dict[str, Any]:
+    median, ratio = median_interval(item.totals), ratio_interval(stock.totals, item.totals)
+    cpu = float(np.median(item.cpu))
+    return {
+        **_subject(base, threads),
+        'variant': item.label,
+        **_percentiles(item.totals),
+        'low': median.low,
+        'high': median.high,
+        'ratio': ratio.value,
+        'ratio_low': ratio.low,
+        'ratio_high': ratio.high,
+        'cpu': cpu,
+        'cpu_ratio': float(np.median(stock.cpu)) / cpu,
+        'memory': item.memory,
+        'warm_up': item.warm_up,
+        'blocks': {name: float(np.median(values)) for name, values in item.blocks.items()},
+    }
+
+
+def _entries(
+    base: Bundle, variants: list[Variant], contestants: list[Contestant], threads: int
+) -> list[dict[str, Any]]:
+    """Return the profile's entry of each block of each variant."""
+    by_label = {item.label: item for item in contestants}
+    plain = [v for v in variants if not v.still]
+    return [
+        entry
+        for variant in plain
+        for entry in _block_entries(base, variant, by_label[variant.label], threads)
+    ]
+
+
+def _block_entries(
+    base: Bundle, variant: Variant, item: Contestant, threads: int
+) -> list[dict[str, Any]]:
+    bundle, policy = load_bundle(variant.bundle), item.policy
+    stages = (policy.vision_encoder, policy.llm_backbone, policy.action_expert)
+    rows = []
+    for block, stage in zip(BLOCKS, stages, strict=True):
+        interval, facts = median_interval(item.blocks[block]), stage.session.facts
+        file = bundle.path / bundle.spec.blocks[block].file
+        rows.append(
+            {
+                **_subject(base, threads),
+                'variant': variant.label,
+                'recipe': bundle.spec.recipe.get('name', 'fp32'),
+                'backend': facts['backend'].partition(' ')[0],
+                'precision': facts['precision'],
+                'device': variant.placement.node(block).device,
+                'block': block,
+                'cameras_mode': policy.vision_encoder.mode,
+                **_percentiles(item.blocks[block]),
+                'low': interval.low,
+                'high': interval.high,
+                'bytes': file.stat().st_size,
+                **_cost(file, len(bundle.spec.cameras)),
+            }
+        )
+    return rows
+
+
+def _cost(file: Path, cameras: int) -> dict[str, Any]:
+    """Return the arithmetic of a block, where the package is there that counts it."""
+    from vla_ros.runtime.cost import count
+
+    try:
+        return {'cost': count(file, {'n': cameras}).as_dict()}
+    except ConfigError:
+        return {}
+
+
+def _subject(base: Bundle, threads: int) -> dict[str, Any]:
+    camera = base.spec.cameras[0]
+    return {
+        'policy': base.spec.name,
+        'height': camera.height,
+        'width': camera.width,
+        'cameras': len(base.spec.cameras),
+        'threads': threads,
+    }
+
+
+def _percentiles(seconds: list[float]) -> dict[str, float]:
+    p50, p95, p99 = np.percentile(seconds, (50, 95, 99)).tolist()
+    return {'runs': len(seconds), 'p50': p50, 'p95': p95, 'p99': p99}
+
+
+def _table(base: Bundle, threads: int, rows: list[dict[str, Any]]) -> str:
+    camera = base.spec.cameras[0]
+    title = f'{base.spec.name}: {len(base.spec.cameras)} cameras {camera.width}x{camera.height}'
+    width = max(len(name) for name in [*(row['variant'] for row in rows), *dict(STUDY)])
+    head = 'p50 / p95 / p99 (ms)     vision backbone expert (ms)  faster [95 %]      CPU   memory'
+    lines = [f'\n{title}, {threads} thread(s), in turn', f'{"":{width}}  {head}']
+    lines += [f'{row["variant"]:{width}}  {_cells(row)}' for row in rows]
+    first = STUDY[0][1]
+    lines += [
+        f'{name:{width}}  {1e3 * seconds:7.1f}{"":42}{first / seconds:5.2f}x'
+        for name, seconds in STUDY
+    ]
+    return '\n'.join(lines)
+
+
+def _cells(row: dict[str, Any]) -> str:
+    times = ' /'.join(f'{1e3 * row[name]:7.1f}' for name in ('p50', 'p95', 'p99'))
+    blocks = ' '.join(f'{1e3 * row["blocks"].get(block, float("nan")):7.1f}' for block in BLOCKS)
+    ratio = f'{row["ratio"]:5.2f}x [{row["ratio_low"]:.2f}, {row["ratio_high"]:.2f}]'
+    return f'{times}  {blocks}  {ratio}  {row["cpu_ratio"]:5.2f}x  {row["memory"] / 1e6:5.0f} MB'
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    height, _, width = text.partition('x')
+    if not (height.isdigit() and width.isdigit()):
+        raise ConfigError(
+            f'--size: got {text!r}, expected HEIGHTxWIDTH in px, 240x320 for example'
+        )
+    return int(height), int(width)

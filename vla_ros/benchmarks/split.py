@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What splitting a policy into nodes costs, against the same blocks in one process.
+
+Both graphs run at once, and are shown the same random observations in turn; while one computes,
+the other waits. The time runs from the observation to the chunk, camera messages included. The
+policy is a bundle that ships, or a folder; for a policy with random weights and pictures of any
+size, give --height and --width (that needs LeRobot: pip install 'vla_ros[train]').
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError
+from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.spec import BLOCKS
+from vla_ros.runtime.domain import isolate
+from vla_ros.runtime.supervisor import end_with_parent
+
+SPLIT, FUSED = '/split', '/fused'
+PROFILE = 'FASTDDS_DEFAULT_PROFILES_FILE'
+WARM_UP = 5  # rounds that do not count
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument('--policy', default='tea_bag_act', help='policy bundle (name or folder)')
+    parser.add_argument('--height', type=int, default=0, help='pictures of a random policy')
+    parser.add_argument('--width', type=int, default=0, help='pictures of a random policy')
+    parser.add_argument('--placement', default='', help='threads and cores (name or file)')
+    parser.add_argument('--rounds', type=int, default=100, help='observations')
+    parser.add_argument('--json', action='store_true', help='print the figures as JSON')
+
+
+def run(args: Namespace) -> int:
+    """Measure and print; return 0."""
+    if bool(args.height) != bool(args.width):
+        raise ConfigError('split: got one of --height and --width, expected both or neither')
+    with tempfile.TemporaryDirectory(prefix='vla_ros_') as folder:
+        policy = choose_policy(args, Path(folder))
+        figures = measure(policy, args.placement, args.rounds)
+    print(json.dumps(figures) if args.json else describe(figures))
+    return 0
+
+
+def choose_policy(args: Namespace, folder: Path) -> Path:
+    """Return the bundle to run; one with random weights is written into ``folder``."""
+    if not args.height:
+        return find_config('policies', args.policy)
+    from vla_ros.train.untrained import write_untrained
+
+    policy = folder / f'act_{args.height}x{args.width}'
+    write_untrained(policy, args.height, args.width)
+    return policy
+
+
+def measure(policy: Path, placement: str, rounds: int) -> dict[str, float]:
+    """Return the figures: times in s, chunks' largest difference in rad, cost of splitting."""
+    os.environ.update(isolate())
+    os.environ.setdefault(PROFILE, str(find_config('', 'fastdds.xml')))
+    with _nodes(SPLIT, BLOCKS, policy, placement), _nodes(FUSED, ['policy'], policy, placement):
+        from vla_ros.nodes.split_probe import compare
+
+        spec = load_bundle(policy, ()).spec
+        (split, fused), difference = compare(spec, (SPLIT, FUSED), rounds, WARM_UP)
+    pairs = np.array(split) / np.array(fused)
+    return {
+        'rounds': rounds,
+        **{f'split p{q}': float(np.percentile(split, q)) for q in (50, 95)},
+        **{f'fused p{q}': float(np.percentile(fused, q)) for q in (50, 95)},
+        'cost p50': float(np.percentile(split, 50) / np.percentile(fused, 50)) - 1.0,
+        'cost of a pair p50': float(np.median(pairs)) - 1.0,
+        'difference': difference,
+    }
+
+
+def describe(figures: dict[str, float]) -> str:
+    """Return the figures as a table."""
+    lines = ['graph    p50 ms   p95 ms']
+    for name in ('split', 'fused'):
+        p50, p95 = (1e3 * figures[f'{name} p{q}'] for q in (50, 95))
+        lines.append(f'{name:6} {p50:8.2f} {p95:8.2f}')
+    lines.append(
+        f'splitting costs {100 * figures["cost p50"]:+.1f} % (p50), '
+        f'{100 * figures["cost of a pair p50"]:+.1f} % (median of pairs); '
+        f'the chunks differ by at most {figures["difference"]:.1e} rad'
+    )
+    return '\n'.join(lines)
+
+
+@contextmanager
+def _nodes(namespace: str, names: Sequence[str], policy: Path, placement: str) -> Iterator[None]:
+    """Run nodes in ``namespace`` as processes."""
+    parameters = ['-p', f'policy:={policy}', '-p', 'max_age:=60.0']
+    parameters += ['-p', f'placement:={placement}'] if placement else []
+    ros = ['--ros-args', '-r', f'__ns:={namespace}', *parameters, '--log-level', 'warn']
+    processes = [
+        subprocess.Popen(
+            [sys.executable, '-m', f'vla_ros.nodes.{name}', *ros], preexec_fn=end_with_parent
+        )
+        for name in names
+    ]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(timeout=20)

@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Frames out of streams: which samples of an episode belong together, as the live nodes see it.
+
+``Observations``, which the vision encoder node asks, chooses the samples of a dataset's frames,
+too: a frame is the observation that the node would have had at the frame's time.
+"""
+
+import re
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+
+from vla_ros.core.errors import VlaError
+from vla_ros.dataset.bag import Episode, Message, header_time
+from vla_ros.policy.observation import Observations, Sample
+
+STATE, ACTION, INSTRUCTION = 'joint_states', 'joint_commands', 'instruction'
+_CAMERA = re.compile(r'(?:.*/)?camera/([^/]+)/image_raw')
+_TYPES = {
+    STATE: 'sensor_msgs/msg/JointState',
+    ACTION: 'trajectory_msgs/msg/JointTrajectory',
+    INSTRUCTION: 'std_msgs/msg/String',
+}
+_IMAGE = 'sensor_msgs/msg/Image'
+
+
+@dataclass(frozen=True)
+class Streams:
+    """The topics of an episode that make frames, in whatever namespace they are."""
+
+    state: str
+    action: str
+    instruction: str  # '' where none was recorded
+    cameras: Mapping[str, str]  # name of the camera: topic
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Return the topics that every frame has a sample of."""
+        return (self.state, self.action, *self.cameras.values())
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Which samples make which frames."""
+
+    times: np.ndarray  # (frames,) s
+    chosen: Mapping[str, np.ndarray]  # topic: (frames,) index of its sample
+    skew: float  # s, largest distance of a sample from its frame
+
+
+def find_streams(episode: Episode) -> Streams:
+    """Return the topics of the episode; raise VlaError naming those that are missing."""
+    topics = episode.topics()
+    found = {
+        name: next((t for t in topics if t.rpartition('/')[2] == name), '') for name in _TYPES
+    }
+    cameras = {match[1]: topic for topic in sorted(topics) if (match := _CAMERA.fullmatch(topic))}
+    missing = [name for name in (STATE, ACTION) if not found[name]]
+    if missing or not cameras:
+        raise VlaError(
+            f'{episode.path.name}: got topics {sorted(topics)}, expected also '
+            f'{", ".join(missing) or "camera/<name>/image_raw"}; record the episode anew'
+        )
+    expected = {found[name]: _TYPES[name] for name in _TYPES if found[name]}
+    for topic, msgtype in {**expected, **dict.fromkeys(cameras.values(), _IMAGE)}.items():
+        if topics[topic] != msgtype:
+            raise VlaError(
+                f'{episode.path.name}: {topic}: got {topics[topic]}, expected {msgtype}; record '
+                'the episode anew with messages of that type'
+            )
+    return Streams(found[STATE], found[ACTION], found[INSTRUCTION], cameras)
+
+
+def align(episode: Episode, streams: Streams, fps: int, max_skew: float) -> Alignment:
+    """
+    Choose each frame's samples, from the first to the last time that every source has reached.
+
+    Raise VlaError for a frame that has no sample of a source within ``max_skew`` (s).
+    """
+    stamps = _read_stamps(episode, streams.topics)
+    begin = max(source.min() for source in stamps.values())
+    end = min(source.max() for source in stamps.values())
+    times = begin + np.arange(max(0, int((end - begin) * fps + 1e-3)) + 1) / fps
+    chosen: dict[str, list[int]] = {topic: [] for topic in stamps}
+    skew = 0.0
+    for time, samples in zip(times, _observe(stamps, times, max_skew), strict=True):
+        for topic, sample in samples.items():
+            distance = abs(sample.time - time)
+            if distance > max_skew:
+                raise VlaError(
+                    f'{episode.path.name}: {topic}: got no sample within {max_skew:.3f} s of '
+                    f'{time - times[0]:.2f} s (the nearest is {distance:.3f} s away), expected '
+                    'one for every frame; record the episode anew, or allow more skew'
+                )
+            skew = max(skew, distance)
+            chosen[topic].append(sample.value)
+    return Alignment(times, {topic: np.array(chosen[topic]) for topic in chosen}, skew)
+
+
+def gather(
+    episode: Episode, chosen: Mapping[str, Sequence[int] | np.ndarray]
+) -> Iterator[dict[str, Message]]:
+    """
+    Yield for each frame its message of every topic, given their numbers in frame order.
+
+    The bag is read once, and no more of it is in memory than the frames on their way need.
+    """
+    wanted: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for topic, numbers in chosen.items():
+        for frame, number in enumerate(numbers):
+            wanted[topic, int(number)].append(frame)
+    pending: dict[int, dict[str, Message]] = defaultdict(dict)
+    seen: Counter[str] = Counter()
+    due = 0
+    for message in episode.messages(list(chosen)):
+        for frame in wanted.get((message.topic, seen[message.topic]), ()):
+            pending[frame][message.topic] = message
+        seen[message.topic] += 1
+        while len(pending[due]) == len(chosen):
+            yield pending.pop(due)
+            due += 1
+
+
+def nearest(source: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return for each of ``times`` the index of the nearest element; of two, the older one."""
+    order = np.argsort(source, kind='stable')
+    ascending = source[order]
+    right = np.searchsorted(ascending, times).clip(0, len(source) - 1)
+    left = (right - 1).clip(0)
+    older = np.abs(times - ascending[left]) <= np.abs(ascending[right] - times)
+    return order[np.where(older, left, right)]
+
+
+def _read_stamps(episode: Episode, topics: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the stamps (s) of each topic's messages, in the order in which they came."""
+    stamps: dict[str, list[float]] = {topic: [] for topic in topics}
+    for message in episode.messages(topics):
+        stamps[message.topic].append(header_time(message.data))
+    empty = [topic for topic in topics if not stamps[topic]]
+    if empty:
+        raise VlaError(
+            f'{episode.path.name}: got no message on {", ".join(empty)}, expected a stream; '
+            'record the episode anew'
+        )
+    return {topic: np.array(times) for topic, times in stamps.items()}
+
+
+def _observe(
+    stamps: Mapping[str, np.ndarray], times: np.ndarray, max_skew: float
+) -> Iterator[dict[str, Sample]]:
+    """Yield for each of ``times`` the samples, whose values are their numbers in ``stamps``."""
+    observations = Observations(tuple(stamps), max_skew, inf)
+    due = deque(times.tolist())
+    order = sorted((t, topic, i) for topic in stamps for i, t in enumerate(stamps[topic].tolist()))
+    for stamp, topic, number in order:
+        observations.add(topic, stamp, number)
+        while due and observations.reached >= due[0]:
+            yield observations.nearest(due.popleft())
+    for time in due:  # rounding may put the last one a moment after its samples
+        yield observations.nearest(time)

@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+A LeRobotDataset v3 to recorded episodes: what `vla_ros record` would have written.
+
+All messages of a frame carry the frame's time. The pictures are those of the dataset's video; a
+label that is no part of what a policy sees is not carried over.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.dataset import bag
+from vla_ros.dataset.align import ACTION, INSTRUCTION, STATE
+from vla_ros.dataset.bag import CALIBRATION, Episode, EpisodeInfo, EpisodeWriter, Message
+from vla_ros.dataset.convert import Progress, calibration_file
+from vla_ros.dataset.lerobot import Frame
+from vla_ros.dataset.stored import StoredDataset
+
+EPOCH = 1_000_000_000  # s, time of the first frame: datasets don't say when they were recorded
+PAUSE = 1.0  # s between two episodes
+_START, _SUCCESS = 1, 2  # of EpisodeEvent
+_NONE = np.zeros(0)
+
+
+def convert_to_bags(
+    root: Path, output: Path, on_progress: Progress = lambda done, total: None
+) -> list[Episode]:
+    """
+    Append the episodes of the dataset in ``root`` to the recordings in ``output``.
+
+    Raise ConfigError where the dataset cannot be used or the folder not be written.
+    """
+    dataset = StoredDataset(root)
+    episodes = []
+    time = float(EPOCH)
+    with bag.claim(output):
+        for index in range(len(dataset)):
+            info = dataset.info(index)
+            writer = EpisodeWriter(output, _calibration(root, info))
+            for message in _messages(dataset, index, time):
+                writer.write(message)
+            time = message.time * 1e-9 + PAUSE
+            episodes.append(writer.keep(replace(info, robot=info.robot or dataset.robot)))
+            on_progress(index + 1, len(dataset))
+    return episodes
+
+
+def _calibration(root: Path, info: EpisodeInfo) -> list[Path]:
+    """Return the calibration files of an episode; raise ConfigError where one is not there."""
+    folder = root / 'meta' / CALIBRATION
+    files = [calibration_file(folder, *item) for item in info.calibration.items()]
+    for file in files:
+        if not file.is_file():
+            raise ConfigError(
+                f'{file}: not there, expected the calibration file that an episode was recorded '
+                'with; copy the whole dataset again'
+            )
+    return files
+
+
+def _messages(dataset: StoredDataset, index: int, begin: float) -> Iterator[Message]:
+    """Yield the messages of an episode that begins at ``begin`` (s)."""
+    info = dataset.info(index)
+    yield _message(INSTRUCTION, 'std_msgs/msg/String', begin, dataset.task(index))
+    yield _event(begin, _START, index, info, 0.0)
+    time = begin
+    for number, frame in enumerate(dataset.frames(index)):
+        time = begin + number / dataset.fps
+        yield from _frame_messages(dataset, frame, time)
+    yield _event(time, _SUCCESS, index, info, time - begin)
+
+
+def _frame_messages(dataset: StoredDataset, frame: Frame, time: float) -> Iterator[Message]:
+    types = bag.typestore().types
+    state, action = (np.asarray(v, np.float64) for v in (frame.state, frame.action))
+    names = list(dataset.names('observation.state'))
+    header = _header(time, '')
+    yield _message(STATE, 'sensor_msgs/msg/JointState', time, header, names, state, _NONE, _NONE)
+    step = types['builtin_interfaces/msg/Duration'](0, round(1e9 / dataset.fps))
+    point = types['trajectory_msgs/msg/JointTrajectoryPoint'](action, _NONE, _NONE, _NONE, step)
+    commanded = list(dataset.names('action'))
+    yield _message(ACTION, 'trajectory_msgs/msg/JointTrajectory', time, header, commanded, [point])
+    for camera, image in frame.images.items():
+        height, width, channels = image.shape
+        yield _message(
+            f'camera/{camera}/image_raw',
+            'sensor_msgs/msg/Image',
+            time,
+            _header(time, camera),
+            height,
+            width,
+            'rgb8',
+            0,
+            width * channels,
+            np.ascontiguousarray(image).reshape(-1),
+        )
+
+
+def _event(time: float, event: int, index: int, info: EpisodeInfo, duration: float) -> Message:
+    cluster = str(info.cluster) if info.cluster else ''
+    fields = (event, index, info.seed, cluster, info.recovery, duration)
+    return _message('episode', 'vla_ros/msg/EpisodeEvent', time, _header(time, ''), *fields)
+
+
+def _header(time: float, frame_id: str) -> Any:
+    types = bag.typestore().types
+    stamp = types['builtin_interfaces/msg/Time'](*divmod(round(time * 1e9), 10**9))
+    return types['std_msgs/msg/Header'](stamp, frame_id)
+
+
+def _message(topic: str, msgtype: str, time: float, *fields: Any) -> Message:
+    store = bag.typestore()
+    data = store.serialize_cdr(store.types[msgtype](*fields), msgtype)
+    return Message(f'/{topic}', msgtype, round(time * 1e9), bytes(data))

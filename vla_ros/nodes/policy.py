@@ -1,0 +1,62 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Policy node: all blocks of a policy in one process, in place of a node for each.
+
+Camera pictures and joint states in, a chunk of actions out when one is asked for. The blocks are
+the same objects that the split nodes run.
+"""
+
+from vla_ros.msg import ActionChunk, Features
+from vla_ros.nodes import convert, qos
+from vla_ros.nodes.lifecycle import spin_node
+from vla_ros.nodes.vision_encoder import JOINT_STATES, VisionEncoderNode
+from vla_ros.policy.observation import Observation
+from vla_ros.policy.spec import BLOCKS
+from vla_ros.policy.stages import ActionExpert, LlmBackbone
+
+
+class PolicyNode(VisionEncoderNode):
+    """Answer each request of the action queue with a chunk for the newest observation."""
+
+    def __init__(self) -> None:
+        """Declare the parameters."""
+        super().__init__('policy')
+
+    @property
+    def stands_for(self) -> tuple[str, ...]:
+        """Return the names of the nodes that this one replaces."""
+        return BLOCKS
+
+    def configure(self) -> None:
+        """Load the blocks and the policy's facts."""
+        bundle = self.load_bundle()
+        self._spec = bundle.spec
+        self._encoder = self.open_encoder(bundle)
+        self._backbone = LlmBackbone(bundle, self.placement)
+        self._expert = ActionExpert(bundle, self.placement)
+        self._instruction = self._spec.instruction
+        self._chunks = self.advertise(ActionChunk, 'action_chunk', qos.LATEST)
+        for stage in (self._encoder, self._backbone, self._expert):
+            self.ready(stage.session)
+
+    def _publish_answer(self, observation: Observation, request: int) -> None:
+        features, encoded = self._encoded(observation)
+        state, instruction = observation.values[JOINT_STATES], self._instruction
+        memory, understood = self.timed(
+            lambda: self._backbone.run(features, state, instruction), 'llm_backbone'
+        )
+        actions, acted = self.timed(lambda: self._expert.run(memory), 'action_expert')
+        msg = Features(sequence=request)
+        msg.header.stamp = convert.stamp(observation.time)
+        timings = (encoded, understood, acted)
+        self._chunks.publish(convert.answer_to_msg(actions, msg, self._spec, timings))
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node; return its exit code."""
+    return spin_node(PolicyNode, args)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Watchdog: which of the nodes that a node depends on are not active, or do not live any more."""
+
+from collections.abc import Callable, Iterable
+
+from rclpy.event_handler import QoSLivelinessChangedInfo, SubscriptionEventCallbacks
+from std_msgs.msg import Empty
+
+from vla_ros.nodes import qos
+from vla_ros.nodes.lifecycle import VlaNode
+
+LEASE = 0.25  # s
+
+
+class Watchdog:
+    """
+    Knows within ``lease`` seconds that a watched node was killed, frozen or deactivated.
+
+    The middleware's threads ask and answer; Python is woken only when something changes. The
+    watched nodes have to run in other processes.
+    """
+
+    def __init__(self, node: VlaNode, names: Iterable[str], lease: float = LEASE) -> None:
+        """Watch the nodes called ``names``, which are in the namespace of ``node``."""
+        self._profile = qos.watched(lease)
+        self._node = node
+        self._alive = dict.fromkeys(names, False)
+        self._subscriptions = [self._watch(name) for name in self._alive]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Return the names of the nodes that are not active."""
+        return tuple(name for name, alive in self._alive.items() if not alive)
+
+    def close(self) -> None:
+        """Stop watching."""
+        while self._subscriptions:
+            self._node.destroy_subscription(self._subscriptions.pop())
+
+    def _watch(self, name: str) -> object:
+        events = SubscriptionEventCallbacks(liveliness=self._note(name))
+        return self._node.create_subscription(
+            Empty, f'{name}/alive', lambda msg: None, self._profile, event_callbacks=events
+        )
+
+    def _note(self, name: str) -> Callable[[QoSLivelinessChangedInfo], None]:
+        def on_change(info: QoSLivelinessChangedInfo) -> None:
+            before, self._alive[name] = self._alive[name], info.alive_count > 0
+            if before and not self._alive[name]:
+                self._node.report(name, f'{name} is gone: killed, frozen or stopped')
+
+        return on_change
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Return the names in a list that is separated by commas."""
+    return tuple(name.strip() for name in text.split(',') if name.strip())

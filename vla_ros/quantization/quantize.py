@@ -1,0 +1,178 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Write a policy bundle anew, with each block at the precision that a recipe gives it."""
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.samples import Sample
+from vla_ros.policy.bundle import Bundle, file_sha256, load_bundle
+from vla_ros.policy.pipeline import Policy
+from vla_ros.policy.spec import BLOCKS, CameraSpec, PolicySpec
+from vla_ros.quantization.quantizers import Inputs, quantize_block
+from vla_ros.quantization.recipe import FEWEST_FRAMES, Recipe
+from vla_ros.runtime.placement import NodePlacement, Placement
+
+HEAVY = ('Conv', 'MatMul', 'Gemm', 'FullyConnected')  # in the names of operators
+CPU = Placement(
+    default=NodePlacement(threads=1, backend='onnxruntime', precision='fp32', cameras='batched')
+)
+
+
+def quantize_bundle(
+    bundle: Bundle, recipe: Recipe, samples: Sequence[Sample], output: Path
+) -> dict[str, dict[str, int]]:
+    """
+    Write ``bundle`` at the recipe's precisions as the new bundle ``output``.
+
+    Return how many nodes with weights of each block got which precision. ``samples`` calibrate
+    int8_static. Raise ConfigError, and leave nothing behind, where the recipe doesn't fit the
+    policy, where the samples don't, and where the result does not load.
+    """
+    if output.exists():
+        raise ConfigError(f'{output}: is there already; remove it, or name another folder')
+    if bundle.spec.recipe:
+        raise ConfigError(
+            f'{bundle.path}: is quantized already, by {bundle.spec.recipe.get("name")}; '
+            'start from the bundle at fp32'
+        )
+    partial = output.with_name(f'{output.name}.partial')
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(bundle.path, partial)
+    try:
+        counts = _quantize_blocks(bundle, recipe, samples, partial)
+        _write_json(bundle, recipe, partial, output.name, len(samples))
+        on_cpu(load_bundle(partial))
+        os.replace(partial, output)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return counts
+
+
+def on_cpu(bundle: Bundle) -> Policy:
+    """Return the policy on one thread of ONNX Runtime's CPU provider, whatever it is made for."""
+    return Policy(bundle, CPU)
+
+
+def kernels(bundle: Bundle, block: str, inputs: Inputs) -> Counter[str]:
+    """
+    Return how many products and convolutions the back end computes with which operator.
+
+    That is what came of a recipe: QLinearConv where a convolution is in 8 bit, Conv where the
+    back end took it back to float. Raise ConfigError where the back end is not here.
+    """
+    placement = NodePlacement(threads=1)
+    session = bundle.open(block, placement, {'n': len(bundle.spec.cameras)}, profiling=True)
+    session.run(inputs)
+    told = session.facts['backend'].startswith('openvino')  # its kernels' names hold the precision
+    return Counter(
+        f'{layer.operator} {layer.kernel}' if told else layer.operator
+        for layer in session.layers()
+        if any(word in layer.operator for word in HEAVY)
+    )
+
+
+def bundle_size(bundle: Bundle) -> int:
+    """Return the bytes of the blocks' files."""
+    return sum((bundle.path / block.file).stat().st_size for block in bundle.spec.blocks.values())
+
+
+def block_inputs(bundle: Bundle, samples: Sequence[Sample]) -> dict[str, list[Inputs]]:
+    """Return what each block of the policy is given on ``samples``, in their order."""
+    policy, inputs = on_cpu(bundle), {name: list[Inputs]() for name in BLOCKS}
+    spec = bundle.spec
+    for sample in samples:
+        inputs['vision_encoder'] += vision_inputs(spec, sample)
+        features = np.array(policy.vision_encoder.encode(sample.images))
+        state = np.asarray(sample.state, np.float32)
+        memory = np.array(policy.llm_backbone.run(features, state, spec.instruction))
+        inputs['llm_backbone'].append({'features': features, 'state': state[None]})
+        inputs['action_expert'].append({'memory': memory})
+    return inputs
+
+
+def vision_inputs(spec: PolicySpec, sample: Sample) -> list[Inputs]:
+    """Return the vision encoder's inputs: cameras with pictures of one size in one run."""
+    groups = [list(group) for _, group in groupby(spec.cameras, _picture_size)]
+    return [
+        {
+            'image': np.stack([sample.images[camera.name] for camera in cameras]),
+            'mean': np.array([camera.mean for camera in cameras], np.float32),
+            'std': np.array([camera.std for camera in cameras], np.float32),
+        }
+        for cameras in groups
+    ]
+
+
+def check_samples_fit(spec: PolicySpec, samples: Sequence[Sample]) -> None:
+    """Raise ConfigError where observations are not such as the policy takes."""
+    for camera in spec.cameras:
+        expected = (camera.height, camera.width, 3)
+        shapes = {sample.images[camera.name].shape for sample in samples}
+        if shapes - {expected}:
+            raise ConfigError(
+                f'camera {camera.name}: got pictures {sorted(shapes)} in the dataset, expected '
+                f'{expected}, which the bundle is made for; take the dataset that the policy was '
+                'trained on, or export a policy for these pictures'
+            )
+    widths = {len(sample.state) for sample in samples}
+    if widths - {len(spec.joint_names)}:
+        raise ConfigError(
+            f'state: got {sorted(widths)} joints in the dataset, expected '
+            f'{len(spec.joint_names)}; take the dataset that the policy was trained on'
+        )
+
+
+def _quantize_blocks(
+    bundle: Bundle, recipe: Recipe, samples: Sequence[Sample], folder: Path
+) -> dict[str, dict[str, int]]:
+    check_samples_fit(bundle.spec, samples)
+    static = [name for name in BLOCKS if 'int8_static' in recipe.block(name).used]
+    if static and len(samples) < FEWEST_FRAMES:
+        raise ConfigError(
+            f'{recipe.name}: got {len(samples)} frames to calibrate {", ".join(static)} on, '
+            f'expected at least {FEWEST_FRAMES}; name a dataset with --dataset'
+        )
+    inputs = block_inputs(bundle, samples) if static else {}
+    counts = {}
+    for name in BLOCKS:
+        block, file = recipe.block(name), bundle.spec.blocks[name].file
+        if not block.used - {'fp32', 'bf16'}:
+            continue
+        chosen = quantize_block(
+            bundle.path / file,
+            folder / file,
+            block,
+            recipe.calibration,
+            inputs.get(name, []),
+            f'{recipe.name}: {name}',
+        )
+        precisions = list(chosen.values())
+        counts[name] = {item: precisions.count(item) for item in sorted(set(precisions))}
+    return counts
+
+
+def _write_json(bundle: Bundle, recipe: Recipe, folder: Path, name: str, frames: int) -> None:
+    """Write policy.json: the old one, with the new files, their precisions and the recipe."""
+    file = folder / 'policy.json'
+    content: dict[str, Any] = json.loads(file.read_text(encoding='utf-8'))
+    for block, facts in content['blocks'].items():
+        facts['sha256'] = file_sha256(folder / facts['file'])
+        if recipe.target != 'onnxruntime':
+            facts['precision'] = recipe.block(block).runtime_precision
+    content['name'] = name
+    content['recipe'] = {**recipe.as_dict(), 'source': bundle.spec.name, 'frames': frames}
+    file.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+
+
+def _picture_size(camera: CameraSpec) -> tuple[int, int]:
+    return camera.height, camera.width

@@ -1,0 +1,187 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Recipes: at which precision each block of a policy, and each layer in it, computes.
+
+A recipe is a YAML file; a block that it leaves out stays at fp32::
+
+    target: onnxruntime
+    calibration: {frames: 64, method: percentile}
+    blocks:
+      vision_encoder: {precision: int8_static, layers: {'/projection/*': fp32}}
+      llm_backbone: {precision: int8_dynamic}
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from vla_ros.core.config import load_yaml
+from vla_ros.core.errors import ConfigError
+from vla_ros.policy.spec import BLOCKS
+
+T = TypeVar('T')
+FLOATS = ('fp32', 'fp16', 'bf16')
+INTEGERS = ('int8_static', 'int8_dynamic', 'int4_weights')
+PRECISIONS = (*FLOATS, *INTEGERS)
+METHODS = ('minmax', 'percentile', 'entropy')
+ACTIVATIONS = ('uint8', 'int8')
+# what each back end computes in, and what to take instead of the rest
+TARGETS = {
+    'onnxruntime': {'fp32', 'fp16', *INTEGERS},
+    'openvino': {'fp32', 'fp16', 'bf16', 'int8_static'},
+}
+FEWEST_FRAMES = 8  # below, a range is an accident of the pictures that were drawn
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How the ranges of activations are found on recorded frames."""
+
+    frames: int = 64  # from all over the dataset
+    method: str = 'percentile'
+    percentile: float = 99.999  # share of values within the range, where the method takes one
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        _check_one_of('method', self.method, METHODS)
+        if type(self.frames) is not int or self.frames < FEWEST_FRAMES:
+            raise ConfigError(
+                f'frames: got {self.frames!r}, expected {FEWEST_FRAMES} or more; a smaller '
+                'calibration set does not show the range of the activations'
+            )
+        if not 90 <= self.percentile <= 100:
+            raise ConfigError(f'percentile: got {self.percentile}, expected 90 to 100')
+
+
+@dataclass(frozen=True)
+class BlockRecipe:
+    """
+    The precision of one block.
+
+    ``layers`` maps patterns of node names (shell wildcards) to other precisions; the last one
+    that matches counts. ``floats`` is what a back end that can choose computes the rest in.
+    """
+
+    precision: str = 'fp32'
+    layers: Mapping[str, str] = field(default_factory=dict)
+    floats: str = 'fp32'
+    activations: str = 'uint8'  # of int8_static; int8 is for Arm and most NPUs
+    attention: bool = False  # products of two activations too: for NPUs that know 8 bit only
+    reduce_range: bool = False  # 7 bit weights, for x86 without VNNI, where 8 overflow
+
+    def __post_init__(self) -> None:
+        """Check every value, and that the precisions can be in one model."""
+        if not isinstance(self.layers, Mapping):
+            raise ConfigError(f'layers: got {self.layers!r}, expected {{pattern: precision}}')
+        _check_one_of('precision', self.precision, PRECISIONS)
+        _check_one_of('floats', self.floats, FLOATS)
+        _check_one_of('activations', self.activations, ACTIVATIONS)
+        for pattern, precision in self.layers.items():
+            _check_one_of(f'layers: {pattern}', precision, PRECISIONS)
+        if self.attention and self.precision != 'int8_static':
+            raise ConfigError(
+                f'attention: got true with {self.precision}, expected int8_static; '
+                'activations are quantized on both sides by no other precision'
+            )
+        mixed = self.used - {'fp32', *INTEGERS}
+        if mixed and len(self.used) > 1:
+            raise ConfigError(
+                f'layers: got {sorted(self.used)} in one block, expected {sorted(mixed)} alone, '
+                'or fp32 with integers; give the whole block that precision, or take floats'
+            )
+
+    @property
+    def used(self) -> set[str]:
+        """Return the precisions that appear."""
+        return {self.precision, *self.layers.values()}
+
+    @property
+    def runtime_precision(self) -> str:
+        """Return what the back end is told to compute the float parts in."""
+        return 'bf16' if self.precision == 'bf16' else self.floats
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What happens to each block of a policy; raises ConfigError for what can't be done."""
+
+    name: str
+    blocks: Mapping[str, BlockRecipe]
+    target: str = 'onnxruntime'  # the back end that shall run it
+    description: str = ''
+    calibration: Calibration = field(default_factory=Calibration)
+
+    def __post_init__(self) -> None:
+        """Check the names, and that the target can run what it is given."""
+        _check_one_of('target', self.target, tuple(TARGETS))
+        for name, block in self.blocks.items():
+            _check_one_of('blocks', name, BLOCKS)
+            wrong = sorted((block.used | {block.floats}) - TARGETS[self.target])
+            if wrong:
+                raise ConfigError(
+                    f'{name}: got {wrong}, expected what {self.target} computes in on a CPU, '
+                    f'{sorted(TARGETS[self.target])}; change the precision or the target'
+                )
+
+    def block(self, name: str) -> BlockRecipe:
+        """Return the recipe of a block; fp32 where there is none."""
+        return self.blocks.get(name, BlockRecipe())
+
+    def alone(self, name: str) -> 'Recipe':
+        """Return the recipe that treats one block only."""
+        return Recipe(
+            f'{name}-{self.block(name).precision}',
+            {name: self.block(name)},
+            self.target,
+            f'{name} of {self.name} alone',
+            self.calibration,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for policy.json."""
+        return asdict(self)
+
+
+def load_recipe(path: Path, frames: int | None = None) -> Recipe:
+    """
+    Read a recipe file, with another number of calibration ``frames`` if given.
+
+    Raise ConfigError naming the file, the block and the value.
+    """
+    content = load_yaml(path, {item.name for item in fields(Recipe)} - {'name'})
+    try:
+        blocks = _mapping('blocks', content.pop('blocks', None))
+        calibration = _mapping('calibration', content.pop('calibration', {}))
+        calibration = calibration | ({} if frames is None else {'frames': frames})
+        return Recipe(
+            path.stem,
+            {name: _build(BlockRecipe, name, item) for name, item in blocks.items()},
+            calibration=_build(Calibration, 'calibration', calibration),
+            **content,
+        )
+    except ConfigError as error:
+        raise ConfigError(f'{path}: {error}') from None
+
+
+def _build(cls: type[T], where: str, content: Any) -> T:
+    known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(set(_mapping(where, content)) - known)
+    if unknown:
+        raise ConfigError(f'{where}: got {unknown}, expected keys of {sorted(known)}')
+    try:
+        return cls(**content)
+    except (ConfigError, TypeError) as error:
+        raise ConfigError(f'{where}: {error}') from None
+
+
+def _mapping(where: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f'{where}: got {value!r}, expected a mapping')
+    return value
+
+
+def _check_one_of(what: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ConfigError(f'{what}: got {value!r}, expected one of {list(allowed)}')

@@ -1,0 +1,153 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What this machine can do for the suite; what can be tried is tried."""
+
+import ctypes
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from vla_ros.core.errors import VlaError
+from vla_ros.runtime.machine import isa, memory, processor, version
+from vla_ros.runtime.placement import NodePlacement
+from vla_ros.runtime.session import load
+
+# an ONNX model, y = x + x for (1, 4) float32
+MODEL = bytes.fromhex(
+    '08083a3d0a0e0a01780a017812017922034164641201745a130a0178120e0a0c080112080a020801'
+    '0a02080462130a0179120e0a0c080112080a0208010a02080442040a001011'
+)
+GENERAL = {'FP32', 'FP16', 'BF16', 'INT8'}  # of OpenVINO's capabilities, those that recipes name
+REMOTE = {'AzureExecutionProvider'}  # computes elsewhere
+ENOUGH_SHARED_MEMORY = 256e6  # bytes: segments of Fast DDS and the tensors of a SmolVLA
+
+
+@dataclass(frozen=True)
+class Capability:
+    """One line of the table."""
+
+    group: str
+    name: str
+    there: bool
+    detail: str
+    missing: str = ''  # for what it is missing, and what to do
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+def capabilities() -> list[Capability]:
+    """Return what this machine has and lacks."""
+    return [*_machine(), *_system(), *_onnx_runtime(), *_openvino(), *_devices()]
+
+
+def try_out(placement: NodePlacement) -> str:
+    """Run a tiny model as ``placement`` says; return what went wrong, empty for nothing."""
+    with TemporaryDirectory(prefix='vla_ros.doctor.') as folder:
+        path = Path(folder, 'sum.onnx')
+        path.write_bytes(MODEL)
+        try:
+            x = np.arange(4, dtype=np.float32)[None]
+            y = load(path, placement).run({'x': x})['y']
+        except VlaError as error:
+            return str(error).replace(f'{path}: ', '')
+    return (
+        '' if np.allclose(y, 2 * x, rtol=0.01) else f'computed {y.tolist()} for 2 * {x.tolist()}'
+    )
+
+
+def _machine() -> Iterator[Capability]:
+    yield Capability('machine', 'processor', True, processor())
+    yield Capability('machine', 'cores', True, str(len(os.sched_getaffinity(0))))
+    yield Capability('machine', 'memory', True, f'{memory() / 1e9:.1f} GB')
+    found = isa()
+    for name, use in found.items():
+        yield Capability('machine', name, True, use)
+    products = ' '.join(found.values())
+    for kind in ('8-bit', 'bf16'):
+        if f'{kind} products' not in products:
+            text = f'{kind} blocks are no faster than fp32 here: take other recipes'
+            yield Capability('machine', f'{kind} products', False, 'no instructions', text)
+
+
+def _system() -> Iterator[Capability]:
+    allowed = _may_run_realtime()
+    text = 'the command loop keeps time worse: allow rtprio in /etc/security/limits.conf'
+    yield Capability(
+        'system', 'real-time priority', allowed, 'SCHED_FIFO', '' if allowed else text
+    )
+    size = shutil.disk_usage('/dev/shm').total if Path('/dev/shm').is_dir() else 0
+    enough = size >= ENOUGH_SHARED_MEMORY
+    text = 'images and tensors go slowly or not at all: docker run --shm-size=1g, or --ipc=host'
+    detail = f'{size / 1e6:.0f} MB'
+    yield Capability('system', 'shared memory', enough, detail, '' if enough else text)
+    ros = os.environ.get('ROS_DISTRO') or version('ros-rclpy')
+    text = '' if ros else 'no node runs: source a ROS 2, or pip install vla_ros'
+    yield Capability('system', 'ROS 2', bool(ros), f'rclpy {ros}' if ros else '', text)
+
+
+def _onnx_runtime() -> Iterator[Capability]:
+    import onnxruntime
+
+    yield Capability('inference', 'onnxruntime', True, onnxruntime.__version__)
+    for name in sorted(set(onnxruntime.get_available_providers()) - REMOTE):
+        wrong = try_out(NodePlacement(providers=(name,), threads=1, backend='onnxruntime'))
+        yield Capability('inference', name, not wrong, 'runs a model' if not wrong else '', wrong)
+
+
+def _openvino() -> Iterator[Capability]:
+    found = version('openvino')
+    if not found:
+        text = "slower on x86 than it could be: pip install 'vla_ros[openvino]'"
+        yield Capability('inference', 'openvino', False, '', text)
+        return
+    from vla_ros.runtime.backends.openvino import devices
+
+    yield Capability('inference', 'openvino', True, found)
+    for name, capable in devices().items():
+        device = name.partition('.')[0].lower()
+        wrong = try_out(NodePlacement(backend='openvino', device=device, threads=1))
+        detail = ', '.join(sorted(GENERAL.intersection(capable)))
+        yield Capability('inference', f'OpenVINO {name}', not wrong, detail, wrong)
+
+
+def _devices() -> Iterator[Capability]:
+    cameras = sorted(str(path) for path in Path('/dev').glob('video*'))
+    text = '' if cameras else 'no real camera can be opened: plug one in, or pass /dev/video* on'
+    yield Capability('devices', 'v4l2 cameras', bool(cameras), ', '.join(cameras), text)
+    egl = _loads('libEGL.so.1')
+    text = '' if egl else 'the simulation renders no pictures: apt install libegl1 libgl1-mesa-dri'
+    yield Capability('devices', 'EGL', egl, 'libEGL.so.1' if egl else '', text)
+
+
+def _may_run_realtime() -> bool:
+    """Try it, in a thread of its own."""
+    allowed = []
+
+    def attempt() -> None:
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        except PermissionError:
+            return
+        allowed.append(True)
+
+    thread = threading.Thread(target=attempt)
+    thread.start()
+    thread.join()
+    return bool(allowed)
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Say what this machine can do and what it lacks, for what.
+
+Inference back ends are tried with a tiny model, real-time priority is tried too.
+"""
+
+import json
+from argparse import ArgumentParser, Namespace
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+
+from vla_ros.runtime.capabilities import Capability, capabilities
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument('--json', type=Path, help='write the table to this file too')
+
+
+def run(args: Namespace) -> int:
+    """Print the table."""
+    found = capabilities()
+    print(table(found))
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        content = [item.as_dict() for item in found]
+        args.json.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
+    return 0
+
+
+def table(found: list[Capability]) -> str:
+    """Return the lines of every group, and what is missing below them."""
+    width = max(len(item.name) for item in found)
+    lines = []
+    for group, items in groupby(found, attrgetter('group')):
+        lines += ['', group]
+        lines += [
+            f'  {"yes" if item.there else "NO ":3} {item.name:{width}}  {item.detail}'.rstrip()
+            for item in items
+        ]
+    missing = [f'  {item.name}: {item.missing}' for item in found if item.missing]
+    return '\n'.join([*lines, *(['', 'missing', *missing] if missing else [])]).lstrip('\n')

@@ -1,0 +1,201 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Plan a policy for a board: predicted latency of every recipe, placement, rates and threshold.
+
+Blocks may take as long as the motion in the queue lasts: threshold >= latency * rate / chunk size.
+Of the recipes that keep to it, the one that changes the numbers least is chosen. With a profile
+of this machine (`vla_ros benchmark policy`) its rates replace the description's, and --check
+compares predicted with measured latency: each recipe predicted from the other recipes alone, and
+each policy (size of pictures) from the others.
+"""
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from vla_ros.core.budget import Budget
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError
+
+if TYPE_CHECKING:  # ONNX is loaded when the command runs
+    from vla_ros.quantization.planner import Plan
+    from vla_ros.quantization.recipe import Recipe
+    from vla_ros.runtime.boards import Board, Rates
+    from vla_ros.runtime.profile import Comparison, Measured
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument('--board', required=True, help='a name in config/boards or a file')
+    parser.add_argument('--policy', default='tea_bag_act', help='bundle at fp32')
+    parser.add_argument('--recipe', action='append', help='to consider (default: all that ship)')
+    parser.add_argument('--profile', type=Path, help='profile.json of this board')
+    parser.add_argument('--threads', type=int, default=1, help='of the profile to take')
+    parser.add_argument('--rate', type=float, help="rows played per second (default: policy's)")
+    parser.add_argument(
+        '--threshold',
+        type=float,
+        default=0.5,
+        help='largest fill of the queue (0 to 1) at which the next chunk may be asked for',
+    )
+    parser.add_argument(
+        '--overhead',
+        type=float,
+        default=0.02,
+        help='s from camera to queue that are not spent in blocks',
+    )
+    parser.add_argument('--output', type=Path, help='placement file to write')
+    parser.add_argument('--json', type=Path, help='write every plan to this file')
+    parser.add_argument('--check', action='store_true', help='predicted against measured only')
+
+
+def run(args: Namespace) -> int:
+    """Predict, choose, print and write."""
+    from vla_ros.quantization.planner import make_plans
+    from vla_ros.runtime.boards import load_board
+
+    board = load_board(find_config('boards', args.board))
+    measured = _profile(args, board)
+    if args.check:
+        return _check(measured, board)
+    bundle = _bundle(args.policy)
+    spec = bundle.spec
+    budget = Budget(args.overhead, args.rate or spec.fps, spec.chunk_size, args.threshold)
+    rates = _rates(measured, board, args.threads)
+    plans, refused = make_plans(board, bundle, _recipes(args.recipe), budget, rates)
+    for name, reason in refused.items():
+        print(f'{name}: cannot be had: {reason}')
+    if not plans:
+        raise ConfigError(f'board {board.name}: no recipe can run there; see above')
+    print(_table(plans))
+    _explain(plans[0], board, spec.name, args.output)
+    if args.json:
+        args.json.write_text(json.dumps([_facts(plan) for plan in plans], indent=1))
+    return 0
+
+
+def _bundle(policy: str) -> Any:
+    from vla_ros.policy.bundle import load_bundle
+
+    bundle = load_bundle(find_config('policies', policy))
+    if bundle.spec.recipe:
+        raise ConfigError(
+            f'{policy}: is quantized already, by {bundle.spec.recipe.get("name")}; plan with the '
+            'bundle at fp32'
+        )
+    return bundle
+
+
+def _recipes(names: list[str] | None) -> 'list[Recipe]':
+    from vla_ros.quantization.planner import UNCHANGED
+    from vla_ros.quantization.recipe import load_recipe
+
+    shipped = sorted(find_config('recipes', 'cpu_int8').parent.glob('*.yaml'))
+    paths = [find_config('recipes', name) for name in names] if names else shipped
+    return [UNCHANGED, *map(load_recipe, paths)]
+
+
+def _profile(args: Namespace, board: 'Board') -> 'list[Measured]':
+    from vla_ros.runtime.profile import load_profile
+
+    if args.profile:
+        return load_profile(args.profile)
+    if args.check:
+        raise ConfigError('--check: got no --profile, expected the profile.json to check with')
+    return []
+
+
+def _rates(
+    measured: 'list[Measured]', board: 'Board', threads: int
+) -> 'dict[str, dict[str, Rates]]':
+    """Return the rates of the CPU by back end, as the profile has them."""
+    from vla_ros.runtime.profile import fit, select, settings
+
+    prior = board.processors['cpu'].rates(threads)
+    there = [backend for backend, count in settings(measured) if count == threads]
+    if measured and not there:
+        raise ConfigError(
+            f'--threads: got {threads}, expected one of '
+            f'{sorted({count for _, count in settings(measured)})}, which the profile has'
+        )
+    return {backend: {'cpu': fit(select(measured, backend, threads), prior)} for backend in there}
+
+
+def _check(measured: 'list[Measured]', board: 'Board') -> int:
+    from vla_ros.runtime.profile import hold_out, select, settings
+
+    for by in ('recipe', 'policy'):
+        found: list[Comparison] = []
+        for backend, threads in settings(measured):
+            prior = board.processors['cpu'].rates(threads)
+            found += hold_out(select(measured, backend, threads), prior, by)
+        _print_comparisons(found, by)
+    return 0
+
+
+def _print_comparisons(found: 'list[Comparison]', by: str) -> None:
+    if not found:
+        print(f'one {by} only: nothing to predict it from')
+        return
+    for item in found:
+        print(
+            f'{item.policy:28} {item.recipe:26} {item.backend:12} {item.threads} threads  '
+            f'measured {item.measured * 1e3:8.2f} ms  predicted {item.predicted * 1e3:8.2f} ms  '
+            f'{item.error:+.0%}'
+        )
+    errors = sorted(abs(item.error) for item in found)
+    within = sum(error <= 0.2 for error in errors)
+    print(
+        f'each {by} predicted from the others: error median {errors[len(errors) // 2]:.0%}, '
+        f'worst {errors[-1]:.0%}; {within} of {len(errors)} within 20 %\n'
+    )
+
+
+def _table(plans: 'list[Plan]') -> str:
+    lines = [f'{"recipe":18} {"latency":>9}  {"needs g":>7}  blocks']
+    for plan in plans:
+        blocks = ', '.join(
+            f'{name} {placed.seconds * 1e3:.1f} ms on {placed.processor}'
+            for name, placed in plan.blocks.items()
+        )
+        needed = plan.budget.needed_threshold
+        lines.append(
+            f'{plan.recipe.name:18} {plan.budget.latency:7.3f} s  {needed:7.2f}  {blocks}'
+        )
+    return '\n'.join(lines)
+
+
+def _explain(plan: 'Plan', board: 'Board', policy: str, output: Path | None) -> None:
+    from vla_ros.quantization.planner import placement_content, speed_up
+
+    print(f'\nchosen: {plan.recipe.name}. {plan.budget}')
+    for name, placed in plan.blocks.items():
+        if placed.fallback:
+            print(f'{name}: the CPU computes {", ".join(placed.fallback)} for {placed.processor}')
+    if not plan.fits:
+        print(f'{board.name} does not meet the budget. What would:')
+        print('\n'.join(f'  {line}' for line in speed_up(plan)))
+        return
+    print(
+        f'up to {plan.chunk_rate:.1f} chunks per second, rows at {plan.budget.rate:g} Hz; '
+        f'chunk_size_threshold {plan.threshold:.2f}'
+    )
+    if output:
+        content = placement_content(plan, board, policy)
+        output.write_text(yaml.safe_dump(content, sort_keys=False))
+        print(f'placement: {output}')
+
+
+def _facts(plan: 'Plan') -> dict[str, Any]:
+    return {
+        'recipe': plan.recipe.name,
+        'fits': plan.fits,
+        'latency': plan.budget.latency,
+        'needed_threshold': plan.budget.needed_threshold,
+        'threshold': plan.threshold,
+        'blocks': {name: vars(placed) for name, placed in plan.blocks.items()},
+    }

@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Write a policy bundle with each block at the precision that a recipe gives it.
+
+8-bit activations are calibrated on frames of the dataset. Prints the size of each block, and how
+far the actions of the new bundle are from those of the old one, on other frames of the dataset.
+"""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError
+
+if TYPE_CHECKING:  # ONNX is loaded when the command runs
+    from vla_ros.policy.bundle import Bundle
+    from vla_ros.quantization.quantizers import Inputs
+
+_CHECKED = 16  # frames that old and new are compared on
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument('--policy', default='tea_bag_act', help='bundle: a name or a folder')
+    parser.add_argument('--recipe', required=True, help='a name in config/recipes or a file')
+    parser.add_argument(
+        '--dataset',
+        type=Path,
+        required=True,
+        metavar='FOLDER',
+        help='a LeRobotDataset v3 with the pictures that the policy sees',
+    )
+    parser.add_argument('--output', type=Path, required=True, help='folder of the new bundle')
+    parser.add_argument('--frames', type=int, help="to calibrate on, instead of the recipe's")
+
+
+def run(args: Namespace) -> int:
+    """Quantize, compare and print."""
+    from vla_ros.dataset.samples import read_samples
+    from vla_ros.policy.bundle import load_bundle
+    from vla_ros.quantization.compare import action_error, predict_all
+    from vla_ros.quantization.quantize import block_inputs, on_cpu, quantize_bundle
+    from vla_ros.quantization.recipe import load_recipe
+
+    bundle = load_bundle(find_config('policies', args.policy))
+    recipe = load_recipe(find_config('recipes', args.recipe), args.frames)
+    cameras = {camera.name: camera.key for camera in bundle.spec.cameras}
+    samples = read_samples(args.dataset, cameras, recipe.calibration.frames)
+    seen = read_samples(args.dataset, cameras, _CHECKED, offset=0.0)
+    counts = quantize_bundle(bundle, recipe, samples, args.output)
+    written = load_bundle(args.output)
+    inputs = block_inputs(bundle, seen[:1])
+    for block in bundle.spec.blocks:
+        print(_block_line(block, bundle, written, counts.get(block, {})))
+        if counts.get(block):
+            print(f'  {_computed(written, block, inputs[block][0])}')
+    old, new = (predict_all(on_cpu(item), seen) for item in (bundle, written))
+    error = action_error(old, new, bundle.spec)
+    print(
+        f'{args.output}: written; actions differ by {error.mae:.4f} of their spread, '
+        f'{error.worst:.4f} on the worst of {error.samples} frames, at most '
+        f'{error.radians:.3f} rad'
+    )
+    return 0
+
+
+def _computed(bundle: 'Bundle', block: str, inputs: 'Inputs') -> str:
+    """Say what the back end computes the block with, or why it doesn't here."""
+    from vla_ros.quantization.quantize import kernels
+
+    try:
+        found = kernels(bundle, block, inputs)
+    except ConfigError as error:
+        return f'does not run on this machine: {error}'
+    return 'computed by: ' + ', '.join(f'{count} {name}' for name, count in found.items())
+
+
+def _block_line(block: str, old: 'Bundle', new: 'Bundle', counts: dict[str, int]) -> str:
+    before, after = (
+        (item.path / item.spec.blocks[block].file).stat().st_size / 1e6 for item in (old, new)
+    )
+    layers = ', '.join(f'{count} at {precision}' for precision, count in counts.items())
+    told = new.spec.blocks[block].precision
+    return f'{block}: {before:.1f} -> {after:.1f} MB; layers: {layers or told or "as they were"}'

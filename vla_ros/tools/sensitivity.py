@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Report what each block's precision costs, one block at a time and then the recipes whole.
+
+Latency (variants alternate), size, action error along the chunk, and success in simulation on the
+same episodes as at fp32, with the 95 % interval of the difference. Recommends the fastest recipe
+whose success drops no further than allowed. Interrupted, it goes on from its --work folder.
+"""
+
+import json
+import os
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError
+from vla_ros.core.robot import load_robot
+from vla_ros.dataset.plan import CLUSTER_SETS
+
+_STUDY = ('cpu_int8', 'cpu_int8_all')
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add = parser.add_argument
+    add('--policy', default='tea_bag_act', help='bundle at fp32: a name or a folder')
+    add('--recipe', action='append', help=f'repeatable (default: {", ".join(_STUDY)})')
+    add('--dataset', type=Path, required=True, metavar='FOLDER', help='LeRobotDataset v3')
+    add('--frames', type=int, default=64, help='observations that actions are compared on')
+    add('--rounds', type=int, default=50, help='of latency, each of every variant in turn')
+    add('--threads', type=int, default=1, help='of inference, for the latency')
+    add('--episodes', type=int, default=200, help='of each variant; 0 plays none')
+    add('--set', choices=CLUSTER_SETS, default='test', help='episodes to play')
+    add('--seed', type=int, default=0, help='other seeds, other episodes')
+    add('--latency', type=float, default=0.05, help='s, of every variant in simulation')
+    add('--max-drop', type=float, default=0.02, help='share of success that may be lost')
+    add('--max-error', type=float, default=0.02, help='mean error allowed without episodes')
+    add('--robot', default='so101')
+    add('--workers', type=int, default=os.cpu_count() or 1, help='processes that play')
+    add('--work', type=Path, default=Path('outputs/sensitivity'), help='folder of results')
+
+
+def run(args: Namespace) -> int:
+    """Build, measure, play, print and write."""
+    from vla_ros.dataset.samples import read_samples
+    from vla_ros.policy.bundle import load_bundle
+    from vla_ros.quantization import report, sensitivity
+    from vla_ros.quantization.recipe import load_recipe
+
+    _check(args)
+    bundle = load_bundle(find_config('policies', args.policy))
+    recipes = [load_recipe(find_config('recipes', name)) for name in args.recipe or _STUDY]
+    cameras = {camera.name: camera.key for camera in bundle.spec.cameras}
+    frames = max(recipe.calibration.frames for recipe in recipes)
+    calibration = read_samples(args.dataset, cameras, frames)
+    seen = read_samples(args.dataset, cameras, args.frames, offset=0.0)
+    variants = sensitivity.make_variants(recipes)
+    bundles = sensitivity.build(bundle, variants, calibration, args.work, _note)
+    findings = sensitivity.measure(bundles, variants, seen, args.rounds, args.threads)
+    print(report.table(findings), flush=True)
+    if args.episodes:
+        findings = _play(args, findings, bundles)
+        print(report.table(findings))
+    chosen = report.recommend(findings, args.max_drop, args.max_error)
+    print(report.explain(chosen, args.max_drop))
+    content = {
+        'policy': bundle.spec.name,
+        'dataset': args.dataset.name,
+        'frames': args.frames,
+        'set': args.set,
+        'episodes': args.episodes,
+        'recommended': chosen.variant.name,
+        'variants': [report.as_dict(finding) for finding in findings],
+    }
+    (args.work / 'report.json').write_text(json.dumps(content, indent=1))
+    report.plot(findings, args.max_drop, args.work / 'report.png')
+    print(f'report: {args.work / "report.json"}, {args.work / "report.png"}')
+    return 0
+
+
+def _play(args: Namespace, findings: list, bundles: dict) -> list:  # type: ignore[type-arg]
+    from vla_ros.core.executor import ExecutorConfig
+    from vla_ros.quantization.sensitivity import play
+    from vla_ros.sim.evaluation import plan_set
+    from vla_ros.sim.rollout import RolloutConfig
+
+    config = RolloutConfig(ExecutorConfig(mode='async'), latency=args.latency)
+    plan = plan_set(args.set, args.episodes, args.seed)
+    robot = load_robot(find_config('robots', args.robot))
+    return play(findings, bundles, plan, robot, config, args.work, args.workers, _note)
+
+
+def _check(args: Namespace) -> None:
+    for name in ('frames', 'rounds', 'threads', 'workers'):
+        if getattr(args, name) < 1:
+            raise ConfigError(f'--{name}: got {getattr(args, name)}, expected 1 or more')
+
+
+def _note(text: str) -> None:
+    print(text, flush=True)

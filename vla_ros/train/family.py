@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What differs between the kinds of LeRobot policies that are trained; each kind has a file."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import torch
+from lerobot.configs import PreTrainedConfig
+from lerobot.policies.pretrained import PreTrainedPolicy
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.train.plan import TrainingPlan
+
+_FAMILIES = {
+    'act': ('vla_ros.train.act', 'Act'),
+    'smolvla': ('vla_ros.train.smolvla', 'SmolVla'),
+}
+
+
+class Size(Protocol):
+    """What one chooses of a new policy."""
+
+    type: ClassVar[str]  # LeRobot's name for the kind
+
+    def config(self, features: dict[str, dict], device: str) -> PreTrainedConfig:
+        """Return LeRobot's configuration for a dataset with these ``features``."""
+
+
+class Family:
+    """Trains a policy as LeRobot does; a kind that needs more overrides what it must."""
+
+    # whether a checkpoint that says nothing of its data is a foundation, which takes on the
+    # cameras, the joints and the statistics of the datasets
+    general = False
+
+    def localise(self, config: PreTrainedConfig, vlm: str | None) -> None:
+        """Have ``config`` name the vision-language model that is on this machine."""
+
+    def overrides(self, config: PreTrainedConfig) -> dict[str, dict[str, Any]]:
+        """Return what a saved preprocessor takes from ``config`` instead."""
+        return {}
+
+    def prepare(self, policy: PreTrainedPolicy) -> None:
+        """Make a copy of a policy fit to be trained, in place."""
+
+    def optimizer(self, policy: PreTrainedPolicy, plan: TrainingPlan) -> torch.optim.Optimizer:
+        """Return the optimizer of what is trained; the plan sets its rate at each step."""
+        return torch.optim.AdamW(
+            trained(policy), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
+        )
+
+    def loss(self, policy: PreTrainedPolicy, batch: dict[str, Any]) -> torch.Tensor:
+        """Return the loss of a normalised batch."""
+        return policy.forward(batch)[0]
+
+    def finish(self, average: PreTrainedPolicy, batch: dict[str, Any]) -> None:
+        """Fit the averaged weights for being saved, with a normalised batch at hand."""
+
+
+def trained(policy: PreTrainedPolicy) -> list[torch.nn.Parameter]:
+    """Return the parameters that are not frozen."""
+    return [parameter for parameter in policy.parameters() if parameter.requires_grad]
+
+
+def family_of(kind: str, where: str | Path = 'policy') -> Family:
+    """Return what trains policies of a kind; raise ConfigError where none does."""
+    if kind not in _FAMILIES:
+        raise ConfigError(
+            f'{where}: got a policy of type {kind!r}, expected one of {", ".join(_FAMILIES)}'
+        )
+    module, name = _FAMILIES[kind]
+    return getattr(import_module(module), name)()

@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+LeRobot's own SmolVLA: a frozen vision-language model, and an action expert that is trained.
+
+LeRobot builds the vision-language model from a folder with SmolVLM2's config.json, processor and
+tokenizer, which it otherwise fetches from the Hugging Face hub. Its weights lie in that folder
+too, or in the checkpoint that training starts from.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from lerobot.configs import PreTrainedConfig
+from lerobot.policies.pretrained import PreTrainedPolicy
+from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
+from transformers import AutoConfig
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.train.family import Family, trained
+from vla_ros.train.features import split_features
+from vla_ros.train.plan import TrainingPlan
+
+VLM = SmolVLAConfig.vlm_model_name  # on the hub
+
+
+@dataclass(frozen=True)
+class SmolVlaSize:
+    """What one chooses of a SmolVLA that starts without a checkpoint of its own."""
+
+    chunk_size: int = 50
+    vlm: str = VLM
+
+    type: ClassVar[str] = 'smolvla'
+
+    def config(self, features: dict[str, dict], device: str) -> SmolVLAConfig:
+        """Return LeRobot's configuration for a dataset with these ``features``."""
+        inputs, outputs = split_features(features)
+        vlm = find_vlm(self.vlm)
+        model = AutoConfig.from_pretrained(vlm)
+        weights = has_weights(vlm)
+        if not weights:
+            logging.warning(f'{vlm}: holds no weights; the vision-language model starts untrained')
+        side = model.vision_config.image_size
+        return SmolVLAConfig(
+            input_features=inputs,
+            output_features=outputs,
+            chunk_size=self.chunk_size,
+            n_action_steps=self.chunk_size,
+            vlm_model_name=vlm,
+            load_vlm_weights=weights,
+            # what was never trained must not stay frozen
+            freeze_vision_encoder=weights,
+            train_expert_only=weights,
+            num_vlm_layers=min(SmolVLAConfig.num_vlm_layers, model.text_config.num_hidden_layers),
+            resize_imgs_with_padding=(side, side),
+            device=device,
+            push_to_hub=False,
+        )
+
+
+class SmolVla(Family):
+    """Trains SmolVLA with LeRobot's own loss and optimizer."""
+
+    general = True
+
+    def localise(self, config: PreTrainedConfig, vlm: str | None) -> None:
+        """Take the vision-language model from ``vlm``, and its weights from the checkpoint."""
+        config.vlm_model_name = find_vlm(vlm or config.vlm_model_name)
+        config.load_vlm_weights = False
+
+    def overrides(self, config: PreTrainedConfig) -> dict[str, dict[str, Any]]:
+        """Take the tokenizer of the vision-language model."""
+        return {'tokenizer_processor': {'tokenizer_name': config.vlm_model_name}}
+
+    def optimizer(self, policy: PreTrainedPolicy, plan: TrainingPlan) -> torch.optim.Optimizer:
+        """Return the optimizer that LeRobot presets for SmolVLA."""
+        return policy.config.get_optimizer_preset().build(trained(policy))
+
+
+def find_vlm(name: str) -> str:
+    """
+    Return the folder of the vision-language model ``name``, downloaded before where need be.
+
+    Raise ConfigError where it is neither a folder nor a model that can be had.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    if (Path(name) / 'config.json').is_file():
+        return str(Path(name).resolve())
+    try:
+        snapshot_download(name, allow_patterns=['*.json', '*.txt'])
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError):
+        raise ConfigError(
+            f'vision-language model: got {name}, expected a folder with its config.json, '
+            'tokenizer and processor, or one that can be downloaded; copy it to this machine and '
+            'give its folder: --vlm FOLDER'
+        ) from None
+    return name
+
+
+def has_weights(vlm: str) -> bool:
+    """Return whether the vision-language model brings weights; one of the hub always does."""
+    return not Path(vlm).is_dir() or any(Path(vlm).glob('*.safetensors'))

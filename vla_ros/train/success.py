@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""How often a checkpoint succeeds in simulation, on both sets: what a run is judged by."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from vla_ros.core.config import find_config
+from vla_ros.core.robot import load_robot
+from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.pipeline import Policy
+from vla_ros.runtime.placement import NodePlacement, Placement
+from vla_ros.sim.evaluation import plan_set, score
+from vla_ros.sim.rollout import Predicts, Rollout, RolloutConfig
+from vla_ros.train.checkpoint import Checkpoint, DatasetFacts, load_checkpoint, load_facts
+from vla_ros.train.export import export
+from vla_ros.train.torch_policy import TorchPolicy
+
+SETS = ('test', 'validation')
+_SEED = 1  # of the episodes that choose a checkpoint; `vla_ros evaluate` plays others
+
+
+def measure_success(
+    path: Path, episodes: int, device: str = 'cpu', vlm: str | None = None
+) -> Mapping[str, float]:
+    """Return the share of ``episodes`` in which the checkpoint succeeds, for each set."""
+    robot = load_robot(find_config('robots', 'so101'))
+    policy = open_policy(load_checkpoint(path, device, vlm), load_facts(path))
+    rollout = Rollout(policy, robot, RolloutConfig())
+    try:
+        played = {
+            name: [rollout.play(planned) for planned in plan_set(name, episodes, _SEED)]
+            for name in SETS
+        }
+    finally:
+        rollout.close()
+    return {name: score(results).success.value for name, results in played.items()}
+
+
+def open_policy(checkpoint: Checkpoint, facts: DatasetFacts) -> Predicts:
+    """Return the policy as it will be deployed: in blocks, where there are such for its kind."""
+    if checkpoint.policy.config.type != 'act':
+        return TorchPolicy(checkpoint, facts)
+    with TemporaryDirectory() as folder:
+        bundle = Path(folder) / 'bundle'
+        export(checkpoint, facts, bundle)
+        return Policy(load_bundle(bundle), Placement(default=NodePlacement(threads=1)))

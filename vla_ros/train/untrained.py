@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""An ACT of LeRobot's usual size with random weights: as fast as a trained one."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from lerobot.policies.act.modeling_act import ACTPolicy
+from lerobot.policies.factory import make_pre_post_processors
+
+from vla_ros.train.act import ActSize, calibrate_frozen_batch_norm
+from vla_ros.train.checkpoint import Checkpoint, DatasetFacts, load_checkpoint, load_facts
+from vla_ros.train.export import export
+from vla_ros.train.frames import ACTION, STATE
+from vla_ros.train.torch_policy import TorchPolicy
+
+CAMERAS = ('top', 'left', 'gripper')
+JOINTS = ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll', 'gripper')
+FPS = 30.0
+SIZE = ActSize(dim_model=512, dim_feedforward=3200)  # LeRobot's defaults
+TOLERANCE = 1e-3  # of random weights, whose activations are larger than a trained policy's
+
+
+def write_untrained(output: Path, height: int, width: int, size: ActSize = SIZE) -> None:
+    """Write the bundle ``output`` for pictures of that size (px), and its checkpoint beside it."""
+    checkpoint = untrained(height, width, size)
+    facts = DatasetFacts(FPS, JOINTS, 'Grab the tea bag and place it in the mug.', ())
+    checkpoint.save(checkpoint_beside(output), facts)
+    export(checkpoint, facts, output, source={'weights': 'random'}, tolerance=TOLERANCE)
+
+
+def checkpoint_beside(bundle: Path) -> Path:
+    """Return the folder of the checkpoint that an untrained bundle was made of."""
+    return bundle.with_name(f'{bundle.name}.checkpoint')
+
+
+def untrained(height: int, width: int, size: ActSize = SIZE) -> Checkpoint:
+    """Return the policy with processors that normalise as for ImageNet's pictures."""
+    torch.manual_seed(0)
+    vector = {'dtype': 'float32', 'shape': (len(JOINTS),), 'names': list(JOINTS)}
+    picture = {
+        'dtype': 'video',
+        'shape': (height, width, 3),
+        'names': ['height', 'width', 'channels'],
+    }
+    cameras = [f'observation.images.{name}' for name in CAMERAS]
+    features = {STATE: vector, ACTION: vector} | dict.fromkeys(cameras, picture)
+    config = size.config(features, 'cpu')
+    stats = {key: _statistics(len(JOINTS)) for key in (STATE, ACTION)}
+    stats |= {
+        key: {
+            'mean': np.reshape(np.float32([0.485, 0.456, 0.406]), (3, 1, 1)),
+            'std': np.reshape(np.float32([0.229, 0.224, 0.225]), (3, 1, 1)),
+        }
+        for key in cameras
+    }
+    policy = ACTPolicy(config)
+    # else its biases are all zero, and the export stores them once
+    calibrate_frozen_batch_norm(policy.model.backbone, torch.randn(2, 3, 128, 128))
+    return Checkpoint(policy, *make_pre_post_processors(config, dataset_stats=stats))
+
+
+def torch_policy(checkpoint: Path, threads: int) -> TorchPolicy:
+    """Return LeRobot's own policy from a checkpoint, on so many threads of torch."""
+    torch.set_num_threads(threads)
+    return TorchPolicy(load_checkpoint(checkpoint), load_facts(checkpoint))
+
+
+def _statistics(count: int) -> dict[str, np.ndarray]:
+    values = {'mean': 0.0, 'std': 1.0, 'min': -3.0, 'max': 3.0}
+    return {name: np.full(count, value, np.float32) for name, value in values.items()}
