@@ -120,7 +120,6 @@ def test_emergency_stop_acts_within_the_next_tick_whatever_comes_with_it():
 def test_clock_that_is_set_back_in_motion_stops_the_arm_smoothly():
     executor, ticks = moving()
     ticks += [executor.tick(-50.0 + k * TICK, HOME, TICK) for k in range(9)]
-    assert brakes([*ticks[60:], ticks[-1]]) or velocities(ticks)[-1] > 0
     assert np.diff(velocities(ticks))[-8:] == pytest.approx(-0.1)
 
 

@@ -65,24 +65,25 @@ class Ramp(Reference):
 
     def __init__(self):
         super().__init__(0.0)
+        self.inside = []  # the rows that were put on the table last, late ones too
 
     def push(self, values, start, sequence, now):
         if sequence <= self.newest or start + len(values) <= now:
             return
         self.newest = sequence
-        old = [self.table[step] for step in sorted(self.table)]
         self.table = {step: value for step, value in self.table.items() if step >= now}
         if not self.table:
             self.table = {step: value for step, value in enumerate(values, start) if step >= now}
+            self.inside = values
             return
         self.line = self._merge(dict(enumerate(values, start)), now)
-        largest = max([*self._steps(old), *self._steps(values), 0.0])
+        largest = max([*self._steps(self.inside), *self._steps(values), 0.0])
         ends = abs(self.line[-1] - self.line[0])
         largest = max(largest, ends / max(1, len(self.line) - 1))
         for i in range(1, len(self.line)):
             before = self.line[i - 1]
             self.line[i] = min(max(self.line[i], before - largest), before + largest)
-        self.table = dict(enumerate(self.line, now))
+        self.table, self.inside = dict(enumerate(self.line, now)), self.line
 
     def _merge(self, new, now):
         ends, line = min(max(self.table), max(new)), []

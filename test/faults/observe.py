@@ -85,7 +85,7 @@ class Observer:
     def conclude(self, fault, outcome, **times):
         """Check the commands since ``begin`` and what the nodes said; add a row to the table."""
         recording = self.monitor.recording.since(self.started - 0.5)
-        recording.jitter = JITTER + (self.slack() if self.monitor.by_arrival else 0.0)
+        recording.jitter = JITTER + self.slack()
         self._table.append(Seen(fault, outcome, worst=recording.ratios().worst, **times))
         recording.check()
         assert 'Traceback' not in self.graph.log, self.graph.log

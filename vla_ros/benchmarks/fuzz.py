@@ -87,7 +87,9 @@ class TracedQueue(ActionQueue):
             inside = np.maximum(inside, self._timeline.largest_step[:-1])
         self._steps = chunk.step if before is None else max(self._steps, chunk.step)
         if self.remaining(now) and chunk.start > self.end:
-            self._held_until = chunk.start
+            # a ramp then catches up no faster than the joints move in the chunks
+            ramps = self._name == 'linear_ramp'
+            self._held_until = chunk.end + chunk.step if ramps else chunk.start
         result = super().push(chunk, now)
         after = self.sample(now)
         if result is PushResult.ACCEPTED and before is not None and after is not None:

@@ -41,7 +41,7 @@ from vla_ros.core.settings import ExecutorConfig
 from vla_ros.core.status import Counters, Mode, Tick
 from vla_ros.core.watch import BudgetWatch
 
-SETTLE_TIME = 0.5  # s, in which an arm that was told to stop comes to rest
+SETTLE_TIME = 0.2  # s, in which an arm that was told to stop comes to rest
 LARGEST_LAG = 0.2  # rad or m; an arm that is further from its command was moved by something else
 
 

@@ -149,7 +149,7 @@ class ActionQueueNode(VlaNode):
 
     def activate(self) -> None:
         """Listen, and start the control loop."""
-        self._executor.reset(self.now())  # the arm may have been moved since
+        self._executor.reset(self._episode_began)  # the arm may have been moved since
         self._watchdog = Watchdog(
             self, parse_names(self._params.watched_nodes), self._params.watch_lease
         )

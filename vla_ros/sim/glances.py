@@ -7,7 +7,6 @@ Nobody has to demonstrate anything for these, and no glance shows the bag in the
 held out.
 """
 
-import math
 from multiprocessing import get_context
 from typing import NamedTuple
 
@@ -69,14 +68,3 @@ def _draw(seed: int, first: int, width: int, height: int) -> Glances:
             images[camera][i] = renderer.render(camera)
     renderer.close()
     return Glances(images, place, yaw)
-
-
-def double_angle(yaw: np.ndarray) -> np.ndarray:
-    """Return (n, 2): cosine and sine of twice the yaw, equal where the bag looks equal."""
-    return np.stack([np.cos(2 * yaw), np.sin(2 * yaw)], axis=-1)
-
-
-def yaw_error(seen: np.ndarray, yaw: np.ndarray) -> np.ndarray:
-    """Return how far (n,) the yaw behind a double angle (n, 2) is from ``yaw``, rad."""
-    difference = np.arctan2(seen[:, 1], seen[:, 0]) - 2 * yaw
-    return np.abs((difference + math.pi) % (2 * math.pi) - math.pi) / 2

@@ -27,6 +27,7 @@ COMMANDS = {
     'check': 'vla_ros.tools.check',
     'benchmark': 'vla_ros.tools.benchmark',
     'doctor': 'vla_ros.tools.doctor',
+    'pretrain': 'vla_ros.tools.pretrain',
     'train': 'vla_ros.tools.train',
     'export': 'vla_ros.tools.export',
     'quantize': 'vla_ros.tools.quantize',

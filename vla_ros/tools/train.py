@@ -9,7 +9,7 @@ best checkpoint is copied to OUTPUT/best, and OUTPUT/curves.png shows how it wen
 """
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--dropout', type=float, default=0.0, help=f'of ACT {default}')
     add('--shift', type=int, default=0, help=f'move pictures by up to so many pixels {default}')
     add('--stride', type=int, default=1, help=f'learn from every so many frames {default}')
+    add(
+        '--emphasize',
+        nargs='+',
+        default=[],
+        metavar='PHASE=TIMES',
+        help='draw the frames of a labelled phase more often, e.g. reach=5 descend=2',
+    )
     add('--seed', type=int, default=0, help=default)
     add(
         '--evaluate-every',
@@ -91,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
         stride=args.stride,
         threads=args.threads,
         augmentation=Augmentation(shift=args.shift),
+        emphasis=_emphasis(args.emphasize),
     )
 
     def evaluate(checkpoint: Path) -> Mapping[str, float]:
@@ -112,6 +120,22 @@ def run(args: argparse.Namespace) -> int:
     if kind == 'act':
         _say(f'next: vla_ros export --checkpoint {best} --output FOLDER')
     return 0
+
+
+def _emphasis(words: Sequence[str]) -> dict[int, int]:
+    """Return the times for the number of each phase; raise ConfigError for another word."""
+    from vla_ros.sim.expert import PHASES
+
+    emphasis = {}
+    for word in words:
+        phase, _, times = word.partition('=')
+        if phase not in PHASES or not times.isdigit() or int(times) < 1:
+            raise ConfigError(
+                f'--emphasize: got {word!r}, expected PHASE=TIMES with a phase of '
+                f'{", ".join(PHASES)} and a whole number from 1 on'
+            )
+        emphasis[PHASES.index(phase)] = int(times)
+    return emphasis
 
 
 def _policy_type(args: argparse.Namespace) -> str:

@@ -1,13 +1,13 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Batches of frames, drawn uniformly over all the episodes of all the datasets.
+Batches of frames, drawn over all the episodes of all the datasets.
 
 Batch number ``step`` is a pure function of the seed and the step, so that a training run that
 goes on after an interruption sees what it would have seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,11 @@ class Augmentation:
 
 
 class Batches:
-    """An endless sequence of batches in which every frame comes once in each epoch."""
+    """
+    An endless sequence of batches in which every frame comes once in each epoch.
+
+    Frames of a phase with an ``emphasis`` come that many times.
+    """
 
     def __init__(
         self,
@@ -37,19 +41,26 @@ class Batches:
         chunk_size: int,
         seed: int = 0,
         augmentation: Augmentation = Augmentation(),
+        emphasis: Mapping[int, int] | None = None,
     ) -> None:
-        """Draw ``size`` frames at a time from ``datasets``, which must hold the same keys."""
+        """
+        Draw ``size`` frames at a time from ``datasets``, which must hold the same keys.
+
+        ``emphasis`` is the number of times for the number of a phase, once for all others.
+        """
         _check_alike(datasets)
         self._datasets = datasets
         self._first = np.cumsum([0, *(len(frames) for frames in datasets)])
         self._size, self._chunk_size = size, chunk_size
         self._seed, self._augmentation = seed, augmentation
+        times = np.concatenate([_times(frames, emphasis or {}) for frames in datasets])
+        self._deck = np.repeat(np.arange(self.frame_count), times)
         self._epoch = -1
         self._order: np.ndarray = np.empty(0, int)
 
     @property
     def frame_count(self) -> int:
-        """Return the number of frames in an epoch."""
+        """Return the number of different frames."""
         return int(self._first[-1])
 
     def batch(self, step: int) -> dict[str, Any]:
@@ -85,15 +96,13 @@ class Batches:
 
     def _indices(self, step: int) -> np.ndarray:
         places = range(step * self._size, (step + 1) * self._size)
-        return np.array(
-            [self._shuffled(p // self.frame_count)[p % self.frame_count] for p in places]
-        )
+        count = len(self._deck)
+        return np.array([self._shuffled(place // count)[place % count] for place in places])
 
     def _shuffled(self, epoch: int) -> np.ndarray:
         if epoch != self._epoch:
-            self._order = np.random.default_rng([self._seed, 0, epoch]).permutation(
-                self.frame_count
-            )
+            rng = np.random.default_rng([self._seed, 0, epoch])
+            self._order = rng.permutation(self._deck)
             self._epoch = epoch
         return self._order
 
@@ -112,6 +121,19 @@ class Batches:
         offset = 0.5 * (1 - gain) + brightness * rng.uniform(-1, 1, shape)
         pictures.mul_(torch.from_numpy(gain)).add_(torch.from_numpy(offset))
         return pictures.clamp_(0, 1)
+
+
+def _times(frames: Frames, emphasis: Mapping[int, int]) -> np.ndarray:
+    """Return how many times each frame comes in an epoch."""
+    times = np.ones(len(frames), int)
+    if emphasis and frames.phase is None:
+        raise ConfigError(
+            'emphasis: got a dataset without the label phase, expected those of vla_ros generate; '
+            'train without --emphasize'
+        )
+    for phase, number in emphasis.items():
+        times[frames.phase[frames.rows] == phase] = number
+    return times
 
 
 def _chunk(frames: Frames, row: int, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -26,6 +26,7 @@ Progress = Callable[[int, int], None]  # done, total
 
 STATE = 'observation.state'
 ACTION = 'action'
+PHASE = 'phase'
 _DECODER = 'pyav'  # needs no FFmpeg on the machine; read in sequence it is as fast as others
 _SLICE = 256  # frames that are decoded at a time, which bounds the memory
 
@@ -44,6 +45,7 @@ class Frames:
     action: np.ndarray  # (rows, action) float32
     end: np.ndarray  # (rows,) int: the row after the last one of the same episode
     instruction: np.ndarray  # (rows,) str
+    phase: np.ndarray | None = None  # (rows,) int, number of the expert's phase, if labelled
 
     def __len__(self) -> int:
         """Return the number of pictures of each camera."""
@@ -75,7 +77,8 @@ def load_frames(
     end = np.concatenate([np.full(stop - start, stop) for start, stop in episodes])
     images = _decoded_images(dataset, episodes, stride, len(rows), progress)
     state, action = _column(dataset, STATE), _column(dataset, ACTION)
-    return Frames(images, rows, state, action, end, _instructions(dataset))
+    phase = _column(dataset, PHASE)[:, 0].astype(int) if PHASE in dataset.features else None
+    return Frames(images, rows, state, action, end, _instructions(dataset), phase)
 
 
 def fingerprint(root: Path) -> str:

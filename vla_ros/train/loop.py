@@ -71,7 +71,9 @@ def train(
         learner.restore(state)
     frames = [load_frames(d, plan.stride, _progress(report, d)) for d in datasets]
     chunk_size = checkpoint.policy.config.chunk_size
-    batches = Batches(frames, plan.batch_size, chunk_size, plan.seed, plan.augmentation)
+    batches = Batches(
+        frames, plan.batch_size, chunk_size, plan.seed, plan.augmentation, plan.emphasis
+    )
     folder = RunFolder(output, learner.step)
     report(f'{batches.frame_count} frames, {_describe(checkpoint.policy)}')
 

@@ -3,7 +3,8 @@
 """How long and how fast to train."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.train.batches import Augmentation
@@ -28,6 +29,7 @@ class TrainingPlan:
     threads: int | None = None  # of the CPU; None: as many as torch takes
     stride: int = 1  # keep the pictures of every so many rows
     augmentation: Augmentation = Augmentation()
+    emphasis: Mapping[int, int] = field(default_factory=dict)  # phase -> times in an epoch
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a plan without an end, or without a checkpoint."""

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """OpenVINO computes where and at the precision that was asked for, or says that it can't."""
 
+import ctypes
+
 import numpy as np
 import pytest
 from bundles import MEMORY, SIZE
@@ -10,9 +12,11 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.runtime.placement import NodePlacement
 from vla_ros.runtime.session import load
 
-openvino = pytest.importorskip('openvino')
+pytest.importorskip('openvino')
 
-CAPABILITIES = openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+from vla_ros.runtime.backends.openvino import STACK_T, devices, load_core
+
+CAPABILITIES = devices()['CPU']
 
 
 def open_expert(folder, **placement):
@@ -41,7 +45,7 @@ def test_precision_that_would_be_replaced_by_another_is_refused(tiny_bundle):
 
 
 def test_device_that_is_not_there_is_named_with_what_is(tiny_bundle):
-    if any(name.startswith('NPU') for name in openvino.Core().available_devices):
+    if any(name.startswith('NPU') for name in devices()):
         pytest.skip('this machine has an NPU')
     with pytest.raises(ConfigError, match="device npu: OpenVINO has no NPU here.*'CPU'"):
         open_expert(tiny_bundle, device='npu')
@@ -56,3 +60,16 @@ def test_setting_that_openvino_does_not_know_is_refused_in_one_line(tiny_bundle)
 def test_placement_has_the_last_word_on_settings(tiny_bundle):
     session = open_expert(tiny_bundle, settings={'openvino': {'NUM_STREAMS': 2}})
     assert session.run({'memory': np.zeros((1, MEMORY, SIZE), np.float32)})
+
+
+def test_thread_keeps_its_signal_stack():
+    before = signal_stack()
+    load_core.__wrapped__()
+    assert signal_stack() == before
+
+
+def signal_stack():
+    """Return the bytes that describe this thread's signal stack."""
+    stack = ctypes.create_string_buffer(STACK_T)
+    assert ctypes.CDLL(None).sigaltstack(None, stack) == 0
+    return stack.raw

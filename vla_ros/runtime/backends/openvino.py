@@ -7,6 +7,9 @@ It computes in bf16 where fp16 was asked for and where the CPU has no fp16, and 
 round; here that is an error.
 """
 
+import ctypes
+from functools import cache
+
 import numpy as np
 import openvino
 
@@ -15,6 +18,7 @@ from vla_ros.runtime.session import Arrays, Layer, Session, TensorSpec, Wanted, 
 
 HINTS = {'fp32': openvino.Type.f32, 'bf16': openvino.Type.bf16, 'fp16': openvino.Type.f16}
 KEY = 'openvino'  # of the placement's settings
+STACK_T = 24  # bytes of a stack_t on 64-bit Linux, see sigaltstack(2)
 
 
 class OpenVinoSession(Session):
@@ -30,7 +34,7 @@ class OpenVinoSession(Session):
         self.path = wanted.path
         self._wanted = wanted
         self._device = wanted.placement.device.upper()
-        core = openvino.Core()
+        core = load_core()
         self._check_device(core)
         try:
             model = core.read_model(wanted.path)
@@ -118,6 +122,23 @@ class OpenVinoSession(Session):
         }
 
 
+@cache
+def load_core() -> openvino.Core:
+    """
+    Return the one Core of this process.
+
+    Its CPU plugin gives the calling thread a signal stack, and takes it away with the Core
+    (2026.4): the next signal, such as Ctrl-C, then ends the process by SIGSEGV. So the Core stays,
+    and the thread keeps the stack that it had.
+    """
+    libc, stack = ctypes.CDLL(None), ctypes.create_string_buffer(STACK_T)
+    libc.sigaltstack(None, stack)
+    core = openvino.Core()
+    core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')  # loads the plugin
+    libc.sigaltstack(stack, None)
+    return core
+
+
 def precisions(device: str) -> list[str]:
     """Return the precisions of float parts that a device computes in."""
     return [name for name in HINTS if name.upper() in devices().get(device, [])]
@@ -125,7 +146,7 @@ def precisions(device: str) -> list[str]:
 
 def devices() -> dict[str, list[str]]:
     """Return the devices that OpenVINO finds here, and what each can compute in."""
-    core = openvino.Core()
+    core = load_core()
     key = 'OPTIMIZATION_CAPABILITIES'
     return {name: list(core.get_property(name, key)) for name in core.available_devices}
 
