@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batches: which frames they hold, and how the pictures are varied."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -37,6 +38,19 @@ def test_every_frame_of_every_dataset_comes_once_in_an_epoch(frames):
     batches = Batches([frames, other], size=4, chunk_size=5)
     expected = [tuple(row) for row in np.concatenate([frames.state, other.state])]
     assert sorted(seen(batches, range(9))) == sorted(expected)
+
+
+def test_frames_of_an_emphasised_phase_come_more_often(frames):
+    phase = np.arange(len(frames.state)) % 3
+    batches = Batches([replace(frames, phase=phase)], size=1, chunk_size=5, emphasis={1: 4})
+    count = len(frames) + 3 * int((phase == 1).sum())
+    times = Counter(seen(batches, range(count)))
+    assert [times[tuple(row)] for row in frames.state] == [4 if p == 1 else 1 for p in phase]
+
+
+def test_emphasis_needs_the_label(frames):
+    with pytest.raises(ConfigError, match='without the label phase'):
+        Batches([frames], 4, 5, emphasis={0: 2})
 
 
 def test_next_epoch_has_another_order(frames):
