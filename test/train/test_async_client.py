@@ -61,6 +61,15 @@ def checkpoint(tmp_path_factory, dataset_root):
     return path
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Let LeRobot's log through, which other tests silence."""
+    silenced = logging.root.manager.disable
+    logging.disable(logging.NOTSET)
+    yield
+    logging.disable(silenced)
+
+
 @pytest.fixture(scope='module')
 def lerobot_async(tmp_path_factory):
     """Import LeRobot's part, which opens log files and takes the root logger over."""

@@ -40,8 +40,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Draw, teach and write."""
-    import torch
-
     from vla_ros.sim.glances import draw_glances
     from vla_ros.train.act import ActSize
     from vla_ros.train.checkpoint import dataset_facts, new_checkpoint, start_checkpoint
@@ -50,8 +48,6 @@ def run(args: Namespace) -> int:
 
     if args.output.exists():
         raise ConfigError(f'{args.output}: exists already; name another folder, or remove it')
-    if args.threads:
-        torch.set_num_threads(args.threads)
     metas = [open_dataset(root).meta for root in args.dataset]
     checkpoint = (
         start_checkpoint(args.start, metas)
@@ -62,7 +58,13 @@ def run(args: Namespace) -> int:
     print(f'drawing {args.glances} scenes of {width} x {height}', flush=True)
     glances = draw_glances(args.glances, width, height, 2 + args.seed, args.workers)
     test = draw_glances(_TEST, width, height, _TEST_SEED)
-    plan = PretrainingPlan(args.minutes, args.batch_size, args.learning_rate, seed=args.seed)
+    plan = PretrainingPlan(
+        minutes=args.minutes,
+        batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        seed=args.seed,
+        threads=args.threads,
+    )
     errors = pretrain(checkpoint, glances, test, plan, lambda text: print(text, flush=True))
     args.output.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.save(args.output, dataset_facts(metas))

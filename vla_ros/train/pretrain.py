@@ -42,6 +42,7 @@ class PretrainingPlan:
     learning_rate: float = 1e-3  # highest: a linear rise, then a cosine down to nothing
     warmup: int = 50  # steps
     seed: int = 0
+    threads: int | None = None  # of the CPU; None: as many as torch takes
 
     def rate(self, step: int, progress: float) -> float:
         """Return the learning rate."""
@@ -73,6 +74,8 @@ def pretrain(
 
     Raise ConfigError where the glances are not of the policy's cameras.
     """
+    if plan.threads:
+        torch.set_num_threads(plan.threads)
     batches = Batches([_frames(checkpoint.policy, glances)], plan.batch_size, 1, plan.seed)
     tests = Batches([_frames(checkpoint.policy, test)], AT_ONCE, 1)
     pupil = _Pupil(checkpoint, plan)
