@@ -209,7 +209,7 @@ class ActionQueueNode(VlaNode):
         self._inbox.append(lambda: self._push(msg))
 
     def _on_episode(self, msg: EpisodeEvent) -> None:
-        self._done = msg.event == EpisodeEvent.DONE
+        self._done = self._watchdog.over = msg.event == EpisodeEvent.DONE
         if msg.event == EpisodeEvent.RESET:
             self._episode_began = began = convert.seconds(msg.header.stamp)
             self._measured = None

@@ -26,6 +26,7 @@ class Watchdog:
         self._profile = qos.watched(lease)
         self._node = node
         self._alive = dict.fromkeys(names, False)
+        self.over = False  # the run is: nodes that end now are no fault
         self._subscriptions = [self._watch(name) for name in self._alive]
 
     @property
@@ -47,7 +48,7 @@ class Watchdog:
     def _note(self, name: str) -> Callable[[QoSLivelinessChangedInfo], None]:
         def on_change(info: QoSLivelinessChangedInfo) -> None:
             before, self._alive[name] = self._alive[name], info.alive_count > 0
-            if before and not self._alive[name]:
+            if before and not self._alive[name] and not self.over:
                 self._node.report(name, f'{name} is gone: killed, frozen or stopped')
 
         return on_change
