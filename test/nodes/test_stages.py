@@ -268,6 +268,25 @@ def test_request_that_waits_says_for_what(encoder_graph, capfd, monkeypatch):
     assert 'no answer yet: camera/gripper/image_raw, joint_states: nothing new' in text
 
 
+def test_camera_that_freezes_while_the_arm_moves_gets_no_answer(encoder_graph, capfd):
+    answers = encoder_graph.collect(Features, 'vision_features', qos.LATEST)
+    robot = Robot(encoder_graph)
+    first = pictures()
+    answer(encoder_graph, robot, answers, 1, images=first)
+    answer(encoder_graph, robot, answers, 2, images=first)  # the arm stands: nothing is wrong
+    frozen, moved = next(iter(first)), STATE + 0.5
+    live = {name: image ^ 1 for name, image in first.items()}
+    for _ in range(10):
+        robot.observe(live | {frozen: first[frozen]}, moved)
+        robot.ask(3)
+        encoder_graph.spin(0.05)
+    assert answers[-1].sequence == 2
+    assert (
+        f'camera {frozen}: got the same picture although the arm moved' in capfd.readouterr().err
+    )
+    answer(encoder_graph, robot, answers, 3, images=live, state=moved)
+
+
 def test_deactivated_encoder_is_silent_and_answers_again_afterwards(encoder_graph):
     answers = encoder_graph.collect(Features, 'vision_features', qos.LATEST)
     encoder = encoder_graph.nodes[-1]

@@ -16,6 +16,7 @@ from vla_ros.nodes.lifecycle import spin_node
 from vla_ros.nodes.params import declare, param
 from vla_ros.nodes.stage import StageNode
 from vla_ros.policy.bundle import Bundle
+from vla_ros.policy.liveness import CameraWatch
 from vla_ros.policy.observation import Observation, Observations
 from vla_ros.policy.spec import CameraSpec
 from vla_ros.policy.stages import VisionEncoder, check_image
@@ -86,6 +87,7 @@ class VisionEncoderNode(StageNode):
         self._topics = {camera.name: image_topic(camera) for camera in self._spec.cameras}
         sources = [*self._topics.values(), JOINT_STATES]
         self._observations = Observations(sources, self._params.max_skew, self._params.max_age)
+        self._watch = CameraWatch()
         for camera in self._spec.cameras:
             self.subscribe(Image, image_topic(camera), self._image_callback(camera), qos.SENSOR)
         self.subscribe(JointState, JOINT_STATES, self._on_joint_states, qos.SENSOR)
@@ -135,15 +137,28 @@ class VisionEncoderNode(StageNode):
     def _encode(self, observation: Observation, request: int) -> None:
         """Publish the answer; where that fails, the request stays open for the next pictures."""
         try:
+            self._check_alive(observation)
             self._publish_answer(observation, request)
         except VlaError as error:
             self.report('encoding', str(error))
         else:
             self._answered, self._request = request, None
 
+    def _images(self, observation: Observation) -> dict[str, np.ndarray]:
+        return {name: observation.values[topic] for name, topic in self._topics.items()}
+
+    def _check_alive(self, observation: Observation) -> None:
+        """Raise VlaError where a camera delivers the same picture again and again."""
+        frozen = self._watch.frozen(self._images(observation), observation.values[JOINT_STATES])
+        if frozen:
+            raise VlaError(
+                f'camera {", ".join(frozen)}: got the same picture although the arm moved, '
+                'expected a live one; start its driver anew'
+            )
+
     def _encoded(self, observation: Observation) -> tuple[np.ndarray, StageTiming]:
         """Return the features of an observation, and when they were made."""
-        images = {name: observation.values[topic] for name, topic in self._topics.items()}
+        images = self._images(observation)
         return self.timed(lambda: self._encoder.encode(images), 'vision_encoder')
 
     def _publish_answer(self, observation: Observation, request: int) -> None:
