@@ -86,6 +86,17 @@ def test_disabled_arm_that_stands_is_told_nothing():
     assert sent[0] and not sent[-1] and sent == sorted(sent, reverse=True)
 
 
+@pytest.mark.parametrize('stop', ['disable', 'estop', 'hold'])
+def test_the_last_command_of_a_stop_says_that_the_arm_stands(stop):
+    executor, ticks = moving()
+    getattr(executor, stop)()
+    unknown = stop == 'hold'  # where the joints are
+    tick = executor.stop if unknown else lambda now: executor.tick(now, ticks[-1].positions)
+    sent = [each for each in (tick(1.0 + 0.013 * k) for k in range(1, 40)) if each.send]
+    steps = np.diff([each.positions[0] for each in sent])
+    assert (steps[:-1] > 0.0).all() and steps[-1] == 0.0
+
+
 def test_emergency_stop_is_latched_and_takes_arming_and_enabling():
     executor, _ = moving()
     executor.estop()

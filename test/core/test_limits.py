@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plans import chunk, ramp, robot
 
-from vla_ros.core.limits import LONGEST_TICK, Motion, find_jump
+from vla_ros.core.limits import LONGEST_TICK, PLAY, Motion, find_jump
 
 ARM = robot(velocity=2.0, limit=1.0, acceleration=20.0)
 LOW, HIGH = ARM.lower, ARM.upper
@@ -22,6 +22,13 @@ def motion(start=0.0, arm=ARM):
 
 def follow(moving, targets, elapsed=TICK):
     return np.array([moving.follow(np.full(2, target), elapsed)[0] for target in targets])
+
+
+def test_joint_that_rests_against_its_end_is_commanded_no_further():
+    beyond = np.array([HIGH[0] + 0.5 * PLAY, LOW[1] - 0.5 * PLAY])
+    assert np.array_equal(Motion(ARM, beyond).position, [HIGH[0], LOW[1]])
+    far = beyond + [PLAY, -PLAY]
+    assert np.array_equal(Motion(ARM, far).position, far)
 
 
 def test_target_within_the_limits_is_reached_at_once():

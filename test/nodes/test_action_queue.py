@@ -11,6 +11,8 @@ import pytest
 import rclpy
 from arm import JOINTS, MEASURED, Arm
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
@@ -108,6 +110,18 @@ def test_deactivated_queue_commands_nothing_and_goes_on_from_where_the_arm_is(st
     arm.node.trigger_activate()
     arm.graph.until(lambda: arm.commands)
     assert (np.array(arm.positions) == -MEASURED).all()
+
+
+def test_queue_is_led_through_its_states_by_its_services(start_arm):
+    arm = start_arm()
+    client = arm.graph.peer.create_client(ChangeState, 'action_queue/change_state')
+    arm.graph.until(client.service_is_ready)
+    for name in ('DEACTIVATE', 'CLEANUP', 'CONFIGURE', 'ACTIVATE'):
+        number = getattr(Transition, f'TRANSITION_{name}')
+        future = client.call_async(ChangeState.Request(transition=Transition(id=number)))
+        arm.graph.until(future.done)
+        assert future.result().success
+    assert arm.enable(False).success
 
 
 def test_queue_that_runs_dry_holds_says_so_and_goes_on_with_the_next_chunk(start_arm, capfd):

@@ -2,19 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """A node starts whole or says why not, reports its faults, and lets go of what it held."""
 
+import ast
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from bundles import write_tiny_bundle
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.lifecycle import LifecycleNode
 from std_msgs.msg import String
 
 from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.nodes import diagnostics, qos
+from vla_ros.nodes import diagnostics, lifecycle, qos
 from vla_ros.nodes.lifecycle import VlaNode
 
 
@@ -56,6 +59,27 @@ class EchoNode(VlaNode):
 
 def state_of(node):
     return node._state_machine.current_state[1]
+
+
+def test_no_node_overwrites_an_attribute_of_its_ros_base(start_graph):
+    start_graph()
+    node = LifecycleNode('bare')
+    taken = vars(node).keys() | set(dir(LifecycleNode))
+    node.destroy_node()
+    for path in sorted(Path(lifecycle.__file__).parent.glob('*.py')):
+        for cls in ast.walk(ast.parse(path.read_text())):
+            if isinstance(cls, ast.ClassDef) and any('Node' in ast.unparse(b) for b in cls.bases):
+                assert not own_attributes(cls) & taken, cls.name
+
+
+def own_attributes(cls):
+    """Return the names of what a class writes to ``self``."""
+    written = (node for node in ast.walk(cls) if isinstance(node, ast.Attribute))
+    return {
+        node.attr
+        for node in written
+        if isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == 'self'
+    }
 
 
 def test_started_node_works_and_stops_when_deactivated(start_graph):

@@ -82,11 +82,14 @@ def test_node_counts_as_active_only_while_it_is(start_graph, start_watched):
 
 def test_action_queue_holds_and_names_the_node_that_is_missing(start_graph, start_watched):
     graph = start_graph('watched_nodes:=watched', 'rate:=50.0')
-    graph.start(ActionQueueNode())
+    node = graph.start(ActionQueueNode())
     statuses = graph.collect(QueueStatus, 'queue_status', qos.LATEST)
     graph.until(lambda: statuses and statuses[-1].reason == 'watched: not active')
     process = start_watched()
     graph.until(lambda: statuses[-1].reason.startswith('no joint state'), START)
+    for step in (node.trigger_deactivate, statuses.clear, node.trigger_activate):
+        step()
+    graph.until(lambda: statuses and statuses[-1].reason.startswith('no joint state'), START)
     process.send_signal(signal.SIGSTOP)
     graph.until(lambda: statuses[-1].reason == 'watched: not active')
 

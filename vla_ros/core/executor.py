@@ -197,11 +197,12 @@ class Executor:
         """
         elapsed = self._elapse(now, elapsed)
         if not (self._enabled and self._anchored):
-            if not self._stands(measured, elapsed):
+            moved, motion = self._brake(elapsed), self._motion
+            if not self._stands(measured):
                 return self._tick(send=True)
             if not self._enabled:
                 self._mode = Mode.ESTOP if self.estopped else Mode.HOLDING
-                return self._tick(send=False)
+                return self._tick(send=moved and motion is self._motion)
             self._anchored, elapsed = True, 0.0
         self._drop_stale(now)
         target = self.queue.sample(now)
@@ -212,7 +213,7 @@ class Executor:
 
     def stop(self, now: float, elapsed: float | None = None) -> Tick | None:
         """
-        Be the tick of an arm whose state is not known: brake, then send nothing.
+        Be the tick of an arm whose state is not known: brake, stand, then send nothing.
 
         Returns None where the arm was never told anything.
         """
@@ -220,8 +221,7 @@ class Executor:
         elapsed = self._elapse(now, elapsed)
         if self._motion is None:
             return None
-        self._brake(elapsed)
-        return self._tick(send=self._motion.moving)
+        return self._tick(send=self._brake(elapsed))
 
     def _tick(self, send: bool, request: int | None = None) -> Tick:
         assert self._motion is not None
@@ -245,14 +245,13 @@ class Executor:
         self.counters.idle = 0.0
         self._moved = False
 
-    def _stands(self, measured: np.ndarray, elapsed: float) -> bool:
+    def _stands(self, measured: np.ndarray) -> bool:
         """
-        Brake; say whether the arm has come to rest.
+        Say whether the arm has come to rest; then it goes on from the measured positions.
 
-        Then it goes on from the measured positions, but not before the arm had the time to get
-        where it was told to be: a servo lags behind, and its lag must not become a step.
+        But not before it had the time to get where it was told to be: a servo lags behind, and
+        its lag must not become a step.
         """
-        self._brake(elapsed)
         if self._motion is not None and self._motion.moving:
             return False
         measured = self._checked(measured)
@@ -260,11 +259,14 @@ class Executor:
             self._motion = Motion(self._robot, measured)
         return True
 
-    def _brake(self, elapsed: float) -> None:
+    def _brake(self, elapsed: float) -> bool:
+        """Brake; return whether the robot has to be told so: the last time, that it stands."""
         if self._motion is None:
-            return
+            return False
+        moved = self._motion.moving
         self._motion.stop(elapsed)
         self._stood = 0.0 if self._motion.moving else self._stood + elapsed
+        return moved
 
     def _is_elsewhere(self, measured: np.ndarray) -> bool:
         """Say whether the arm is not where it was told to be, nor about to get there."""

@@ -9,6 +9,7 @@ from vla_ros.core.robot import RobotSpec
 
 LONGEST_TICK = 0.1  # s; after a pause, or a clock that jumped, a command goes no further than this
 SHORTEST_TICK = 1e-6  # s; a velocity over less than this is noise
+PLAY = 1e-3  # rad or m; a joint that rests against its end is measured by so much beyond it
 GROSS = 3.0  # a chunk with a step of more than this many times what a joint can do is broken
 
 
@@ -20,13 +21,16 @@ class Motion:
     the times between them: each command leaves room to brake before the end of the joint, and so
     the arm can be stopped smoothly at any time. Velocity is that between two commands, and it
     changes by no more than the acceleration times the time between them. An arm that was found
-    beyond a limit comes back. Where the limits leave the targets alone, so does this.
+    beyond a limit comes back, at once where that is by less than PLAY. Where the limits leave
+    the targets alone, so does this.
     """
 
     def __init__(self, robot: RobotSpec, measured: np.ndarray) -> None:
         """Begin at rest at the measured positions (joints,), rad."""
         self._robot = robot
-        self.position = measured.astype(np.float64)
+        inside = np.clip(measured, robot.lower, robot.upper)
+        near = np.abs(measured - inside) < PLAY
+        self.position = np.where(near, inside, measured).astype(np.float64)
         self.velocity = np.zeros(len(measured))
         self._target = self.position
         self._sides = np.array([[1.0], [-1.0]])

@@ -128,6 +128,9 @@ class ActionQueueNode(VlaNode):
         self._said: tuple[int | None, Mode] = (None, Mode.HOLDING)
         self._said_starved = 0
         self._said_threshold = self._config.threshold
+        self._watchdog = Watchdog(
+            self, parse_names(self._params.watched_nodes), self._params.watch_lease
+        )
         self._pacer = Pacer(1.0 / self._params.rate)
         self._running = self._closing = False
 
@@ -141,7 +144,7 @@ class ActionQueueNode(VlaNode):
         topic = '~/dry_run_commands' if self._params.dry_run else 'joint_commands'
         self._commands = self.advertise(JointTrajectory, topic, qos.LATEST)
         self._statuses = self.advertise(QueueStatus, 'queue_status', qos.LATEST)
-        self._services = [
+        self._offered = [
             self.create_service(SetBool, '~/enable', self._on_enable),
             self.create_service(Trigger, '~/estop', self._on_estop),
             self.create_service(Trigger, '~/rearm', self._on_rearm),
@@ -150,9 +153,6 @@ class ActionQueueNode(VlaNode):
     def activate(self) -> None:
         """Listen, and start the control loop."""
         self._executor.reset(self._episode_began)  # the arm may have been moved since
-        self._watchdog = Watchdog(
-            self, parse_names(self._params.watched_nodes), self._params.watch_lease
-        )
         self.subscribe(JointState, 'joint_states', self._on_joint_states, qos.SENSOR)
         self.subscribe(ActionChunk, 'action_chunk', self._on_action_chunk, qos.LATEST)
         self.subscribe(EpisodeEvent, 'episode', self._on_episode, qos.EVENTS)
@@ -169,14 +169,13 @@ class ActionQueueNode(VlaNode):
         self._thread.join(BRAKING_TIME)
         self._running = False
         self._thread.join()
-        self._watchdog.close()
         self._inbox.clear()
         self._measured = None
 
     def cleanup(self) -> None:
         """End the services."""
-        while self._services:
-            self.destroy_service(self._services.pop())
+        while self._offered:
+            self.destroy_service(self._offered.pop())
 
     def diagnostics(self) -> dict[str, str]:
         """Tell the mode, the counters and the budget."""
@@ -196,6 +195,7 @@ class ActionQueueNode(VlaNode):
 
     def _on_joint_states(self, msg: JointState) -> None:
         stamp, now = convert.seconds(msg.header.stamp), self.now()
+        self._episode_began = min(self._episode_began, now)  # the clock may have been set back
         if stamp < self._episode_began:
             return
         try:

@@ -18,7 +18,8 @@ class Watchdog:
     Knows within ``lease`` seconds that a watched node was killed, frozen or deactivated.
 
     The middleware's threads ask and answer; Python is woken only when something changes. The
-    watched nodes have to run in other processes.
+    watched nodes have to run in other processes. It watches as long as its own node is there,
+    active or not: Fast DDS does not tell a subscription that is made anew who lives already.
     """
 
     def __init__(self, node: VlaNode, names: Iterable[str], lease: float = LEASE) -> None:
@@ -27,28 +28,25 @@ class Watchdog:
         self._node = node
         self._alive = dict.fromkeys(names, False)
         self.over = False  # the run is: nodes that end now are no fault
-        self._subscriptions = [self._watch(name) for name in self._alive]
+        for name in self._alive:
+            self._watch(name)
 
     @property
     def missing(self) -> tuple[str, ...]:
         """Return the names of the nodes that are not active."""
         return tuple(name for name, alive in self._alive.items() if not alive)
 
-    def close(self) -> None:
-        """Stop watching."""
-        while self._subscriptions:
-            self._node.destroy_subscription(self._subscriptions.pop())
-
-    def _watch(self, name: str) -> object:
+    def _watch(self, name: str) -> None:
         events = SubscriptionEventCallbacks(liveliness=self._note(name))
-        return self._node.create_subscription(
+        self._node.create_subscription(
             Empty, f'{name}/alive', lambda msg: None, self._profile, event_callbacks=events
         )
 
     def _note(self, name: str) -> Callable[[QoSLivelinessChangedInfo], None]:
         def on_change(info: QoSLivelinessChangedInfo) -> None:
             before, self._alive[name] = self._alive[name], info.alive_count > 0
-            if before and not self._alive[name] and not self.over:
+            lost = before and not self._alive[name]
+            if lost and self._node.active and not self.over:
                 self._node.report(name, f'{name} is gone: killed, frozen or stopped')
 
         return on_change
