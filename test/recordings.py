@@ -87,6 +87,7 @@ def episode_event(time, event, cluster=4, seed=0, detail=''):
         str(cluster),
         detail,
         0.0,
+        np.array([]),
     )
 
 

@@ -133,6 +133,19 @@ def test_an_episode_without_instruction_is_named(tmp_path):
         read_instruction(episode, find_streams(episode))
 
 
+def test_every_episode_that_cannot_be_converted_is_named_before_any_is_written(tmp_path):
+    messages = list(make_messages())
+    top = [n for n, m in enumerate(messages) if m.topic == '/camera/top/image_raw']
+    torn = without(messages, *top[5:9])
+    episodes = [write_episode(tmp_path, messages=m) for m in (messages, torn, messages, torn)]
+    with pytest.raises(VlaError) as error:
+        convert(episodes, tmp_path / 'set', fps=FPS)
+    first, second, rest = str(error.value).splitlines()
+    assert first.startswith('episode_0001') and second.startswith('episode_0003')
+    assert rest.startswith('2 of 4 episodes cannot be converted, and nothing was written')
+    assert not list(tmp_path.glob('set*'))
+
+
 def test_topics_may_lie_in_a_namespace(tmp_path):
     messages = [m._replace(topic=f'/arm{m.topic}') for m in make_messages()]
     assert len(frames_of(write_episode(tmp_path, messages=messages))) == FRAMES

@@ -139,6 +139,13 @@ def test_every_episode_holds_the_instruction_that_another_node_published(start_g
         assert [decode(m).data for m in episode.messages(['/instruction'])] == ['Grab it.']
 
 
+def test_how_the_object_is_turned_is_noted_where_it_is_known(start_graph, tmp_path):
+    source = Source(start_graph, tmp_path)
+    source.record(rotation=[0.5])
+    source.record()
+    assert [episode.info.rotation for episode in list_episodes(source.root)] == [0.5, None]
+
+
 def test_what_lies_between_two_episodes_is_not_recorded(start_graph, tmp_path):
     source = Source(start_graph, tmp_path)
     source.play(3)

@@ -16,6 +16,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.msg import EpisodeEvent
 from vla_ros.nodes import convert, qos
 from vla_ros.nodes.sim import SimNode
+from vla_ros.sim.env import TeaBagEnv
 
 EXPERT = ('sim:driver:=expert', 'sim:rate:=30.0', 'sim:episodes:=0')
 
@@ -55,6 +56,16 @@ def test_the_episode_is_the_one_that_was_asked_for(stage):
     assert told == [
         (event, '7', 12, 'from_mug') for event in (EpisodeEvent.RESET, EpisodeEvent.START)
     ]
+
+
+def test_the_start_tells_how_the_bag_is_turned(stage):
+    env = TeaBagEnv()
+    for seed in (3, 8):
+        stage.ask(cluster='7', seed=seed)
+        stage.graph.until(lambda seed=seed: seed in [msg.seed for msg in stage.events])
+        env.reset(seed, 7)
+        turned = env.scene.state().bag_yaw
+        assert list(stage.events[-1].rotation) == pytest.approx([turned], abs=0.02)
 
 
 def test_the_scene_rests_before_the_expert_moves(stage):

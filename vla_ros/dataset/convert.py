@@ -40,21 +40,20 @@ def convert(
 
     No frame may hold a sample that was measured more than ``max_skew`` (s) from its time.
     ``split`` is what the dataset's metadata call all of its episodes. ``root`` appears when
-    everything is done. Raise ConfigError if it exists, and VlaError for an episode that misses
-    something or differs from the first one.
+    everything is done. Raise ConfigError if it exists, and VlaError naming every episode that
+    misses something, or the first one that differs from the others.
     """
     lerobot.check_new(root)
     if not episodes:
         raise VlaError('episodes: got none, expected at least one; check the folder')
     lerobot.quiet()
+    aligned = _align_all(episodes, fps, max_skew)
     work = root.with_name(root.name + '.converting')
     shutil.rmtree(work, ignore_errors=True)
     spec = describe(episodes[0], fps)
     writer = DatasetWriter(work, spec)
     infos = []
-    for number, episode in enumerate(episodes):
-        streams = find_streams(episode)
-        alignment = align(episode, streams, fps, max_skew)
+    for number, (episode, streams, alignment) in enumerate(aligned):
         writer.write(
             make_frames(episode, streams, alignment, spec), read_instruction(episode, streams)
         )
@@ -65,6 +64,26 @@ def convert(
     _copy_calibration(episodes, work / 'meta' / CALIBRATION)
     _name_split(work, split, len(episodes))
     work.rename(root)
+
+
+def _align_all(
+    episodes: Sequence[Episode], fps: int, max_skew: float
+) -> list[tuple[Episode, Streams, Alignment]]:
+    """Return what the frames of every episode are made of; raise VlaError naming all that fail."""
+    aligned, objections = [], []
+    for episode in episodes:
+        try:
+            streams = find_streams(episode)
+            aligned.append((episode, streams, align(episode, streams, fps, max_skew)))
+        except VlaError as error:
+            objections.append(str(error))
+    if objections:
+        raise VlaError(
+            '\n'.join(objections)
+            + f'\n{len(objections)} of {len(episodes)} episodes cannot be converted, and nothing '
+            'was written; remove their folders, and vla_ros record asks for these starts again'
+        )
+    return aligned
 
 
 def set_apart(episodes: Sequence[Episode], held_out: int) -> tuple[list[Episode], list[Episode]]:

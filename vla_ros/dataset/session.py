@@ -68,11 +68,23 @@ class Session:
             raise VlaError('no episode is being recorded: start one first')
         return self.recording
 
-    def begin(self, start: PlannedEpisode, robot: str = '', notes: str = '') -> Recording:
-        """Begin an episode; raise VlaError while another one runs."""
+    def begin(
+        self,
+        start: PlannedEpisode,
+        robot: str = '',
+        notes: str = '',
+        rotation: float | None = None,
+    ) -> Recording:
+        """
+        Begin an episode; raise VlaError while another one runs.
+
+        ``rotation`` is that of the object about the vertical (rad), where it is known.
+        """
         if self.recording:
             raise VlaError(f'{self.recording.name} is being recorded: keep or discard it first')
-        info = EpisodeInfo(start.cluster, start.seed, start.recovery, robot, notes)
+        info = EpisodeInfo(
+            start.cluster, start.seed, start.recovery, robot, notes, rotation=rotation
+        )
         self.recording = self._record(info)
         return self.recording
 

@@ -234,7 +234,7 @@ class RecorderNode(VlaNode):
             start = parse_start(event)
             if self._session.recording:
                 self._drop('begun anew')
-            self._begin(start)
+            self._begin(start, event.rotation[0] if event.rotation else None)
         elif self._session.recording is None:
             if event.event in ENDS:  # of an episode whose beginning was missed
                 self._go_on()
@@ -248,13 +248,13 @@ class RecorderNode(VlaNode):
             self._drop(f'{ENDS[event.event]} {event.detail}'.strip(), failed=True)
             self._go_on()
 
-    def _begin(self, start: PlannedEpisode) -> None:
+    def _begin(self, start: PlannedEpisode, rotation: float | None = None) -> None:
         """Record from now on; raise VlaError where a source is not there yet."""
         if self._silent:
             raise VlaError(self._complaint)
         self._pass_gate()
         notes = self.get_parameter('notes').value
-        recording = self._session.begin(start, self._params.robot, notes)
+        recording = self._session.begin(start, self._params.robot, notes, rotation)
         self._began = time.monotonic()
         if self._instruction:
             recording.write(self._instruction._replace(time=time.time_ns()))

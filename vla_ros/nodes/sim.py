@@ -38,6 +38,7 @@ from vla_ros.sim.kinematics import JOINT_NAMES
 FIRST_MOTION = 0.02  # rad, of any joint's target
 RESET_TIME = 0.1  # s after a reset in which commands may still be meant for the last episode
 SETTLE = 0.5  # s that the bag must stay in the mug
+CLOCK_STEP = 0.1  # s; a system clock that is further off was set by somebody
 LATEST_CATCH_UP = 0.5  # s; a simulation that is further behind gives the time up
 STILL = 0.5  # s after a reset before the expert moves, so that every camera has seen the scene
 DRIVERS = ('commands', 'expert')
@@ -96,8 +97,9 @@ class SimNode(VlaNode):
     def activate(self) -> None:
         """Start the clock and the first episode."""
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._system = Clock(clock_type=ClockType.SYSTEM_TIME)
         self._wall_start = self._steady.now().nanoseconds * 1e-9
-        self._time_start = Clock(clock_type=ClockType.SYSTEM_TIME).now().nanoseconds * 1e-9
+        self._time_start = self._system.now().nanoseconds * 1e-9
         self._steps = 0
         self._begin()
         self._service = self.create_service(Trigger, '~/reset', self._on_reset)
@@ -145,6 +147,7 @@ class SimNode(VlaNode):
 
     def _forget(self) -> None:
         """Forget the last episode: the arm rests, and nothing has happened."""
+        self._rotation = self._env.scene.state().bag_yaw
         self._target = self._home = self._env.positions
         self._began, self._started, self._succeeded = self._time, math.inf, math.inf
 
@@ -185,7 +188,8 @@ class SimNode(VlaNode):
 
     def _on_timer(self) -> None:
         """Step as far as the wall clock has come."""
-        elapsed = self._steady.now().nanoseconds * 1e-9 - self._wall_start
+        elapsed = self._elapsed
+        self._follow_clock(elapsed)
         behind = elapsed - self._steps / self._params.rate
         if behind > LATEST_CATCH_UP:
             self._wall_start += behind
@@ -198,6 +202,21 @@ class SimNode(VlaNode):
             return
         while self._steps < int(elapsed * self._params.rate) and not self.finished:
             self._step()
+
+    @property
+    def _elapsed(self) -> float:
+        """Return the seconds since the start by a clock that nobody sets."""
+        return self._steady.now().nanoseconds * 1e-9 - self._wall_start
+
+    def _follow_clock(self, elapsed: float) -> None:
+        """Go on in the system's time where somebody set its clock; ``elapsed`` s have passed."""
+        off = self._system.now().nanoseconds * 1e-9 - self._time_start - elapsed
+        at_once = self._elapsed - elapsed < 0.1 * CLOCK_STEP  # both clocks were read
+        if abs(off) > CLOCK_STEP and at_once:
+            self._time_start += off
+            self._began += off
+            self._started += off
+            self._succeeded += off
 
     def _step(self) -> None:
         if self._demonstrator and self._time >= self._began + STILL:
@@ -290,6 +309,7 @@ class SimNode(VlaNode):
             cluster=str(self._env.cluster),
             detail=detail,
             duration=duration,
+            rotation=[self._rotation],
         )
         msg.header.stamp = convert.stamp(self._time)
         self._events.publish(msg)

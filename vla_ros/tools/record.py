@@ -7,7 +7,7 @@ Runs a deployment whose recorder leads through the plan (config/record.yaml: the
 expert demonstrates); every kept episode updates the table of what is done and what comes next. A
 run that was interrupted goes on with what is missing. While it runs, the services ~/start, ~/keep,
 ~/discard and ~/redo of the recorder take the operator's side. Further arguments of the deployment
-are written as for `vla_ros up`, name:=value, after the options.
+are written as for `vla_ros up`, name:=value.
 """
 
 from argparse import ArgumentParser, Namespace

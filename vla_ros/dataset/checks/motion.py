@@ -61,19 +61,14 @@ def check_missing(episodes: Episodes, limits: Thresholds) -> list[Finding]:
 
 def check_dropped(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return the messages that came faster than the recorder could write them."""
-    counts = {e.index: e.facts.dropped for e in episodes.episodes if e.facts.dropped is not None}
-    if not counts:
-        return []
-    return [
-        judge(
-            'dropped messages',
-            '',
-            counts,
-            'messages',
-            Limit(high=0),
-            'record smaller pictures, or to a faster disk, and record these episodes again',
-        )
-    ]
+    return _judge_each(
+        'dropped messages',
+        episodes,
+        lambda e: e.facts.dropped,
+        'messages',
+        Limit(high=0),
+        'record smaller pictures, or to a faster disk, and record these episodes again',
+    )
 
 
 def check_videos(episodes: Episodes, limits: Thresholds) -> list[Finding]:
@@ -91,19 +86,14 @@ def check_videos(episodes: Episodes, limits: Thresholds) -> list[Finding]:
 
 def check_skew(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     """Return by how much cameras and joints of a frame are apart at most."""
-    skews = {e.index: e.facts.skew for e in episodes.episodes if e.facts.skew is not None}
-    if not skews:
-        return []
-    return [
-        judge(
-            'camera-to-state skew',
-            '',
-            skews,
-            's',
-            Limit(high=limits.skew / episodes.fps),
-            'record joint states at a higher rate, and frames without gaps',
-        )
-    ]
+    return _judge_each(
+        'camera-to-state skew',
+        episodes,
+        lambda e: e.facts.skew,
+        's',
+        Limit(high=limits.skew / episodes.fps),
+        'record joint states at a higher rate, and frames without gaps',
+    )
 
 
 def check_image_skew(episodes: Episodes, limits: Thresholds) -> list[Finding]:
@@ -195,13 +185,15 @@ def check_length(episodes: Episodes, limits: Thresholds) -> list[Finding]:
 def _judge_each(
     name: str,
     episodes: Episodes,
-    value: Callable[[Episode], float],
+    value: Callable[[Episode], float | None],
     unit: str,
     limit: Limit,
     mend: str,
 ) -> list[Finding]:
-    """Return what a check finds that takes one number from each episode."""
-    return [judge(name, '', {e.index: value(e) for e in episodes.episodes}, unit, limit, mend)]
+    """Return what a check finds that takes one number from each episode; nothing if not known."""
+    values = {e.index: value(e) for e in episodes.episodes}
+    known = {index: number for index, number in values.items() if number is not None}
+    return [judge(name, '', known, unit, limit, mend)] if known else []
 
 
 def _judge_cameras(
