@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -57,11 +58,29 @@ time_t time(time_t *result) {
 }
 
 // The kernel waits by its own clock.
+static struct timespec unshifted(const struct timespec *until) {
+  return offset && until->tv_sec > LONG_AGO ? shift(*until, -*offset) : *until;
+}
+
 int pthread_cond_timedwait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict mutex,
                            const struct timespec *restrict until) {
   static int (*original)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
   if (!original) *(void **)&original = dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2");
-  struct timespec moment = *until;
-  if (offset && moment.tv_sec > LONG_AGO) moment = shift(moment, -*offset);
+  struct timespec moment = unshifted(until);
   return original(condition, mutex, &moment);
+}
+
+int sem_timedwait(sem_t *restrict semaphore, const struct timespec *restrict until) {
+  static int (*original)(sem_t *, const struct timespec *);
+  if (!original) *(void **)&original = dlsym(RTLD_NEXT, "sem_timedwait");
+  struct timespec moment = unshifted(until);
+  return original(semaphore, &moment);
+}
+
+int pthread_mutex_timedlock(pthread_mutex_t *restrict mutex,
+                            const struct timespec *restrict until) {
+  static int (*original)(pthread_mutex_t *, const struct timespec *);
+  if (!original) *(void **)&original = dlsym(RTLD_NEXT, "pthread_mutex_timedlock");
+  struct timespec moment = unshifted(until);
+  return original(mutex, &moment);
 }

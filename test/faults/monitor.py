@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from faults.recording import Recording
+from faults.recording import Recording, Reset
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
@@ -17,6 +17,8 @@ from vla_ros.core.config import find_config
 from vla_ros.core.robot import load_robot
 from vla_ros.msg import EpisodeEvent, QueueStatus
 from vla_ros.nodes import convert, qos
+
+RESET_TIME = 0.1  # s after a reset in which the sim node takes no command
 
 
 class Status(NamedTuple):
@@ -128,7 +130,11 @@ class Monitor:
         self.statuses.append(Status(info['received_timestamp'] * 1e-9, msg))
 
     def _on_event(self, msg, info):
-        self.events.append(Event(info['received_timestamp'] * 1e-9, msg))
+        arrived = info['received_timestamp'] * 1e-9
+        self.events.append(Event(arrived, msg))
+        if msg.event == EpisodeEvent.RESET:
+            stamp = arrived if self.by_arrival else convert.seconds(msg.header.stamp)
+            self.recording.resets.append(Reset(stamp, arrived + RESET_TIME))
 
     def _on_diagnostics(self, msg):
         for status in msg.status:

@@ -26,6 +26,13 @@ class Command(NamedTuple):
     sent: float  # s, by the clock of who watches
 
 
+class Reset(NamedTuple):
+    """When a simulation put the arm elsewhere, and when whoever commands it knew that."""
+
+    time: float  # s, by the clock of the commands
+    over: float  # s, by the clock of who watches
+
+
 class Ratios(NamedTuple):
     """The worst that commands came to, as a share of the limit: 1 is at the limit."""
 
@@ -40,11 +47,17 @@ class Ratios(NamedTuple):
 
 @dataclass
 class Recording:
-    """Commands in the order in which they were made."""
+    """
+    Commands in the order in which they were made.
+
+    A simulation puts the arm elsewhere at each of its ``resets``, and the arm begins anew there.
+    What is commanded meanwhile may still be meant for before, and moves nothing.
+    """
 
     robot: RobotSpec
     commands: list[Command] = field(default_factory=list)
     jitter: float = 0.0  # s between the stamp of a command and the tick that it was made for
+    resets: list[Reset] = field(default_factory=list)
 
     def add(self, time, positions, measured=None, sent=None):
         """Note a command."""
@@ -60,17 +73,24 @@ class Recording:
         return self._part(lambda command: command.sent < time)
 
     def _part(self, belongs):
-        return Recording(self.robot, [c for c in self.commands if belongs(c)], self.jitter)
+        commands = [command for command in self.commands if belongs(command)]
+        return Recording(self.robot, commands, self.jitter, self.resets)
 
     @property
     def stretches(self):
         """Return the commands in runs without a pause; an arm may move by hand in a pause."""
         runs = [[]]
         for command in self.commands:
-            if runs[-1] and command.time - runs[-1][-1].time > PAUSE:
+            if any(r.time <= command.time and command.sent < r.over for r in self.resets):
+                continue
+            if runs[-1] and self._begins_anew(runs[-1][-1].time, command.time):
                 runs.append([])
             runs[-1].append(command)
         return [run for run in runs if run]
+
+    def _begins_anew(self, before, time):
+        """Say whether there is a pause or a reset between two commands (s)."""
+        return time - before > PAUSE or any(before < reset.time <= time for reset in self.resets)
 
     @property
     def motions(self):
@@ -95,9 +115,17 @@ class Recording:
         """Fail where the robot was told what it can't do; return the worst ratio."""
         ratios = self.ratios()
         assert ratios.beyond <= ROUNDING, ratios
-        assert ratios.worst <= LIMIT, ratios
+        assert ratios.worst <= LIMIT, f'{ratios}; {self.show_worst()}'
         assert not self.jumps(), f'begins {self.jumps()} rad from where the arm is'
         return ratios.worst
+
+    def show_worst(self):
+        """Return the commands around the worst acceleration: when, and how fast the joint."""
+        runs = [Differences(run) for run in self.stretches if len(run) > 2]
+        shares = [run.acceleration_shares(self.robot, self.jitter) for run in runs]
+        worst = max(range(len(runs)), key=lambda i: shares[i].max())
+        at, joint = np.unravel_index(shares[worst].argmax(), shares[worst].shape)
+        return '\n'.join(runs[worst].lines(max(at - 6, 0), at + 8, joint))
 
     def _beyond(self, positions):
         robot = self.robot
@@ -126,6 +154,7 @@ class Differences:
     """Velocities and accelerations of commands that follow one another."""
 
     def __init__(self, run):
+        self._run = run
         self.steps = np.abs(np.diff([command.positions for command in run], axis=0))
         self.elapsed = np.maximum(np.diff([command.time for command in run]), 1e-6)[:, None]
         signed = np.diff([command.positions for command in run], axis=0)
@@ -137,7 +166,19 @@ class Differences:
 
     def acceleration_share(self, robot, jitter):
         """Return the largest share of the acceleration limits."""
+        return float(self.acceleration_shares(robot, jitter).max(initial=0.0))
+
+    def acceleration_shares(self, robot, jitter):
+        """Return the shares of the acceleration limits, (commands - 2, joints)."""
         change = np.abs(np.diff(self.velocities, axis=0))
         unsure = jitter * np.abs(self.velocities) / self.elapsed
-        allowed = robot.acceleration * self.elapsed[1:] + unsure[1:] + unsure[:-1]
-        return float((change / allowed).max(initial=0.0))
+        return change / (robot.acceleration * self.elapsed[1:] + unsure[1:] + unsure[:-1])
+
+    def lines(self, first, end, joint):
+        """Return in words how fast a joint was told to move, step by step."""
+        steps = zip(self._run[1:], self.elapsed[:, 0], self.velocities[:, joint], strict=True)
+        return [
+            f'joint {joint} at {command.time:.4f} (came at {command.sent:.4f}): '
+            f'{velocity:.3f} rad/s for {1e3 * elapsed:.1f} ms'
+            for command, elapsed, velocity in list(steps)[first:end]
+        ]

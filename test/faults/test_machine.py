@@ -91,6 +91,7 @@ def small_memory():
     except (AttributeError, OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f'a /dev/shm of its own needs root and Python 3.12: {error}')
     yield Path('/dev/shm')
+    os.unshare(os.CLONE_FS)  # with the threads that were started meanwhile: setns refuses that
     os.setns(before, os.CLONE_NEWNS)
     os.close(before)
 
@@ -148,7 +149,8 @@ class Clock:
         subprocess.run([*COMPILE, '-o', library, source, '-ldl'], check=True)
         self._seconds = 0.0
         self._offset.write_bytes(struct.pack('q', 0))
-        self.environment = {'LD_PRELOAD': str(library), 'VLA_ROS_CLOCK': str(self._offset)}
+        preloaded = f'{library} {os.environ.get("LD_PRELOAD", "")}'.strip()
+        self.environment = {'LD_PRELOAD': preloaded, 'VLA_ROS_CLOCK': str(self._offset)}
 
     def step(self, seconds):
         """Set the clock by so many seconds; return the time (s) of who was not touched."""
