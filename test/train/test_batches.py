@@ -74,11 +74,18 @@ def test_chunk_and_padding_are_those_of_lerobots_own_loader(dataset, frames, dat
     theirs = LeRobotDataset(
         'local/tiny', root=dataset_root, delta_timestamps=times, video_backend='pyav'
     )
-    ours = Batches([frames], size=1, chunk_size=5).gather(np.arange(len(frames)))
+    ours = Batches([frames], 1, 5, mask_end=True).gather(np.arange(len(frames)))
     for row in range(len(frames)):
         item = theirs[row]
         for key in ('action', 'action_is_pad', KEY):
             assert torch.equal(ours[key][row], item[key])
+
+
+def test_the_arm_rests_beyond_the_end_of_an_episode(frames):
+    last = int(frames.end[0]) - 1
+    batch = Batches([frames], size=1, chunk_size=5).gather(np.array([last - 1]))
+    expected = frames.action[[last - 1, last, last, last, last]]
+    assert np.array_equal(batch['action'][0], expected) and not batch['action_is_pad'].any()
 
 
 def test_pictures_vary_a_little_and_stay_between_zero_and_one(frames):

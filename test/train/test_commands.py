@@ -8,8 +8,15 @@ import pytest
 
 pytest.importorskip('torch')
 
+import torch
+
+from vla_ros.core.errors import ConfigError
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.tools.main import main
+from vla_ros.train.checkpoint import blend, load_checkpoint, new_checkpoint
+from vla_ros.train.frames import open_dataset
+
+from .conftest import SIZE, write_dataset
 
 
 @pytest.fixture(scope='module')
@@ -28,6 +35,31 @@ def test_what_train_wrote_export_splits_without_further_words(run, tmp_path, cap
     spec = load_bundle(bundle).spec
     assert spec.chunk_size == 4 and spec.fps == 10 and spec.instruction == 'Wave.'
     assert spec.source['checkpoint'] == 'step_000001'
+
+
+def test_blended_bundle_lies_between_two_checkpoints(run, dataset_root, tmp_path):
+    first, other = run / 'step_000001', tmp_path / 'b'
+    words = f'--dataset {dataset_root} --start {first} --output {other} --steps 3 --episodes 0'
+    assert main(['train', *words.split(), '--learning-rate', '0.1']) == 0
+    last, bundle = other / 'step_000003', tmp_path / 'wave'
+    words = ['--checkpoint', str(last), '--output', str(bundle), '--blend', str(first)]
+    assert main(['export', *words, '--blend-share', '0.25']) == 0
+    assert load_bundle(bundle).spec.source['blend'] == '0.25 of step_000001'
+    mixed, one, two = (load_checkpoint(path) for path in (last, last, first))
+    blend(mixed, two, 0.25)
+    name = 'model.action_head.weight'
+    a, b, c = (item.policy.state_dict()[name] for item in (mixed, one, two))
+    assert not torch.equal(b, c)
+    torch.testing.assert_close(a, 0.75 * b + 0.25 * c)
+
+
+def test_blend_of_strangers_is_refused(run, tmp_path, capsys):
+    words = f'--checkpoint {run / "step_000001"} --output {tmp_path / "wave"}'.split()
+    assert main(['export', *words, '--blend', str(run / 'step_000001'), '--blend-share', '2']) == 2
+    assert 'got a share of 2.0, expected 0 to 1' in capsys.readouterr().err
+    stranger = new_checkpoint([open_dataset(write_dataset(tmp_path / 'other', seed=5)).meta], SIZE)
+    with pytest.raises(ConfigError, match='expected one that was trained on from the other'):
+        blend(load_checkpoint(run / 'step_000001'), stranger, 0.5)
 
 
 def test_train_says_why_it_does_not_overwrite(run, dataset_root, capsys):

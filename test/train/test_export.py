@@ -163,3 +163,11 @@ def test_input_that_no_block_takes_is_named(tmp_path):
     extra = {'observation.environment_state': PolicyFeature(FeatureType.ENV, (2,))}
     with pytest.raises(ConfigError, match='observation.environment_state'):
         export(policy(extra=extra), FACTS, tmp_path / 'wave')
+
+
+def test_unfolded_blocks_compute_the_same(tmp_path):
+    export(policy(), FACTS, tmp_path / 'unfolded', folded=False)
+    unfolded, folded = (tmp_path / name for name in ('unfolded', 'folded'))
+    export(policy(), FACTS, folded)
+    sizes = [(path / 'action_expert.onnx').stat().st_size for path in (unfolded, folded)]
+    assert sizes[0] > sizes[1]

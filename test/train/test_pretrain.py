@@ -61,7 +61,7 @@ def test_pupil_learns_and_hands_its_weights_over(glances, checkpoint):
     before = {n: v.clone() for n, v in checkpoint.policy.model.backbone.state_dict().items()}
     few = {camera: images[:32] for camera, images in glances.images.items()}
     test = Glances(few, glances.place[:32], glances.yaw[:32])
-    plan = PretrainingPlan(minutes=0.15, batch_size=8, warmup=5)
+    plan = PretrainingPlan(steps=50, batch_size=8, warmup=5)
     errors = pretrain(checkpoint, glances, test, plan, print)
     after = checkpoint.policy.model.backbone.state_dict()
     assert any(not torch.equal(before[name], after[name]) for name in before)

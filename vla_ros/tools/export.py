@@ -27,6 +27,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a LeRobot ACT policy: its 'pretrained_model' folder",
     )
     add(
+        '--blend',
+        type=Path,
+        metavar='FOLDER',
+        help='the checkpoint that it was trained on from: the bundle gets weights between the two',
+    )
+    add(
+        '--blend-share',
+        type=float,
+        default=0.5,
+        help="of --blend's weights, 0 to 1 (default %(default)s)",
+    )
+    add(
         '--output',
         type=Path,
         required=True,
@@ -47,13 +59,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the bundle and print how exact it is."""
-    from vla_ros.train.checkpoint import load_checkpoint
+    from vla_ros.train.checkpoint import blend, load_checkpoint
     from vla_ros.train.export import dataset_observations, export
 
     checkpoint = load_checkpoint(args.checkpoint)
     facts = _facts(args)
     seen = dataset_observations(args.dataset) if args.dataset else []
     source = {'checkpoint': args.checkpoint.resolve().name}
+    if args.blend:
+        blend(checkpoint, load_checkpoint(args.blend), args.blend_share)
+        source['blend'] = f'{args.blend_share:g} of {args.blend.resolve().name}'
     difference = export(checkpoint, facts, args.output, seen, source)
     print(f'{args.output}: written; the blocks differ from torch by at most {difference:.1e}')
     return 0

@@ -31,8 +31,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--start', type=Path, metavar='CHECKPOINT', help='an ACT policy (default: a new one)')
     add('--glances', type=int, default=12800, help=f'scenes to look at {default}')
     add('--minutes', type=float, default=8.0, help=f'to learn for {default}')
+    add('--steps', type=int, help='end after so many steps, if that is sooner')
     add('--learning-rate', type=float, default=1e-3, help=f'the highest {default}')
     add('--batch-size', type=int, default=16, help=f'glances of a step {default}')
+    add('--device', default='cpu', help=f'cpu or cuda {default}')
     add('--seed', type=int, default=0, help=default)
     add('--threads', type=int, help='threads of the CPU (default: as many as torch takes)')
     add('--workers', type=int, default=os.cpu_count() or 1, help='processes that draw')
@@ -50,9 +52,9 @@ def run(args: Namespace) -> int:
         raise ConfigError(f'{args.output}: exists already; name another folder, or remove it')
     metas = [open_dataset(root).meta for root in args.dataset]
     checkpoint = (
-        start_checkpoint(args.start, metas)
+        start_checkpoint(args.start, metas, args.device)
         if args.start
-        else new_checkpoint(metas, ActSize(), 'cpu', args.seed)
+        else new_checkpoint(metas, ActSize(), args.device, args.seed)
     )
     height, width = next(iter(checkpoint.policy.config.image_features.values())).shape[1:]
     print(f'drawing {args.glances} scenes of {width} x {height}', flush=True)
@@ -60,6 +62,7 @@ def run(args: Namespace) -> int:
     test = draw_glances(_TEST, width, height, _TEST_SEED)
     plan = PretrainingPlan(
         minutes=args.minutes,
+        steps=args.steps,
         batch_size=args.batch_size,
         learning_rate=args.learning_rate,
         seed=args.seed,

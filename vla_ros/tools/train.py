@@ -52,6 +52,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--chunk-size', type=int, help='actions of a chunk (default: act 100, smolvla 50)')
     add('--dim-model', type=int, default=256, help=f"width of ACT's transformer {default}")
     add('--encoder-layers', type=int, default=4, help=f"of ACT's transformer {default}")
+    add(
+        '--freeze-vision',
+        action='store_true',
+        help='train all but the vision encoder, whose maps are computed once and kept in OUTPUT',
+    )
+    add(
+        '--freeze-normalisation',
+        action='store_true',
+        help="normalise in ACT's ResNet with the values of --start's checkpoint, as a policy that "
+        'is used does, instead of those of each batch',
+    )
     add('--use-vae', action='store_true', help="train with ACT's variational objective")
     add('--dropout', type=float, default=0.0, help=f'of ACT {default}')
     add('--shift', type=int, default=0, help=f'move pictures by up to so many pixels {default}')
@@ -62,6 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar='PHASE=TIMES',
         help='draw the frames of a labelled phase more often, e.g. reach=5 descend=2',
+    )
+    add(
+        '--mask-end',
+        action='store_true',
+        help='learn nothing of a chunk beyond the end of its episode, as LeRobot does; else the '
+        'arm learns to rest there',
     )
     add('--seed', type=int, default=0, help=default)
     add(
@@ -96,6 +113,9 @@ def run(args: argparse.Namespace) -> int:
         evaluate_every=args.evaluate_every,
         seed=args.seed,
         stride=args.stride,
+        freeze_vision=args.freeze_vision,
+        freeze_normalisation=args.freeze_normalisation,
+        mask_end=args.mask_end,
         threads=args.threads,
         augmentation=Augmentation(shift=args.shift),
         emphasis=_emphasis(args.emphasize),

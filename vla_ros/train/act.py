@@ -22,6 +22,7 @@ from torchvision.ops.misc import FrozenBatchNorm2d
 
 from vla_ros.train.family import Family
 from vla_ros.train.features import split_features
+from vla_ros.train.maps import MAPS
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,20 @@ class ActSize:
 
 class Act(Family):
     """Trains ACT with normalisation layers that learn, unless its ResNet is a pretrained one."""
+
+    def freeze_vision(self, policy: ACTPolicy) -> None:
+        """Freeze the ResNet."""
+        policy.model.backbone.requires_grad_(False)
+
+    def freeze_normalisation(self, policy: ACTPolicy) -> None:
+        """Normalise with the values of the checkpoint instead of those of each batch."""
+        policy.model.backbone.eval()
+
+    @torch.no_grad()
+    def feature_maps(self, policy: ACTPolicy, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return what the ResNet makes of the pictures (n, cameras, channels, height, width)."""
+        keys = policy.config.image_features
+        return torch.stack([*_feature_maps(policy.model.backbone, [batch[k] for k in keys])], 1)
 
     def prepare(self, policy: ACTPolicy) -> None:
         """Thaw the ResNet's normalisation, and lay its weights out for speed."""
@@ -114,7 +129,10 @@ def training_loss(policy: ACTPolicy, batch: dict[str, torch.Tensor]) -> torch.Te
     is frozen afterwards, with the same values for all, will use.
     """
     keys = list(policy.config.image_features)
-    maps = _feature_maps(policy.model.backbone, [batch[key] for key in keys])
+    if MAPS in batch:
+        maps = batch[MAPS].unbind(1)
+    else:
+        maps = _feature_maps(policy.model.backbone, [batch[key] for key in keys])
     with _given_features(policy.model):
         loss, _ = policy.forward({**batch, **dict(zip(keys, maps, strict=True))})
     return loss

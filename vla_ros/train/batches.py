@@ -42,16 +42,19 @@ class Batches:
         seed: int = 0,
         augmentation: Augmentation = Augmentation(),
         emphasis: Mapping[int, int] | None = None,
+        mask_end: bool = False,
     ) -> None:
         """
         Draw ``size`` frames at a time from ``datasets``, which must hold the same keys.
 
-        ``emphasis`` is the number of times for the number of a phase, once for all others.
+        ``emphasis`` is the number of times for the number of a phase, once for all others. The
+        arm rests beyond the end of an episode; with ``mask_end`` nothing is learned of that.
         """
         _check_alike(datasets)
         self._datasets = datasets
         self._first = np.cumsum([0, *(len(frames) for frames in datasets)])
         self._size, self._chunk_size = size, chunk_size
+        self._mask_end = mask_end
         self._seed, self._augmentation = seed, augmentation
         times = np.concatenate([_times(frames, emphasis or {}) for frames in datasets])
         self._deck = np.repeat(np.arange(self.frame_count), times)
@@ -68,24 +71,34 @@ class Batches:
         Return batch number ``step`` with varied pictures.
 
         Pictures are (n, 3, height, width) float32 in 0..1, laid out channels last, state (n, ds),
-        action (n, chunk, da), and action_is_pad (n, chunk) says which lie beyond the episode;
-        task is a list of instructions.
+        action (n, chunk, da), of which the last is repeated beyond the end of an episode, and
+        action_is_pad (n, chunk) says which are not to be learned; task is a list of instructions.
         """
         rng = np.random.default_rng([self._seed, 1, step])
-        return self.gather(self._indices(step), rng)
+        return self.gather(self.indices(step), rng)
+
+    def indices(self, step: int) -> np.ndarray:
+        """Return the numbers (n,) of the frames of batch number ``step``."""
+        places = range(step * self._size, (step + 1) * self._size)
+        count = len(self._deck)
+        return np.array([self._shuffled(place // count)[place % count] for place in places])
 
     def gather(
-        self, indices: np.ndarray, rng: np.random.Generator | None = None
+        self,
+        indices: np.ndarray,
+        rng: np.random.Generator | None = None,
+        pictures: bool = True,
     ) -> dict[str, Any]:
         """Return the frames with these numbers, as they are or varied with ``rng``."""
         items = [self._find(index) for index in indices]
-        keys = self._datasets[0].images
+        keys = self._datasets[0].images if pictures else ()
         batch: dict[str, Any] = {key: self._pictures(key, items, rng) for key in keys}
         rows = [(frames, frames.rows[i]) for frames, i in items]
         chunks = [_chunk(frames, row, self._chunk_size) for frames, row in rows]
         batch[STATE] = torch.from_numpy(np.stack([frames.state[row] for frames, row in rows]))
         batch[ACTION] = torch.from_numpy(np.stack([actions for actions, _ in chunks]))
-        batch['action_is_pad'] = torch.from_numpy(np.stack([pad for _, pad in chunks]))
+        beyond = torch.from_numpy(np.stack([beyond for _, beyond in chunks]))
+        batch['action_is_pad'] = beyond & self._mask_end
         batch['task'] = [str(frames.instruction[row]) for frames, row in rows]
         return batch
 
@@ -93,11 +106,6 @@ class Batches:
         """Return the dataset that holds frame ``index``, and its number there."""
         place = int(np.searchsorted(self._first, index, side='right')) - 1
         return self._datasets[place], index - self._first[place]
-
-    def _indices(self, step: int) -> np.ndarray:
-        places = range(step * self._size, (step + 1) * self._size)
-        count = len(self._deck)
-        return np.array([self._shuffled(place // count)[place % count] for place in places])
 
     def _shuffled(self, epoch: int) -> np.ndarray:
         if epoch != self._epoch:

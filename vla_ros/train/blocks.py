@@ -33,17 +33,28 @@ class Affine(NamedTuple):
 class VisionEncoder(nn.Module):
     """Raw pictures of any cameras to features."""
 
-    def __init__(self, model: ACT) -> None:
-        """Take the ResNet, with its normalisation layers folded, and the projection."""
+    def __init__(self, model: ACT, folded: bool = True) -> None:
+        """Take the ResNet, with its normalisation layers ``folded`` or not, and the projection."""
         super().__init__()
         self.backbone = copy.deepcopy(model.backbone)
-        fold_batch_norm(self.backbone)
+        if folded:
+            fold_batch_norm(self.backbone)
+        sizes = {tuple(item.shape[1:]) for item in model.config.image_features.values()}
+        self.size = sizes.pop() if len(sizes) == 1 else None  # px: (height, width)
         self.projection = model.encoder_img_feat_input_proj
 
     def forward(self, image: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
-        """Map (n, height, width, 3) uint8 and the (n, 3) statistics to (n, tokens, dim)."""
-        x = (image.float() / 255 - mean[:, None, None]) / std[:, None, None]
-        x = self.projection(self.backbone(x.permute(0, 3, 1, 2))['feature_map'])
+        """
+        Map (n, height, width, 3) uint8 and the (n, 3) statistics to (n, tokens, dim).
+
+        Whole rows are normalised: three channels at a time would not fill a processor's registers.
+        """
+        height, width = self.size or image.shape[1:3]
+        pixels = torch.ones(width, 1)  # channels next to each other, as in a row of a picture
+        scale, shift = ((pixels * x[:, None]).flatten(1) for x in (1 / (255 * std), mean / std))
+        rows = image.reshape(-1, height, 3 * width).float() * scale[:, None] - shift[:, None]
+        x = rows.reshape(-1, height, width, 3).permute(0, 3, 1, 2)
+        x = self.projection(self.backbone(x)['feature_map'])
         return x.flatten(2).transpose(1, 2)
 
 
@@ -82,8 +93,10 @@ class ActionExpert(nn.Module):
     offset: torch.Tensor  # (joints,)
     scale: torch.Tensor  # (joints,)
 
-    def __init__(self, model: ACT, action: Affine, positions: torch.Tensor) -> None:
-        """Take the decoder; ``positions`` are those of the backbone."""
+    def __init__(
+        self, model: ACT, action: Affine, positions: torch.Tensor, folded: bool = True
+    ) -> None:
+        """Take the decoder, ``folded`` or not; ``positions`` are those of the backbone."""
         super().__init__()
         self.decoder = copy.deepcopy(model.decoder)
         self.head = model.action_head
@@ -93,7 +106,8 @@ class ActionExpert(nn.Module):
         self.register_buffer('zeros', torch.zeros_like(queries))
         self.register_buffer('offset', action.offset)
         self.register_buffer('scale', action.scale)
-        self._fold_first_attention()
+        if folded:
+            self._fold_first_attention()
 
     def forward(self, memory: torch.Tensor) -> torch.Tensor:
         """Map (1, tokens, dim) to (1, chunk, joints)."""
@@ -135,8 +149,13 @@ class Blocks(NamedTuple):
 
 
 @torch.no_grad()
-def split(checkpoint: Checkpoint) -> Blocks:
-    """Split an ACT with its processors; raise ConfigError for inputs that have no block."""
+def split(checkpoint: Checkpoint, folded: bool = True) -> Blocks:
+    """
+    Split an ACT with its processors; raise ConfigError for inputs that have no block.
+
+    Unless ``folded``, normalisation layers and the first attention of the decoder stay as they
+    were: to measure what folding them saves.
+    """
     policy = checkpoint.policy.eval()
     if policy.config.type != 'act':
         raise ConfigError(
@@ -147,9 +166,9 @@ def split(checkpoint: Checkpoint) -> Blocks:
     model, positions = policy.model, token_positions(policy)
     given = input_normalisation(checkpoint)
     return Blocks(
-        VisionEncoder(model).eval(),
+        VisionEncoder(model, folded).eval(),
         Backbone(model, given.pop(STATE), positions).eval(),
-        ActionExpert(model, output_normalisation(checkpoint), positions).eval(),
+        ActionExpert(model, output_normalisation(checkpoint), positions, folded).eval(),
         given,
     )
 

@@ -96,6 +96,42 @@ def start_checkpoint(
     return Checkpoint(policy, *_new_processors(config, metas))
 
 
+@torch.no_grad()
+def blend(checkpoint: Checkpoint, other: Checkpoint, share: float) -> None:
+    """
+    Move the weights of ``checkpoint`` in place towards those of ``other``: 0 not at all, 1 wholly.
+
+    For two checkpoints of which one was trained on from the other: what lies between them often
+    fits new scenes better than either (Wortsman et al., 2022). Raise ConfigError where they are
+    of different shapes, or normalise differently.
+    """
+    if not 0 <= share <= 1:
+        raise ConfigError(f'blend: got a share of {share}, expected 0 to 1')
+    ours, theirs = checkpoint.policy.state_dict(), other.policy.state_dict()
+    shapes = [{name: value.shape for name, value in state.items()} for state in (ours, theirs)]
+    if shapes[0] != shapes[1] or not _equal(_statistics(checkpoint), _statistics(other)):
+        raise ConfigError(
+            'blend: got checkpoints of different shapes or statistics, expected one that was '
+            'trained on from the other'
+        )
+    for name, value in ours.items():
+        if value.is_floating_point():
+            value.lerp_(theirs[name], share)
+
+
+def _statistics(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
+    """Return what a checkpoint normalises with."""
+    return {
+        f'{number}.{name}': value
+        for number, step in enumerate(checkpoint.preprocess.steps)
+        for name, value in step.state_dict().items()
+    }
+
+
+def _equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
 def policy_type(path: Path) -> str:
     """Return the type of the policy in a checkpoint; raise ConfigError where there is none."""
     _check_files(path, _POLICY)

@@ -53,12 +53,13 @@ def export(
     observations: Sequence[Observation] = (),
     source: dict[str, Any] | None = None,
     tolerance: float = TOLERANCE,
+    folded: bool = True,
 ) -> float:
     """
     Write the bundle ``output``; return the largest difference between blocks and torch.
 
-    They are compared on random observations and on ``observations``. Raises VlaError, and leaves
-    no bundle, where they differ by more than ``tolerance``.
+    They are compared on random observations and on ``observations``; ``folded`` as in ``split``.
+    Raises VlaError, and leaves no bundle, where they differ by more than ``tolerance``.
     """
     if output.exists():
         raise ConfigError(f'{output}: is there already; remove it, or name another folder')
@@ -66,7 +67,8 @@ def export(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        _write(checkpoint, facts, partial, output.name, source or {})
+        blocks = split(checkpoint, folded)
+        _write(checkpoint, blocks, facts, partial, output.name, source or {})
         seen = [*random_observations(checkpoint), *observations]
         difference = check(partial, checkpoint, seen, tolerance)
         replace_folder(partial, output)
@@ -150,11 +152,15 @@ def dataset_observations(root: Path, count: int = 3) -> list[Observation]:
 
 
 def _write(
-    checkpoint: Checkpoint, facts: DatasetFacts, folder: Path, name: str, source: dict[str, Any]
+    checkpoint: Checkpoint,
+    blocks: Blocks,
+    facts: DatasetFacts,
+    folder: Path,
+    name: str,
+    source: dict[str, Any],
 ) -> None:
     config = checkpoint.policy.config
     _check_joints(config, facts)
-    blocks = split(checkpoint)
     arrays = _write_models(config, blocks, folder)
     cameras = [
         {

@@ -42,6 +42,20 @@ class Family:
         """Return what a saved preprocessor takes from ``config`` instead."""
         return {}
 
+    def freeze_vision(self, policy: PreTrainedPolicy) -> None:
+        """Freeze the vision encoder; raise ConfigError where the checkpoint decides that."""
+        raise ConfigError(
+            f'freeze_vision: got it for a policy of type {policy.config.type}, expected act; '
+            'others say in their own configuration what is frozen'
+        )
+
+    def freeze_normalisation(self, policy: PreTrainedPolicy) -> None:
+        """Have a prepared policy normalise as it will when it is used."""
+
+    def feature_maps(self, policy: PreTrainedPolicy, batch: dict[str, Any]) -> torch.Tensor:
+        """Return what a frozen vision encoder makes of the pictures of a normalised batch."""
+        raise NotImplementedError
+
     def prepare(self, policy: PreTrainedPolicy) -> None:
         """Make a copy of a policy fit to be trained, in place."""
 

@@ -30,8 +30,13 @@ class Learner:
         self.step = 0
         self.seconds = 0.0  # that the run has taken so far
         self._family = family_of(average.config.type)
+        if plan.freeze_vision:
+            self._family.freeze_vision(average)
         self._policy = _copy(average).train()
         self._family.prepare(self._policy)
+        self._frozen = plan.freeze_vision or plan.freeze_normalisation
+        if self._frozen:
+            self._family.freeze_normalisation(self._policy)
         self._parameters = trained(self._policy)
         self._optimizer = self._family.optimizer(self._policy, plan)
 
@@ -40,8 +45,7 @@ class Learner:
         torch.manual_seed(self.plan.seed * 1_000_003 + self.step)  # dropout goes on as it was
         for group in self._optimizer.param_groups:
             group['lr'] = rate
-        device = self.average.config.device
-        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=self.plan.bf16):
+        with self._autocast():
             loss = self._family.loss(self._policy, batch)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -51,9 +55,15 @@ class Learner:
         self.step += 1
         return loss.item()
 
+    def feature_maps(self, batch: dict[str, Any]) -> torch.Tensor:
+        """Return what the frozen vision encoder makes of the pictures of a normalised batch."""
+        with self._autocast():
+            return self._family.feature_maps(self._policy, batch)
+
     def finish(self, batch: dict[str, Any]) -> None:
         """Make the average fit to be saved, with a normalised batch at hand."""
-        self._family.finish(self.average, batch)
+        if not self._frozen:
+            self._family.finish(self.average, batch)
 
     def save(self, path: Path, **facts: Any) -> None:
         """Write all that a run needs to go on, and ``facts``; whole or not at all."""
@@ -75,6 +85,10 @@ class Learner:
         _restore(self._policy, state['policy'])
         _restore(self.average, state['average'])
         self._optimizer.load_state_dict(state['optimizer'])
+
+    def _autocast(self) -> torch.autocast:
+        kind = torch.device(self.average.config.device).type
+        return torch.autocast(kind, torch.bfloat16, enabled=self.plan.bf16)
 
     @torch.no_grad()
     def _follow(self, decay: float) -> None:

@@ -5,6 +5,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from vla_ros.train.checkpoint import (
 from vla_ros.train.family import Size
 from vla_ros.train.frames import Progress, load_frames, open_dataset
 from vla_ros.train.learner import Learner, load_state
+from vla_ros.train.maps import FeatureMaps
 from vla_ros.train.plan import TrainingPlan
 from vla_ros.train.run_folder import STATE, RunFolder
 
@@ -72,8 +74,22 @@ def train(
     frames = [load_frames(d, plan.stride, _progress(report, d)) for d in datasets]
     chunk_size = checkpoint.policy.config.chunk_size
     batches = Batches(
-        frames, plan.batch_size, chunk_size, plan.seed, plan.augmentation, plan.emphasis
+        frames,
+        plan.batch_size,
+        chunk_size,
+        plan.seed,
+        plan.augmentation,
+        plan.emphasis,
+        plan.mask_end,
     )
+    if plan.freeze_vision:
+        see = learner.feature_maps
+        draw = FeatureMaps(batches, checkpoint.preprocess, see, output / 'feature_maps').batch
+    else:
+
+        def draw(step: int) -> dict[str, Any]:
+            return checkpoint.preprocess(batches.batch(step))
+
     folder = RunFolder(output, learner.step)
     report(f'{batches.frame_count} frames, {_describe(checkpoint.policy)}')
 
@@ -93,7 +109,7 @@ def train(
     recent, since = [], (learner.step, time.monotonic())
     while (progress := plan.progress(learner.step, learner.seconds)) < 1:
         rate = plan.rate(learner.step, progress)
-        loss = learner.learn(checkpoint.preprocess(batches.batch(learner.step)), rate)
+        loss = learner.learn(draw(learner.step), rate)
         learner.seconds = time.monotonic() - began
         recent.append(loss)
         progress = plan.progress(learner.step, learner.seconds)

@@ -27,6 +27,9 @@ class TrainingPlan:
     seed: int = 0
     bf16: bool = True  # compute in bfloat16 where that is precise enough
     threads: int | None = None  # of the CPU; None: as many as torch takes
+    freeze_vision: bool = False  # train all but the vision encoder
+    freeze_normalisation: bool = False  # of the vision encoder: keep the checkpoint's values
+    mask_end: bool = False  # learn nothing of the rows of a chunk beyond the end of an episode
     stride: int = 1  # keep the pictures of every so many rows
     augmentation: Augmentation = Augmentation()
     emphasis: Mapping[int, int] = field(default_factory=dict)  # phase -> times in an epoch

@@ -37,12 +37,18 @@ CALIBRATION = 128  # glances
 class PretrainingPlan:
     """How long and how fast to teach."""
 
-    minutes: float = 8.0
+    minutes: float = 8.0  # end after so long
+    steps: int | None = None  # or after so many
     batch_size: int = 16  # glances
     learning_rate: float = 1e-3  # highest: a linear rise, then a cosine down to nothing
     warmup: int = 50  # steps
     seed: int = 0
     threads: int | None = None  # of the CPU; None: as many as torch takes
+
+    def progress(self, step: int, seconds: float) -> float:
+        """Return the part of the plan that is done; 1 or more is all."""
+        by_steps = step / self.steps if self.steps else 0.0
+        return max(by_steps, seconds / (60 * self.minutes))
 
     def rate(self, step: int, progress: float) -> float:
         """Return the learning rate."""
@@ -80,7 +86,7 @@ def pretrain(
     tests = Batches([_frames(checkpoint.policy, test)], AT_ONCE, 1)
     pupil = _Pupil(checkpoint, plan)
     began, step = time.monotonic(), 0
-    while (progress := (time.monotonic() - began) / (60 * plan.minutes)) < 1:
+    while (progress := plan.progress(step, time.monotonic() - began)) < 1:
         loss = pupil.learn(batches.batch(step), plan.rate(step, progress))
         step += 1
         if step % REPORT_EVERY == 0:
@@ -123,7 +129,8 @@ class _Pupil:
         self._backbone = self._policy.model.backbone.train()
         torch.manual_seed(plan.seed)
         channels = self._policy.model.encoder_img_feat_input_proj.in_channels
-        self._head = PoseHead(len(self._keys), channels)
+        self._device = torch.device(self._policy.config.device)
+        self._head = PoseHead(len(self._keys), channels).to(self._device)
         self._parameters = [*self._backbone.parameters(), *self._head.parameters()]
         self._optimizer = torch.optim.AdamW(self._parameters, weight_decay=1e-4, fused=True)
 
@@ -131,7 +138,8 @@ class _Pupil:
         """Take one step; return its loss."""
         for group in self._optimizer.param_groups:
             group['lr'] = rate
-        loss = nn.functional.smooth_l1_loss(self._see(batch), batch[ACTION][:, 0], beta=0.1)
+        true = batch[ACTION][:, 0].to(self._device)
+        loss = nn.functional.smooth_l1_loss(self._see(batch), true, beta=0.1)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self._parameters, 10.0)
@@ -145,7 +153,7 @@ class _Pupil:
         count = tests.frame_count
         parts = np.array_split(np.arange(count), math.ceil(count / AT_ONCE))
         batches = [tests.gather(part) for part in parts]
-        seen = torch.cat([self._see(batch) for batch in batches]).numpy()
+        seen = torch.cat([self._see(batch) for batch in batches]).cpu().numpy()
         true = torch.cat([batch[ACTION][:, 0] for batch in batches]).numpy()
         self._backbone.train()
         place = np.linalg.norm((seen - true)[:, :2] * SPREAD, axis=1)
@@ -162,7 +170,7 @@ class _Pupil:
         """Return the poses (n, 4) that the pictures of a batch seem to show."""
         normalised = self._normalised(batch)
         images = torch.cat([normalised[key] for key in self._keys])
-        with torch.autocast(images.device.type, torch.bfloat16):
+        with torch.autocast(self._device.type, torch.bfloat16):
             maps = self._backbone(images)['feature_map']
         return self._head(maps.float())
 

@@ -23,16 +23,26 @@ TOLERANCE = 1e-3  # of random weights, whose activations are larger than a train
 
 
 def write_untrained(output: Path, height: int, width: int, size: ActSize = SIZE) -> None:
-    """Write the bundle ``output`` for pictures of that size (px), and its checkpoint beside it."""
+    """
+    Write the bundle ``output`` for pictures of that size (px), and its checkpoint beside it.
+
+    Beside it, too, is the bundle that ``unfolded_beside`` names.
+    """
     checkpoint = untrained(height, width, size)
     facts = DatasetFacts(FPS, JOINTS, 'Grab the tea bag and place it in the mug.', ())
     checkpoint.save(checkpoint_beside(output), facts)
-    export(checkpoint, facts, output, source={'weights': 'random'}, tolerance=TOLERANCE)
+    for path, folded in ((unfolded_beside(output), False), (output, True)):
+        export(checkpoint, facts, path, (), {'weights': 'random'}, TOLERANCE, folded)
 
 
 def checkpoint_beside(bundle: Path) -> Path:
     """Return the folder of the checkpoint that an untrained bundle was made of."""
     return bundle.with_name(f'{bundle.name}.checkpoint')
+
+
+def unfolded_beside(bundle: Path) -> Path:
+    """Return the folder of the same policy with no constant part computed ahead."""
+    return bundle.with_name(f'{bundle.name}.unfolded')
 
 
 def untrained(height: int, width: int, size: ActSize = SIZE) -> Checkpoint:
