@@ -4,12 +4,20 @@
 
 import json
 from argparse import ArgumentParser
+from functools import partial
 
 import numpy as np
 import pytest
 
 from vla_ros.benchmarks import policy as benchmark
-from vla_ros.benchmarks.contestants import BASE, StockPolicy, observations, parse_variant
+from vla_ros.benchmarks.contestants import (
+    BASE,
+    CHANGES,
+    StockPolicy,
+    memory_of,
+    observations,
+    parse_variant,
+)
 from vla_ros.core.errors import ConfigError
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
@@ -26,11 +34,14 @@ def run(*words):
     return benchmark.run(parser.parse_args(words))
 
 
-def test_stock_policy_computes_what_the_suite_computes(tiny_bundle):
+@pytest.mark.parametrize('change', ['', *CHANGES])
+def test_stock_policy_computes_what_the_suite_computes(tiny_bundle, change):
     bundle = load_bundle(tiny_bundle)
     ours = Policy(bundle, Placement(default=NodePlacement(threads=1)))
     images, state = observations(bundle.spec)[0]
-    expected, times = StockPolicy(bundle, 1).predict(images, state)
+    stock = StockPolicy(bundle, 1, change)
+    stock.predict(*observations(bundle.spec)[1])
+    expected, times = stock.predict(images, state)
     np.testing.assert_allclose(ours.predict(images, state)[0], expected, atol=1e-6)
     assert tuple(times) == BLOCKS
 
@@ -53,10 +64,19 @@ def test_table_and_profile_hold_every_variant(tiny_bundle, tmp_path, capsys):
     assert rows['one by one']['low'] <= rows['one by one']['p50'] <= rows['one by one']['high']
     assert len(rows['one by one']['warm_up']) == benchmark.WARM_UP
     assert 'one by one, 1 of 2 cameras still, re-used' in rows
+    assert {f'{BASE}, {change}' for change in CHANGES} < set(rows)
     entries = [entry for entry in content['entries'] if entry['variant'] == 'one by one']
     assert [entry['block'] for entry in entries] == list(BLOCKS)
     assert {entry['cameras_mode'] for entry in entries} == {'single'}
+    assert {entry['variant'] for entry in content['entries']} == {'one by one'}
+    assert all(e['ratio_low'] <= e['ratio'] <= e['ratio_high'] and e['bytes'] for e in entries)
     assert all(entry['runs'] == 3 and entry['backend'] == 'onnxruntime' for entry in entries)
+
+
+def test_memory_is_that_of_a_process_of_its_own(tiny_bundle):
+    bundle = load_bundle(tiny_bundle)
+    grown = memory_of(partial(StockPolicy, bundle, 1), observations(bundle.spec)[0])
+    assert 1e6 < grown < 1e9
 
 
 def test_profile_is_what_the_planner_reads(tiny_bundle, tmp_path, capsys):

@@ -17,10 +17,7 @@ def test_split_and_fused_graphs_answer_with_the_same_chunks(tiny_bundle: Path) -
     pytest.importorskip('rclpy')
     words = ['benchmark', 'split', '--policy', str(tiny_bundle), '--rounds', '4', '--json']
     argv = [sys.executable, '-m', 'vla_ros.tools.main', *words]
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
-    except subprocess.TimeoutExpired:  # the nodes did not find each other: once more
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
     assert figures['difference'] == 0.0

@@ -3,6 +3,7 @@
 """Rates of a processor that explain measured latencies."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,6 +58,13 @@ def test_a_recipe_that_was_not_seen_is_predicted_from_its_parts():
     found = [item for item in hold_out(measurements(0.02), PRIOR) if item.recipe == 'mix']
     assert [item.policy for item in found] == ['large', 'small']
     assert max(abs(item.error) for item in found) < 0.1
+
+
+def test_variants_of_one_recipe_are_compared_apart():
+    again = [replace(item, variant='again') for item in measurements()]
+    found = hold_out([*measurements(), *again], PRIOR)
+    assert len(found) == 2 * len(hold_out(measurements(), PRIOR))
+    assert max(abs(item.error) for item in found) < 0.2
 
 
 def test_a_size_that_was_not_seen_is_predicted_from_the_others():

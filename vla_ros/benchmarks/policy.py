@@ -9,6 +9,8 @@ with it. Writes a profile.json, which `vla_ros plan` reads.
 
 import json
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,17 @@ import numpy as np
 
 from vla_ros.benchmarks.contestants import (
     BASE,
+    CHANGES,
     Contestant,
     StockPolicy,
     Variant,
     default_variants,
+    memory_of,
     observations,
     parse_variant,
     work_variants,
 )
+from vla_ros.benchmarks.policy_tables import block_table, totals_table
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.statistics import median_interval, ratio_interval
@@ -32,8 +37,6 @@ from vla_ros.policy.spec import BLOCKS
 from vla_ros.runtime.machine import machine_facts
 
 FORMAT = 1  # of profile.json
-# what README.md's study reports of its board
-STUDY = (('study, i.MX 95: ACT, ONNX FP32', 2.86), ('study, i.MX 95: ACT, optimised', 0.32))
 WARM_UP = 3  # runs
 
 
@@ -76,8 +79,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--work',
         action='store_true',
         help='for the last variant: cameras batched, single and '
-        'parallel; features re-used and not',
+        'parallel; features re-used and not. For stock ONNX Runtime: cameras one by one, pictures '
+        'normalised outside the graph, arrays bound, constants not folded (with --size)',
     )
+    add('--memory', action='store_true', help='of each, measured in a process of its own')
     add('--threads', nargs='+', type=int, default=[1], help='threads of every block')
     add('--rounds', type=int, default=30, help='runs of each variant, in turn')
     add('--json', type=Path, help='write profile.json here')
@@ -93,8 +98,9 @@ def run(args: Namespace) -> int:
             contestants = _measure(args, base, checkpoint, variants, threads)
             rows = [_end_to_end(base, item, contestants[0], threads) for item in contestants]
             profile['end_to_end'] += rows
-            profile['entries'] += _entries(base, variants, contestants, threads)
-            print(_table(base, threads, rows), flush=True)
+            entries = _entries(base, variants, contestants, threads)
+            profile['entries'] += entries
+            print(totals_table(base, threads, rows), block_table(entries), sep='\n\n', flush=True)
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(profile, indent=1) + '\n', encoding='utf-8')
@@ -149,22 +155,38 @@ def _measure(
     args: Namespace, base: Bundle, checkpoint: Path | None, variants: list[Variant], threads: int
 ) -> list[Contestant]:
     """Run every variant in turn with the base, which stands first."""
-    contestants = [Contestant(BASE, lambda: StockPolicy(base, threads))]
+    contestants = [Contestant(BASE, partial(StockPolicy, base, threads))]
+    if args.work:
+        contestants += [
+            Contestant(f'{BASE}, {label}', load) for label, load in _stock_changes(base, threads)
+        ]
     if checkpoint:
         from vla_ros.train.untrained import torch_policy
 
-        contestants.append(Contestant('torch fp32', lambda: torch_policy(checkpoint, threads)))
-    contestants += [Contestant(v.label, lambda v=v: v.open(threads), v.still) for v in variants]
+        contestants.append(Contestant('torch fp32', partial(torch_policy, checkpoint, threads)))
+    contestants += [Contestant(v.label, partial(v.open, threads), v.still) for v in variants]
     seen = observations(base.spec)
+    kinds = {BASE, 'torch fp32'} | {v.label for v in variants if not v.work}
+    for contestant in (c for c in contestants if args.memory and c.label in kinds):
+        contestant.memory = memory_of(contestant.load, seen[0])
     for number in range(WARM_UP + args.rounds):
         for contestant in contestants:
             contestant.run(number, seen, keep=number >= WARM_UP)
     return contestants
 
 
+def _stock_changes(base: Bundle, threads: int) -> Iterator[tuple[str, Callable[[], StockPolicy]]]:
+    """Yield stock ONNX Runtime with one thing at a time done otherwise."""
+    for change in CHANGES:
+        yield change, partial(StockPolicy, base, threads, change)
+    unfolded = base.path.with_name(f'{base.path.name}.unfolded')  # as write_untrained leaves it
+    if unfolded.exists():
+        yield 'constants not folded', partial(StockPolicy, load_bundle(unfolded), threads)
+
+
 def _end_to_end(base: Bundle, item: Contestant, stock: Contestant, threads: int) -> dict[str, Any]:
     median, ratio = median_interval(item.totals), ratio_interval(stock.totals, item.totals)
-    cpu = float(np.median(item.cpu))
+    cpu, cpu_ratio = float(np.median(item.cpu)), ratio_interval(stock.cpu, item.cpu)
     return {
         **_subject(base, threads),
         'variant': item.label,
@@ -175,7 +197,9 @@ def _end_to_end(base: Bundle, item: Contestant, stock: Contestant, threads: int)
         'ratio_low': ratio.low,
         'ratio_high': ratio.high,
         'cpu': cpu,
-        'cpu_ratio': float(np.median(stock.cpu)) / cpu,
+        'cpu_ratio': cpu_ratio.value,
+        'cpu_ratio_low': cpu_ratio.low,
+        'cpu_ratio_high': cpu_ratio.high,
         'memory': item.memory,
         'warm_up': item.warm_up,
         'blocks': {name: float(np.median(values)) for name, values in item.blocks.items()},
@@ -186,29 +210,30 @@ def _entries(
     base: Bundle, variants: list[Variant], contestants: list[Contestant], threads: int
 ) -> list[dict[str, Any]]:
     """Return the profile's entry of each block of each variant."""
-    by_label = {item.label: item for item in contestants}
-    plain = [v for v in variants if not v.still]
+    by_label, stock = {item.label: item for item in contestants}, contestants[0]
     return [
         entry
-        for variant in plain
-        for entry in _block_entries(base, variant, by_label[variant.label], threads)
+        for variant in variants
+        if not variant.work
+        for entry in _block_entries(base, variant, by_label[variant.label], stock, threads)
     ]
 
 
 def _block_entries(
-    base: Bundle, variant: Variant, item: Contestant, threads: int
+    base: Bundle, variant: Variant, item: Contestant, stock: Contestant, threads: int
 ) -> list[dict[str, Any]]:
     bundle, policy = load_bundle(variant.bundle), item.policy
     stages = (policy.vision_encoder, policy.llm_backbone, policy.action_expert)
     rows = []
     for block, stage in zip(BLOCKS, stages, strict=True):
         interval, facts = median_interval(item.blocks[block]), stage.session.facts
+        ratio = ratio_interval(stock.blocks[block], item.blocks[block])
         file = bundle.path / bundle.spec.blocks[block].file
         rows.append(
             {
                 **_subject(base, threads),
                 'variant': variant.label,
-                'recipe': bundle.spec.recipe.get('name', 'fp32'),
+                'recipe': bundle.spec.recipe.get('name', facts['precision']),
                 'backend': facts['backend'].partition(' ')[0],
                 'precision': facts['precision'],
                 'device': variant.placement.node(block).device,
@@ -217,6 +242,9 @@ def _block_entries(
                 **_percentiles(item.blocks[block]),
                 'low': interval.low,
                 'high': interval.high,
+                'ratio': ratio.value,
+                'ratio_low': ratio.low,
+                'ratio_high': ratio.high,
                 'bytes': file.stat().st_size,
                 **_cost(file, len(bundle.spec.cameras)),
             }
@@ -248,28 +276,6 @@ def _subject(base: Bundle, threads: int) -> dict[str, Any]:
 def _percentiles(seconds: list[float]) -> dict[str, float]:
     p50, p95, p99 = np.percentile(seconds, (50, 95, 99)).tolist()
     return {'runs': len(seconds), 'p50': p50, 'p95': p95, 'p99': p99}
-
-
-def _table(base: Bundle, threads: int, rows: list[dict[str, Any]]) -> str:
-    camera = base.spec.cameras[0]
-    title = f'{base.spec.name}: {len(base.spec.cameras)} cameras {camera.width}x{camera.height}'
-    width = max(len(name) for name in [*(row['variant'] for row in rows), *dict(STUDY)])
-    head = 'p50 / p95 / p99 (ms)     vision backbone expert (ms)  faster [95 %]      CPU   memory'
-    lines = [f'\n{title}, {threads} thread(s), in turn', f'{"":{width}}  {head}']
-    lines += [f'{row["variant"]:{width}}  {_cells(row)}' for row in rows]
-    first = STUDY[0][1]
-    lines += [
-        f'{name:{width}}  {1e3 * seconds:7.1f}{"":42}{first / seconds:5.2f}x'
-        for name, seconds in STUDY
-    ]
-    return '\n'.join(lines)
-
-
-def _cells(row: dict[str, Any]) -> str:
-    times = ' /'.join(f'{1e3 * row[name]:7.1f}' for name in ('p50', 'p95', 'p99'))
-    blocks = ' '.join(f'{1e3 * row["blocks"].get(block, float("nan")):7.1f}' for block in BLOCKS)
-    ratio = f'{row["ratio"]:5.2f}x [{row["ratio_low"]:.2f}, {row["ratio_high"]:.2f}]'
-    return f'{times}  {blocks}  {ratio}  {row["cpu_ratio"]:5.2f}x  {row["memory"] / 1e6:5.0f} MB'
 
 
 def _parse_size(text: str) -> tuple[int, int]:

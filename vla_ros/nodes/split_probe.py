@@ -24,7 +24,9 @@ from vla_ros.nodes.vision_encoder import JOINT_STATES, image_topic
 from vla_ros.policy.spec import PolicySpec
 
 START_TIMEOUT = 60.0  # s, for the policy to load
-ANSWER_TIMEOUT = 120.0  # s
+ANSWER_TIMEOUT = 10.0  # s, after which an observation is taken for lost
+TRIES = 12  # observations; pictures are best effort, and the nodes may not have met yet
+NO_ANSWER = 'split: the graphs do not answer; look at what the nodes say above'
 
 
 class Graph:
@@ -54,10 +56,27 @@ class Graph:
         )
 
     def ask(self, images: dict[str, np.ndarray], state: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the time from an observation to its chunk in s, and the chunk (rows, joints)."""
+        """
+        Return the time from an observation to its chunk in s, and the chunk (rows, joints).
+
+        An observation that was lost on the way is sent anew, and timed anew.
+        """
+        for _ in range(TRIES):
+            began = time.perf_counter()
+            self._send(images, state)
+            if self._spin_until(self._answer, ANSWER_TIMEOUT):
+                chunk = convert.chunk_from_msg(self._answer(), self._spec.joint_names)
+                return time.perf_counter() - began, chunk.values
+        raise VlaError(NO_ANSWER)
+
+    def wait(self, condition: Callable[[], object], timeout: float) -> None:
+        """Spin until ``condition()`` holds; raise VlaError after ``timeout`` (s)."""
+        if not self._spin_until(condition, timeout):
+            raise VlaError(NO_ANSWER)
+
+    def _send(self, images: dict[str, np.ndarray], state: np.ndarray) -> None:
         self._request += 1
         self._answers.clear()
-        began = time.perf_counter()
         now = time.time()
         for camera, publisher in self._images.items():
             publisher.publish(convert.image_to_msg(images[camera.name], now, camera.name))
@@ -65,17 +84,16 @@ class Graph:
         joints.header.stamp = convert.stamp(now)
         self._joints.publish(joints)
         self._status.publish(QueueStatus(request=True, request_id=self._request))
-        self.wait(lambda: self._answers, ANSWER_TIMEOUT)
-        chunk = convert.chunk_from_msg(self._answers[0], self._spec.joint_names)
-        return time.perf_counter() - began, chunk.values
 
-    def wait(self, condition: Callable[[], object], timeout: float) -> None:
-        """Spin until ``condition()`` holds; raise VlaError after ``timeout`` (s)."""
+    def _answer(self) -> ActionChunk | None:
+        """Return the chunk that answers the newest request, None before it is there."""
+        return next((msg for msg in self._answers if msg.sequence == self._request), None)
+
+    def _spin_until(self, condition: Callable[[], object], timeout: float) -> bool:
         end = time.monotonic() + timeout
-        while not condition():
-            if time.monotonic() > end:
-                raise VlaError('split: the graphs do not answer; look at what the nodes say above')
+        while not condition() and time.monotonic() < end:
             rclpy.spin_once(self._node, timeout_sec=0.05)
+        return bool(condition())
 
 
 def compare(

@@ -20,6 +20,7 @@ from typing import Any
 
 from vla_ros.core.config import load_yaml
 from vla_ros.core.errors import ConfigError
+from vla_ros.runtime.memory import lock_memory
 
 BACKENDS = ('onnxruntime', 'openvino')
 PRECISIONS = ('fp32', 'bf16', 'fp16')
@@ -47,7 +48,8 @@ class NodePlacement:
     cores: tuple[int, ...] = ()  # of the machine; empty leaves the choice to the kernel
     threads: int = 0
     priority: int = 0  # nice value, -20 (first) to 19 (last)
-    realtime: int = 0  # SCHED_FIFO, 1 (last) to 99 (first): before all that has a nice value
+    # SCHED_FIFO, 1 (last) to 99 (first): before all that has a nice value; memory stays in RAM
+    realtime: int = 0
     backend: str = ''  # onnxruntime or openvino
     precision: str = ''  # of the float parts: fp32, bf16 or fp16
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -104,6 +106,8 @@ def apply(placement: NodePlacement) -> list[str]:
     """
     Pin every thread of this process and set its priority; return what was not permitted.
 
+    A real-time process keeps its memory in RAM, too.
+
     Threads that start later inherit both. Raise ConfigError for a core that isn't there.
     """
     _check_cores(placement.cores)
@@ -113,6 +117,7 @@ def apply(placement: NodePlacement) -> list[str]:
     return [
         *_permitted(placement.priority, _PRIORITY_MEND, threads, _set_priority),
         *_permitted(placement.realtime, _REALTIME_MEND, threads, _set_realtime),
+        *_locked(placement.realtime),
     ]
 
 
@@ -136,6 +141,14 @@ def _permitted(
     except PermissionError:
         return [mend.format(value)]
     return []
+
+
+def _locked(realtime: int) -> list[str]:
+    """Keep the memory of a real-time process in RAM; say so where that is not permitted."""
+    obstacle = lock_memory() if realtime else ''
+    return [f'memory is not locked ({obstacle}): a page fault may delay a command'] * bool(
+        obstacle
+    )
 
 
 def _set_priority(thread: int, value: int) -> None:

@@ -37,6 +37,7 @@ class Measured:
     block: str
     seconds: float  # median
     cost: Cost
+    variant: str = ''  # of several that one recipe was measured in
 
 
 class Comparison(NamedTuple):
@@ -132,9 +133,9 @@ def _compare(group: list[Measured], rates: Rates) -> Comparison:
     )
 
 
-def _whole(measured: Measured) -> tuple[str, str]:
+def _whole(measured: Measured) -> tuple[str, str, str]:
     """Return what the blocks of one whole policy have in common."""
-    return measured.policy, measured.recipe
+    return measured.policy, measured.recipe, measured.variant
 
 
 def _measured(path: Path, number: int, entry: dict[str, Any]) -> Measured:
@@ -155,4 +156,5 @@ def _measured(path: Path, number: int, entry: dict[str, Any]) -> Measured:
         entry['block'],
         float(entry['p50']),
         cost,
+        entry.get('variant', ''),
     )

@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of the policy benchmark: whole policies, with the study's beside ours, and blocks."""
+
+from typing import Any
+
+from vla_ros.policy.bundle import Bundle
+from vla_ros.policy.spec import BLOCKS
+
+# what README.md's study reports of its board
+STUDY = (('study, i.MX 95: ACT, ONNX FP32', 2.86), ('study, i.MX 95: ACT, optimised', 0.32))
+
+
+def totals_table(base: Bundle, threads: int, rows: list[dict[str, Any]]) -> str:
+    """Return the table of whole policies, and what the study reports of its board."""
+    camera = base.spec.cameras[0]
+    title = f'{base.spec.name}: {len(base.spec.cameras)} cameras {camera.width}x{camera.height}'
+    width = max(len(name) for name in [*(row['variant'] for row in rows), *dict(STUDY)])
+    head = 'p50 / p95 / p99 (ms)     vision backbone expert (ms)  faster [95 %]      CPU   memory'
+    lines = [f'\n{title}, {threads} thread(s), in turn', f'{"":{width}}  {head}']
+    lines += [f'{row["variant"]:{width}}  {_cells(row)}' for row in rows]
+    first = STUDY[0][1]
+    lines += [
+        f'{name:{width}}  {1e3 * seconds:7.1f}{"":42}{first / seconds:5.2f}x'
+        for name, seconds in STUDY
+    ]
+    return '\n'.join(lines)
+
+
+def block_table(entries: list[dict[str, Any]]) -> str:
+    """Return the table of each block of each variant."""
+    width = max(len(entry['variant']) for entry in entries)
+    lines = [f'{"":{width}}  {"block":14}  {"size":>8}  p50 / p95 (ms)     faster [95 %]']
+    for entry in entries:
+        times = ' /'.join(f'{1e3 * entry[name]:7.1f}' for name in ('p50', 'p95'))
+        ratio = f'{entry["ratio"]:5.2f}x [{entry["ratio_low"]:.2f}, {entry["ratio_high"]:.2f}]'
+        size = f'{entry["bytes"] / 1e6:5.1f} MB'
+        name = f'{entry["variant"]:{width}}  {entry["block"]:14}'
+        lines.append(f'{name}  {size:>8}  {times}  {ratio}')
+    return '\n'.join(lines)
+
+
+def _cells(row: dict[str, Any]) -> str:
+    times = ' /'.join(f'{1e3 * row[name]:7.1f}' for name in ('p50', 'p95', 'p99'))
+    blocks = ' '.join(f'{1e3 * row["blocks"].get(block, float("nan")):7.1f}' for block in BLOCKS)
+    ratio = f'{row["ratio"]:5.2f}x [{row["ratio_low"]:.2f}, {row["ratio_high"]:.2f}]'
+    memory = '' if row['memory'] is None else f'{row["memory"] / 1e6:5.0f} MB'
+    return f'{times}  {blocks}  {ratio}  {row["cpu_ratio"]:5.2f}x  {memory}'
