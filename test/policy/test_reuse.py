@@ -92,6 +92,13 @@ def test_callers_picture_may_change_after_it_was_encoded():
     assert not memory.knows('top', picture)
 
 
+def test_what_was_seen_can_be_forgotten():
+    memory, picture = PictureMemory(1.0), np.zeros((16, 16, 3), np.uint8)
+    memory.keep('top', picture)
+    memory.forget()
+    assert not memory.knows('top', picture) and memory.summary() == ''
+
+
 def test_batched_cameras_are_re_used_all_or_none(open_encoder):
     encoder, images = open_encoder(1.0, 'batched'), pictures()
     encoder.encode(images)

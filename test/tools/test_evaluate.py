@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command evaluate: what its arguments make of the rollouts."""
 
+import json
 from argparse import ArgumentParser
 
 import pytest
@@ -10,7 +11,9 @@ pytest.importorskip('mujoco')
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.policy.latency import predict
+from vla_ros.sim.rollout import EpisodeResult
 from vla_ros.tools import evaluate
+from vla_ros.tools.main import main
 
 
 def config(*words):
@@ -33,3 +36,36 @@ def test_the_latency_of_a_board_is_the_sum_of_its_blocks(tiny_bundle):
 def test_a_board_that_is_not_there_is_refused(tiny_bundle):
     with pytest.raises(ConfigError, match="got 'abacus', expected one of imx95"):
         config('--policy', str(tiny_bundle), '--simulate-latency', 'abacus')
+
+
+def test_camera_re_use_is_reported_and_compared_on_the_same_episodes(
+    tiny_bundle, tmp_path, capsys
+):
+    words = ['evaluate', '--policy', str(tiny_bundle), '--set', 'validation', '--episodes', '1']
+    words += ['--timeout', '0.2', '--workers', '1', '--latency', '0.05', '--no-figures']
+    words += ['--chunk-size-threshold', '0.99']
+    plain, reused = tmp_path / 'plain.json', tmp_path / 'reused.json'
+    assert main([*words, '--json', str(plain)]) == 0
+    again = [*words, '--reuse-threshold', '255', '--json', str(reused), '--compare', str(plain)]
+    assert main(again) == 0
+    text = capsys.readouterr().out
+    assert 'pictures not encoded again: gripper' in text
+    assert 'same 1 episodes: success +0.0' in text
+    content = json.loads(reused.read_text())
+    shown = len(content['episodes'][0]['latencies'])
+    assert content['episodes'][0]['pictures'] == {'gripper': shown, 'top': shown}
+    assert content['sets']['validation']['reused']['top'] == pytest.approx((shown - 1) / shown)
+    assert json.loads(plain.read_text())['sets']['validation']['reused'] == {
+        'gripper': 0.0,
+        'top': 0.0,
+    }
+
+
+def test_other_episodes_are_not_compared(tmp_path):
+    file = tmp_path / 'figures.json'
+    file.write_text(json.dumps({'episodes': []}))
+    with pytest.raises(ConfigError, match='no episode of cluster 3 with seed 7'):
+        evaluate._comparison(file, [EpisodeResult(7, 3)])
+    file.write_text('{}')
+    with pytest.raises(ConfigError, match='got no figures'):
+        evaluate._comparison(file, [EpisodeResult(7, 3)])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vla_ros.tools.main import COMMANDS, main, read_docstring, what_to_install
+from vla_ros.tools.main import COMMANDS, main, parse, read_docstring, what_to_install
 
 Command = Callable[[str], None]
 CHECKOUT = Path(__file__).parents[2]
@@ -63,6 +63,30 @@ def test_up_needs_neither_rclpy_nor_a_model_library() -> None:
     )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == '[]'
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        '--isolate seed:=3 view:=none',
+        'seed:=3 view:=none --isolate',
+        'seed:=3 --isolate view:=none',
+    ],
+)
+def test_arguments_of_a_deployment_stand_before_and_after_options(words: str) -> None:
+    args = parse(['up', 'tea_bag', *words.split()])
+    assert args.isolate and args.arguments == ['seed:=3', 'view:=none']
+
+
+@pytest.mark.parametrize(
+    'words', ['up tea_bag --isolated x:=1', 'doctor x:=1', 'up tea_bag --x y']
+)
+def test_words_that_mean_nothing_are_refused(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match='2'):
+        parse(words.split())
+    assert 'unrecognized arguments' in capsys.readouterr().err
 
 
 def test_the_exit_code_is_what_the_command_returns(command: Command) -> None:

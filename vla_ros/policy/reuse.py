@@ -26,6 +26,11 @@ class PictureMemory:
         self.reused: Counter[str] = Counter()
         self._pictures: dict[str, np.ndarray] = {}
 
+    def forget(self) -> None:
+        """Begin anew: no pictures, nothing counted."""
+        for item in (self.encoded, self.reused, self._pictures):
+            item.clear()
+
     def knows(self, camera: str, picture: np.ndarray) -> bool:
         """Say whether ``picture``, (height, width, 3) uint8, shows what was encoded last."""
         last = self._pictures.get(camera)

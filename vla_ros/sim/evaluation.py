@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The study's evaluation protocol in simulation: sets of episodes, played in worker processes."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -39,6 +40,7 @@ class Score:
     time_per_episode: float  # median of the successful ones, nan without any
     idle_per_episode: float  # mean
     starved_per_episode: float  # mean
+    reused: dict[str, float]  # share of each camera's pictures that were not encoded again
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -58,7 +60,14 @@ def score(results: list[EpisodeResult]) -> Score:
         time_per_episode=float(np.median(times)) if times else float('nan'),
         idle_per_episode=float(np.mean([result.idle for result in results])),
         starved_per_episode=float(np.mean([result.starved for result in results])),
+        reused=_reused(results),
     )
+
+
+def _reused(results: list[EpisodeResult]) -> dict[str, float]:
+    shown = sum((result.pictures for result in results), Counter())
+    again = sum((result.reused for result in results), Counter())
+    return {camera: again[camera] / shown[camera] for camera in sorted(shown)}
 
 
 def plan_set(name: str, episodes: int | None = None, seed: int = 0) -> list[PlannedEpisode]:
@@ -129,8 +138,9 @@ _worker: list[_Player] = []  # of this process
 
 
 def _start_policy(bundle: Path, robot: RobotSpec, config: RolloutConfig) -> None:
-    policy = Policy(load_bundle(bundle), Placement(default=NodePlacement(threads=1)))
-    rollout = Rollout(policy, robot, config)
+    placement = Placement(default=NodePlacement(threads=1))
+    policy = Policy(load_bundle(bundle), placement, config.reuse_threshold)
+    rollout = Rollout(policy, robot, config, policy.vision_encoder.memory)
     _worker[:] = [_Player(rollout.play, rollout.close)]
 
 

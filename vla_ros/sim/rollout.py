@@ -8,6 +8,7 @@ evaluated as fast as the processor allows: a chunk that was asked for at one tim
 latency later in simulated time, while the arm goes on (or waits, in synchronous mode).
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -18,6 +19,7 @@ from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.executor import Executor, ExecutorConfig, Mode
 from vla_ros.core.robot import RobotSpec
 from vla_ros.dataset.plan import PlannedEpisode
+from vla_ros.policy.reuse import PictureMemory
 from vla_ros.policy.spec import PolicySpec
 from vla_ros.sim.cameras import Renderer
 from vla_ros.sim.env import TeaBagEnv
@@ -47,6 +49,7 @@ class RolloutConfig:
     rate: float = 60.0  # Hz, commands
     timeout: float = 30.0  # s for an episode
     latency: float | None = None  # s from observation to chunk; None: as long as it took
+    reuse_threshold: float = 0.0  # of the policy's cameras, see PictureMemory; 0 is off
 
 
 class QueueSample(NamedTuple):
@@ -70,16 +73,29 @@ class EpisodeResult:
     latencies: list[float] = field(default_factory=list)  # s of each inference, as measured
     queue: list[QueueSample] = field(default_factory=list)
     states: list[SceneState] = field(default_factory=list)  # for a video, where asked for
+    pictures: Counter[str] = field(default_factory=Counter)  # that the policy was shown, by camera
+    reused: Counter[str] = field(default_factory=Counter)  # of these, known and not encoded again
 
 
 class Rollout:
     """Plays episodes of one policy; holds the scene, the renderers and the policy."""
 
-    def __init__(self, policy: Predicts, robot: RobotSpec, config: RolloutConfig) -> None:
-        """Prepare to draw the pictures that the policy's cameras ask for."""
+    def __init__(
+        self,
+        policy: Predicts,
+        robot: RobotSpec,
+        config: RolloutConfig,
+        memory: PictureMemory | None = None,
+    ) -> None:
+        """
+        Prepare to draw the pictures that the policy's cameras ask for.
+
+        ``memory`` is the policy's own, which says what it re-used; each episode begins anew.
+        """
         self.env = TeaBagEnv(config.rate)
         self.make_executor: Callable[[RobotSpec, ExecutorConfig], Executor] = Executor
         self._policy, self._robot, self._config = policy, robot, config
+        self._memory = memory or PictureMemory(config.reuse_threshold)
         self._scene = Scene()
         self._renderers = {
             size: Renderer(self._scene, *size)
@@ -104,6 +120,7 @@ class Rollout:
         """
         env, config = self.env, self._config
         env.reset(planned.seed, planned.cluster)
+        self._memory.forget()
         result = EpisodeResult(planned.seed, planned.cluster)
         executor = self.make_executor(self._robot, config.executor)
         executor.enable()
@@ -132,6 +149,8 @@ class Rollout:
                 break
         result.duration = max(0.0, env.time - started) if started < np.inf else 0.0
         result.idle, result.starved = executor.counters.idle, executor.counters.starved
+        result.reused = Counter(self._memory.reused)
+        result.pictures = self._memory.encoded + self._memory.reused
         return result
 
     def _infer(self, now: float, request: int) -> tuple[ActionChunk, float]:

@@ -11,10 +11,14 @@ and a video go to the output folder.
 import json
 import os
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import CLUSTER_SETS, VALIDATION_CLUSTER, PlannedEpisode
 
@@ -52,11 +56,24 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar='BOARD',
         help='instead: the latency that is predicted for a board of config/boards',
     )
+    parser.add_argument(
+        '--reuse-threshold',
+        type=float,
+        default=0.0,
+        help='change of a picture, in levels of 255, up to which its camera keeps its features '
+        '(default: 0, all are encoded)',
+    )
     parser.add_argument('--timeout', type=float, default=30.0, help='s for an episode')
     parser.add_argument('--rate', type=float, default=60.0, help='commands per second')
     parser.add_argument('--robot', default='so101')
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes')
     parser.add_argument('--json', type=Path, help='write the figures to this file')
+    parser.add_argument(
+        '--compare',
+        type=Path,
+        metavar='JSON',
+        help='with the figures of another run of the same episodes: difference of success',
+    )
     parser.add_argument(
         '--output',
         type=Path,
@@ -81,22 +98,76 @@ def run(args: Namespace) -> int:
     results = evaluate(bundle, robot, config, plan, args.workers, _print_episode)
     scores = _scores(results)
     print(_table(bundle.name, args.mode, scores))
+    if args.reuse_threshold:
+        print('\n'.join(_reuse_lines(scores)))
+    if args.compare:
+        print(_comparison(args.compare, results))
     if args.json:
-        content = {
-            'policy': bundle.name,
-            'mode': args.mode,
-            'set': args.set,
-            'chunk_size_threshold': args.chunk_size_threshold,
-            'aggregate_fn_name': args.aggregate_fn_name,
-            'sets': {name: part.as_dict() for name, part in scores.items()},
-            'episodes': [_episode_facts(result) for result in results],
-        }
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(content, indent=1))
-        print(f'figures: {args.json}')
+        _write(args, bundle.name, scores, results)
     if not args.no_figures:
         _draw(args, bundle, plan[0])
     return 0
+
+
+def _write(
+    args: Namespace, policy: str, scores: 'dict[str, Score]', results: 'list[EpisodeResult]'
+) -> None:
+    content = {
+        'policy': policy,
+        'mode': args.mode,
+        'set': args.set,
+        'chunk_size_threshold': args.chunk_size_threshold,
+        'aggregate_fn_name': args.aggregate_fn_name,
+        'reuse_threshold': args.reuse_threshold,
+        'sets': {name: part.as_dict() for name, part in scores.items()},
+        'episodes': [_episode_facts(result) for result in results],
+    }
+    args.json.parent.mkdir(parents=True, exist_ok=True)
+    args.json.write_text(json.dumps(content, indent=1))
+    print(f'figures: {args.json}')
+
+
+def _comparison(path: Path, results: 'list[EpisodeResult]') -> str:
+    """Return how success and latency differ from another run's on the same episodes."""
+    from vla_ros.core.paired import paired_difference
+
+    before = _read_episodes(path)
+    wanted = [(result.cluster, result.seed) for result in results]
+    missing = [item for item in wanted if item not in before]
+    if missing:
+        raise ConfigError(
+            f'{path}: got no episode of cluster {missing[0][0]} with seed {missing[0][1]}, '
+            'expected all of this run; play both with the same --set, --episodes and --seed'
+        )
+    old = [before[item] for item in wanted]
+    difference = paired_difference(
+        [item['success'] for item in old], [result.success for result in results]
+    )
+    medians = [
+        1e3 * float(np.median(np.concatenate(parts)))
+        for parts in ([item['latencies'] for item in old], [r.latencies for r in results])
+    ]
+    return (
+        f'against {path}, same {difference.episodes} episodes: success {difference} points '
+        f'(lost {difference.lost}, gained {difference.gained}), latency p50 '
+        f'{medians[0]:.1f} -> {medians[1]:.1f} ms'
+    )
+
+
+def _read_episodes(path: Path) -> dict[tuple[int, int], dict[str, Any]]:
+    try:
+        episodes = json.loads(path.read_text(encoding='utf-8'))['episodes']
+        return {(item['cluster'], item['seed']): item for item in episodes}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f'{path}: got no figures ({error}), expected those that vla_ros evaluate --json wrote'
+        ) from None
+
+
+def _reuse_lines(scores: 'dict[str, Score]') -> Iterator[str]:
+    for name, part in scores.items():
+        shares = ', '.join(f'{camera} {share:.0%}' for camera, share in part.reused.items())
+        yield f'{name}: pictures not encoded again: {shares}'
 
 
 def _config(args: Namespace, mode: str) -> 'RolloutConfig':
@@ -108,7 +179,7 @@ def _config(args: Namespace, mode: str) -> 'RolloutConfig':
         chunk_size_threshold=args.chunk_size_threshold,
         aggregate_fn_name=args.aggregate_fn_name,
     )
-    return RolloutConfig(executor, args.rate, args.timeout, _latency(args))
+    return RolloutConfig(executor, args.rate, args.timeout, _latency(args), args.reuse_threshold)
 
 
 def _latency(args: Namespace) -> float | None:
@@ -187,6 +258,8 @@ def _episode_facts(result: 'EpisodeResult') -> dict[str, object]:
         'idle': result.idle,
         'starved': result.starved,
         'latencies': result.latencies,
+        'pictures': result.pictures,
+        'reused': result.reused,
     }
 
 
@@ -198,7 +271,7 @@ def _draw(args: Namespace, bundle: Path, planned: PlannedEpisode) -> None:
     from vla_ros.sim.rollout import Rollout
 
     robot = load_robot(find_config('robots', args.robot))
-    policy = Policy(load_bundle(bundle))
+    policy = Policy(load_bundle(bundle), reuse_threshold=args.reuse_threshold)
     results = {}
     for mode in ('sync', 'async'):
         rollout = Rollout(policy, robot, _config(args, mode))

@@ -9,7 +9,7 @@ first line is its help. Exit codes: 2 for what the user can mend, 130 after Ctrl
 
 import ast
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the subcommand that ``argv`` (default: the command line) names; return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = make_parser(words).parse_args(words)
+        args = parse(words)
         return int(args.run(args))
     except VlaError as error:
         return _refuse(str(error))
@@ -68,6 +68,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(f"{error.name} is not installed: run pip install '{wanted}'")
     except KeyboardInterrupt:
         return 130
+
+
+def parse(words: Sequence[str]) -> Namespace:
+    """Return what the command line says; name:=value may stand before and after options."""
+    parser = make_parser(words)
+    args, rest = parser.parse_known_args(words)
+    if rest and not ('arguments' in args and all(':=' in word for word in rest)):
+        parser.error(f'unrecognized arguments: {" ".join(rest)}')
+    if rest:
+        args.arguments = [*args.arguments, *rest]
+    return args
 
 
 def make_parser(words: Sequence[str]) -> ArgumentParser:
