@@ -11,6 +11,8 @@ torch = pytest.importorskip('torch', reason="needs pip install 'vla_ros[train]'"
 pytest.importorskip('lerobot', reason="needs pip install 'vla_ros[train]'")
 
 from vla_ros.train.act import ActSize  # noqa: E402
+from vla_ros.train.checkpoint import new_checkpoint  # noqa: E402
+from vla_ros.train.frames import open_dataset  # noqa: E402
 
 JOINTS = ('pan', 'lift', 'gripper')
 LENGTHS = (11, 7)  # frames of the episodes
@@ -27,6 +29,18 @@ def one_thread():
 def dataset_root(tmp_path_factory) -> Path:
     """Return a LeRobotDataset with two cameras and two episodes; not to be altered."""
     return write_dataset(tmp_path_factory.mktemp('data') / 'tiny')
+
+
+@pytest.fixture(scope='session')
+def dataset(dataset_root):
+    """Return that dataset, opened."""
+    return open_dataset(dataset_root)
+
+
+@pytest.fixture
+def checkpoint(dataset):
+    """Return a new, tiny ACT for that dataset."""
+    return new_checkpoint([dataset.meta], SIZE)
 
 
 def write_dataset(root: Path, joints: tuple[str, ...] = JOINTS, seed: int = 0) -> Path:

@@ -14,24 +14,13 @@ from vla_ros.train.act import (  # noqa: E402
     training_loss,
 )
 from vla_ros.train.batches import Batches  # noqa: E402
-from vla_ros.train.checkpoint import new_checkpoint  # noqa: E402
-from vla_ros.train.frames import load_frames, open_dataset  # noqa: E402
+from vla_ros.train.frames import load_frames  # noqa: E402
 from vla_ros.train.learner import Learner  # noqa: E402
 from vla_ros.train.plan import TrainingPlan  # noqa: E402
 
 from .conftest import SIZE  # noqa: E402
 
 TOP = 'observation.images.top'
-
-
-@pytest.fixture(scope='module')
-def dataset(dataset_root):
-    return open_dataset(dataset_root)
-
-
-@pytest.fixture
-def checkpoint(dataset):
-    return new_checkpoint([dataset.meta], SIZE)
 
 
 @pytest.fixture

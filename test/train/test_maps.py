@@ -12,8 +12,8 @@ torch = pytest.importorskip('torch')
 from vla_ros.core.errors import ConfigError  # noqa: E402
 from vla_ros.train.act import training_loss  # noqa: E402
 from vla_ros.train.batches import Augmentation, Batches  # noqa: E402
-from vla_ros.train.checkpoint import load_checkpoint, new_checkpoint  # noqa: E402
-from vla_ros.train.frames import load_frames, open_dataset  # noqa: E402
+from vla_ros.train.checkpoint import load_checkpoint  # noqa: E402
+from vla_ros.train.frames import load_frames  # noqa: E402
 from vla_ros.train.learner import Learner  # noqa: E402
 from vla_ros.train.loop import train  # noqa: E402
 from vla_ros.train.maps import FeatureMaps  # noqa: E402
@@ -33,16 +33,6 @@ class Eye:
     def __call__(self, batch):
         self.count += len(batch['action'])
         return self.learner.feature_maps(batch)
-
-
-@pytest.fixture(scope='module')
-def dataset(dataset_root):
-    return open_dataset(dataset_root)
-
-
-@pytest.fixture
-def checkpoint(dataset):
-    return new_checkpoint([dataset.meta], SIZE)
 
 
 @pytest.fixture
@@ -94,8 +84,9 @@ def test_all_but_the_vision_encoder_learns(dataset_root, tmp_path):
     assert np.fromfile(tmp_path / 'b' / 'feature_maps' / 'seen.bool', bool).all()
 
 
-def test_other_kinds_of_policy_refuse():
+@pytest.mark.parametrize('option', ['freeze_vision', 'freeze_normalisation'])
+def test_other_kinds_of_policy_refuse(option):
     policy = torch.nn.Module()
     policy.config = type('Config', (), {'type': 'smolvla'})
-    with pytest.raises(ConfigError, match='freeze_vision: got it for a policy of type smolvla'):
-        Learner(policy, PLAN)
+    with pytest.raises(ConfigError, match=f'{option}: got it for a policy of type smolvla'):
+        Learner(policy, TrainingPlan(steps=1, **{option: True}))

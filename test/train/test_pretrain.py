@@ -14,21 +14,13 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.plan import VALIDATION_CLUSTER
 from vla_ros.dataset.workspace import CENTRES, CLUSTER_SIZE
 from vla_ros.sim.glances import Glances, draw_glances
-from vla_ros.train.act import ActSize
-from vla_ros.train.checkpoint import new_checkpoint
-from vla_ros.train.frames import open_dataset
-from vla_ros.train.pretrain import PretrainingPlan, poses, pretrain, yaw_error
+from vla_ros.train.plan import TrainingPlan
+from vla_ros.train.pretrain import poses, pretrain, yaw_error
 
 
 @pytest.fixture(scope='module')
 def glances():
     return draw_glances(96, 64, 32, seed=3)
-
-
-@pytest.fixture
-def checkpoint(dataset_root):
-    size = ActSize(chunk_size=5, dim_model=16, dim_feedforward=32, n_heads=2, n_encoder_layers=1)
-    return new_checkpoint([open_dataset(dataset_root).meta], size)
 
 
 def test_glances_are_those_of_their_seed(glances):
@@ -61,7 +53,7 @@ def test_pupil_learns_and_hands_its_weights_over(glances, checkpoint):
     before = {n: v.clone() for n, v in checkpoint.policy.model.backbone.state_dict().items()}
     few = {camera: images[:32] for camera, images in glances.images.items()}
     test = Glances(few, glances.place[:32], glances.yaw[:32])
-    plan = PretrainingPlan(steps=50, batch_size=8, warmup=5)
+    plan = TrainingPlan(steps=50, batch_size=8, learning_rate=1e-3, warmup=5)
     errors = pretrain(checkpoint, glances, test, plan, print)
     after = checkpoint.policy.model.backbone.state_dict()
     assert any(not torch.equal(before[name], after[name]) for name in before)
@@ -71,4 +63,4 @@ def test_pupil_learns_and_hands_its_weights_over(glances, checkpoint):
 def test_policy_of_other_cameras_is_refused(glances, checkpoint):
     images = {'ceiling': next(iter(glances.images.values()))}
     with pytest.raises(ConfigError, match='cameras: got a policy with gripper, top'):
-        pretrain(checkpoint, glances._replace(images=images), glances, PretrainingPlan())
+        pretrain(checkpoint, glances._replace(images=images), glances, TrainingPlan(steps=1))

@@ -46,7 +46,8 @@ def run(args: Namespace) -> int:
     from vla_ros.train.act import ActSize
     from vla_ros.train.checkpoint import dataset_facts, new_checkpoint, start_checkpoint
     from vla_ros.train.frames import open_dataset
-    from vla_ros.train.pretrain import PretrainingPlan, pretrain
+    from vla_ros.train.plan import TrainingPlan
+    from vla_ros.train.pretrain import pretrain
 
     if args.output.exists():
         raise ConfigError(f'{args.output}: exists already; name another folder, or remove it')
@@ -60,11 +61,12 @@ def run(args: Namespace) -> int:
     print(f'drawing {args.glances} scenes of {width} x {height}', flush=True)
     glances = draw_glances(args.glances, width, height, 2 + args.seed, args.workers)
     test = draw_glances(_TEST, width, height, _TEST_SEED)
-    plan = PretrainingPlan(
-        minutes=args.minutes,
+    plan = TrainingPlan(
         steps=args.steps,
+        minutes=args.minutes,
         batch_size=args.batch_size,
         learning_rate=args.learning_rate,
+        warmup=50,
         seed=args.seed,
         threads=args.threads,
     )

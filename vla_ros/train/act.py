@@ -20,7 +20,7 @@ from lerobot.policies.act.modeling_act import ACTPolicy
 from torch import nn
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from vla_ros.train.family import Family
+from vla_ros.train.family import Family, FeatureMaps
 from vla_ros.train.features import split_features
 from vla_ros.train.maps import MAPS
 
@@ -59,19 +59,14 @@ class ActSize:
 class Act(Family):
     """Trains ACT with normalisation layers that learn, unless its ResNet is a pretrained one."""
 
-    def freeze_vision(self, policy: ACTPolicy) -> None:
+    def freeze_vision(self, policy: ACTPolicy) -> FeatureMaps:
         """Freeze the ResNet."""
         policy.model.backbone.requires_grad_(False)
+        return feature_maps
 
     def freeze_normalisation(self, policy: ACTPolicy) -> None:
         """Normalise with the values of the checkpoint instead of those of each batch."""
         policy.model.backbone.eval()
-
-    @torch.no_grad()
-    def feature_maps(self, policy: ACTPolicy, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Return what the ResNet makes of the pictures (n, cameras, channels, height, width)."""
-        keys = policy.config.image_features
-        return torch.stack([*_feature_maps(policy.model.backbone, [batch[k] for k in keys])], 1)
 
     def prepare(self, policy: ACTPolicy) -> None:
         """Thaw the ResNet's normalisation, and lay its weights out for speed."""
@@ -136,6 +131,17 @@ def training_loss(policy: ACTPolicy, batch: dict[str, torch.Tensor]) -> torch.Te
     with _given_features(policy.model):
         loss, _ = policy.forward({**batch, **dict(zip(keys, maps, strict=True))})
     return loss
+
+
+@torch.no_grad()
+def feature_maps(policy: ACTPolicy, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """
+    Return what the ResNet makes of the pictures of a normalised batch.
+
+    That is (n, cameras, channels, height, width); `training_loss` takes it as ``batch[MAPS]``.
+    """
+    keys = policy.config.image_features
+    return torch.stack([*_feature_maps(policy.model.backbone, [batch[k] for k in keys])], 1)
 
 
 def _from_scratch(policy: ACTPolicy) -> bool:

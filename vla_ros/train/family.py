@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What differs between the kinds of LeRobot policies that are trained; each kind has a file."""
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -17,6 +18,10 @@ _FAMILIES = {
     'act': ('vla_ros.train.act', 'Act'),
     'smolvla': ('vla_ros.train.smolvla', 'SmolVla'),
 }
+
+
+# returns what a policy's vision encoder makes of the pictures of a normalised batch
+FeatureMaps = Callable[[PreTrainedPolicy, dict[str, Any]], torch.Tensor]
 
 
 class Size(Protocol):
@@ -42,19 +47,17 @@ class Family:
         """Return what a saved preprocessor takes from ``config`` instead."""
         return {}
 
-    def freeze_vision(self, policy: PreTrainedPolicy) -> None:
-        """Freeze the vision encoder; raise ConfigError where the checkpoint decides that."""
-        raise ConfigError(
-            f'freeze_vision: got it for a policy of type {policy.config.type}, expected act; '
-            'others say in their own configuration what is frozen'
-        )
+    def freeze_vision(self, policy: PreTrainedPolicy) -> FeatureMaps:
+        """
+        Freeze the vision encoder and return the function that shows it a batch.
+
+        Raise ConfigError where the checkpoint decides what is frozen.
+        """
+        raise _only_for_act('freeze_vision', policy)
 
     def freeze_normalisation(self, policy: PreTrainedPolicy) -> None:
-        """Have a prepared policy normalise as it will when it is used."""
-
-    def feature_maps(self, policy: PreTrainedPolicy, batch: dict[str, Any]) -> torch.Tensor:
-        """Return what a frozen vision encoder makes of the pictures of a normalised batch."""
-        raise NotImplementedError
+        """Have a prepared policy normalise as it will when it is used; or raise ConfigError."""
+        raise _only_for_act('freeze_normalisation', policy)
 
     def prepare(self, policy: PreTrainedPolicy) -> None:
         """Make a copy of a policy fit to be trained, in place."""
@@ -71,6 +74,13 @@ class Family:
 
     def finish(self, average: PreTrainedPolicy, batch: dict[str, Any]) -> None:
         """Fit the averaged weights for being saved, with a normalised batch at hand."""
+
+
+def _only_for_act(option: str, policy: PreTrainedPolicy) -> ConfigError:
+    return ConfigError(
+        f'{option}: got it for a policy of type {policy.config.type}, expected act; others say in '
+        'their own configuration what is frozen'
+    )
 
 
 def trained(policy: PreTrainedPolicy) -> list[torch.nn.Parameter]:

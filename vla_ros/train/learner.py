@@ -31,7 +31,7 @@ class Learner:
         self.seconds = 0.0  # that the run has taken so far
         self._family = family_of(average.config.type)
         if plan.freeze_vision:
-            self._family.freeze_vision(average)
+            self._maps = self._family.freeze_vision(average)
         self._policy = _copy(average).train()
         self._family.prepare(self._policy)
         self._frozen = plan.freeze_vision or plan.freeze_normalisation
@@ -58,7 +58,7 @@ class Learner:
     def feature_maps(self, batch: dict[str, Any]) -> torch.Tensor:
         """Return what the frozen vision encoder makes of the pictures of a normalised batch."""
         with self._autocast():
-            return self._family.feature_maps(self._policy, batch)
+            return self._maps(self._policy, batch)
 
     def finish(self, batch: dict[str, Any]) -> None:
         """Make the average fit to be saved, with a normalised batch at hand."""

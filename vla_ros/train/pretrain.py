@@ -26,34 +26,12 @@ from vla_ros.train.act import Act
 from vla_ros.train.batches import Batches
 from vla_ros.train.checkpoint import Checkpoint
 from vla_ros.train.frames import ACTION, STATE, Frames
+from vla_ros.train.plan import TrainingPlan
 
 MIDDLE, SPREAD = (0.15, 0.0), (0.08, 0.16)  # m, of the places where a bag may lie
 REPORT_EVERY = 50  # steps
 AT_ONCE = 64  # glances of a test that are seen at a time
 CALIBRATION = 128  # glances
-
-
-@dataclass(frozen=True)
-class PretrainingPlan:
-    """How long and how fast to teach."""
-
-    minutes: float = 8.0  # end after so long
-    steps: int | None = None  # or after so many
-    batch_size: int = 16  # glances
-    learning_rate: float = 1e-3  # highest: a linear rise, then a cosine down to nothing
-    warmup: int = 50  # steps
-    seed: int = 0
-    threads: int | None = None  # of the CPU; None: as many as torch takes
-
-    def progress(self, step: int, seconds: float) -> float:
-        """Return the part of the plan that is done; 1 or more is all."""
-        by_steps = step / self.steps if self.steps else 0.0
-        return max(by_steps, seconds / (60 * self.minutes))
-
-    def rate(self, step: int, progress: float) -> float:
-        """Return the learning rate."""
-        cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-        return self.learning_rate * min(1.0, (step + 1) / self.warmup) * cosine
 
 
 @dataclass(frozen=True)
@@ -72,7 +50,7 @@ def pretrain(
     checkpoint: Checkpoint,
     glances: Glances,
     test: Glances,
-    plan: PretrainingPlan,
+    plan: TrainingPlan,
     report: Callable[[str], None] = print,
 ) -> Errors:
     """
@@ -121,7 +99,7 @@ class PoseHead(nn.Module):
 class _Pupil:
     """A copy of the policy whose normalisation learns, with a head."""
 
-    def __init__(self, checkpoint: Checkpoint, plan: PretrainingPlan) -> None:
+    def __init__(self, checkpoint: Checkpoint, plan: TrainingPlan) -> None:
         self._checkpoint = checkpoint
         self._keys = list(checkpoint.policy.config.image_features)
         self._policy = copy.deepcopy(checkpoint.policy)
