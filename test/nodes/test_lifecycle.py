@@ -151,6 +151,28 @@ def test_fault_is_counted_shown_and_survived(start_graph, capfd):
     assert capfd.readouterr().err.count('word: got bad') == 1
 
 
+def test_deadline_that_an_active_node_misses_is_told_on_diagnostics(start_graph):
+    graph = start_graph()
+    node = graph.start(EchoNode())
+    beat = node.advertise(String, 'beat', qos.periodic(qos.LATEST, 0.02))
+    late = node._diagnostics.traffic.late
+    beats = graph.collect(String, 'beat', qos.LATEST)  # who asks for no deadline is served, too
+    graph.until(lambda: beat.publish(String()) or len(beats) > 20)
+    before = late['beat']  # of a machine that was busy
+    graph.until(lambda: late['beat'] > before + 3)
+    reports = graph.collect(DiagnosticArray, '/diagnostics', 10)
+    graph.until(lambda: reports)
+    values = {
+        item.key: int(item.value) for item in reports[-1].status[0].values if 'late' in item.key
+    }
+    assert values['late: beat'] > 3
+    node.trigger_deactivate()
+    graph.spin(0.1)
+    told = late['beat']
+    graph.spin(0.3)
+    assert late['beat'] == told
+
+
 def test_other_fault_is_logged_though_the_first_was_just_said(start_graph, capfd):
     node = start_graph().add(EchoNode())
     for kind in ('a', 'b', 'a'):

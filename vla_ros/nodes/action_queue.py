@@ -143,7 +143,9 @@ class ActionQueueNode(VlaNode):
             self._executor.enable()
         topic = '~/dry_run_commands' if self._params.dry_run else 'joint_commands'
         self._commands = self.advertise(JointTrajectory, topic, qos.LATEST)
-        self._statuses = self.advertise(QueueStatus, 'queue_status', qos.LATEST)
+        self._statuses = self.advertise(
+            QueueStatus, 'queue_status', qos.periodic(qos.LATEST, STATUS_PERIOD)
+        )
         self._offered = [
             self.create_service(SetBool, '~/enable', self._on_enable),
             self.create_service(Trigger, '~/estop', self._on_estop),

@@ -68,8 +68,9 @@ class CameraNode(VlaNode):
     def configure(self) -> None:
         """Open the source, so that a missing one is known before anything moves."""
         topic = f'camera/{self._params.camera}'
-        self._images = self.advertise(Image, f'{topic}/image_raw', qos.SENSOR)
-        self._infos = self.advertise(CameraInfo, f'{topic}/camera_info', qos.SENSOR)
+        profile = qos.periodic(qos.SENSOR, 1.0 / self._params.fps)
+        self._images = self.advertise(Image, f'{topic}/image_raw', profile)
+        self._infos = self.advertise(CameraInfo, f'{topic}/camera_info', profile)
         {'sim': self._open_sim, 'v4l2': self._open_device, 'file': self._open_file}[
             self._params.source
         ]()

@@ -45,6 +45,7 @@ class Traffic:
         self.publishers: list[MeasuredPublisher] = []
         self.received: Counter[str] = Counter()  # messages, by topic
         self.dropped: Counter[str] = Counter()  # messages that were lost on the way
+        self.late: Counter[str] = Counter()  # deadlines that were missed, by topic
         self._seen: dict[str, int] = {}
         self._looked = 0.0  # s
 
@@ -71,6 +72,7 @@ class Traffic:
                 if p.latency is not None
             },
             **{f'dropped: {topic}': str(count) for topic, count in self.dropped.items()},
+            **{f'late: {topic}': str(count) for topic, count in self.late.items()},
         }
 
 

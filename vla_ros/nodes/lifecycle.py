@@ -24,7 +24,11 @@ from typing import Any
 import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
-from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.event_handler import (
+    PublisherEventCallbacks,
+    QoSOfferedDeadlineMissedInfo,
+    SubscriptionEventCallbacks,
+)
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
@@ -115,9 +119,23 @@ class VlaNode(LifecycleNode):
         return self.get_clock().now().nanoseconds * 1e-9
 
     def advertise(self, msg_type: type, topic: str, profile: QoSProfile) -> Publisher:
-        """Return a publisher that lives until the node is cleaned up."""
+        """
+        Return a publisher that lives until the node is cleaned up.
+
+        The deadlines that it misses while the node is active, if ``profile`` has one, are told on
+        /diagnostics.
+        """
+
+        def on_late(info: QoSOfferedDeadlineMissedInfo) -> None:
+            self._diagnostics.traffic.late[topic] += info.total_count_change * self.active
+
+        periodic = profile.deadline.nanoseconds > 0
         publisher: MeasuredPublisher = self.create_publisher(
-            msg_type, topic, profile, publisher_class=MeasuredPublisher
+            msg_type,
+            topic,
+            profile,
+            event_callbacks=PublisherEventCallbacks(deadline=on_late if periodic else None),
+            publisher_class=MeasuredPublisher,
         )
         publisher.now = self.now
         self._advertised.append(publisher)

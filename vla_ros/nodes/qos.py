@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The quality-of-service profiles of the package; nodes use these and no others."""
 
+import copy
+
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
 
@@ -24,6 +26,7 @@ EVENTS = QoSProfile(
 # for who records: every message counts, and a moment's delay must not cost one
 EVERY = QoSProfile(depth=30, reliability=ReliabilityPolicy.BEST_EFFORT)
 EVERY_RELIABLE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
+LATE = 3  # periods without a message after which a periodic topic is late
 # a sign that a node is active, without a message: the middleware itself tells whoever watches
 # that the process lives, several times within the watcher's lease
 ALIVE = QoSProfile(
@@ -31,6 +34,18 @@ ALIVE = QoSProfile(
     liveliness=LivelinessPolicy.AUTOMATIC,
     liveliness_lease_duration=Duration(seconds=0.1),
 )
+
+
+def periodic(profile: QoSProfile, period: float) -> QoSProfile:
+    """
+    Return ``profile`` for a topic with a message every ``period`` (s): it offers a deadline.
+
+    Only who publishes does: a subscription that requested one would get nothing from a driver
+    that offers none.
+    """
+    offered = copy.copy(profile)
+    offered.deadline = Duration(seconds=LATE * period)
+    return offered
 
 
 def watched(lease: float) -> QoSProfile:

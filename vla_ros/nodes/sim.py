@@ -87,7 +87,9 @@ class SimNode(VlaNode):
         """Load the scene."""
         self._env = TeaBagEnv(self._params.rate)
         self._state_every = max(1, round(self._params.rate / self._params.state_rate))
-        self._joint_states = self.advertise(JointState, 'joint_states', qos.SENSOR)
+        self._joint_states = self.advertise(
+            JointState, 'joint_states', qos.periodic(qos.SENSOR, 1.0 / self._params.rate)
+        )
         self._sim_states = self.advertise(SimState, 'sim_state', qos.SENSOR)
         self._events = self.advertise(EpisodeEvent, 'episode', qos.EVENTS)
         self._clock_msgs = self.advertise(ClockMsg, '/clock', qos.SENSOR)
