@@ -46,7 +46,8 @@ class Watchdog:
         def on_change(info: QoSLivelinessChangedInfo) -> None:
             before, self._alive[name] = self._alive[name], info.alive_count > 0
             lost = before and not self._alive[name]
-            if lost and self._node.active and not self.over:
+            ending = self.over or self._node.finished
+            if lost and self._node.active and not ending:
                 self._node.report(name, f'{name} is gone: killed, frozen or stopped')
 
         return on_change
