@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every fault has in common: the arm moves, something breaks, it holds, and it goes on."""
 
+import re
 import threading
 import time
 
@@ -51,11 +52,15 @@ class Observer:
         self.started = time.time()
 
     def noticed(self, began, reason='', timeout=10.0):
-        """Wait until the arm is known not to run any more; return the status that says so."""
+        """
+        Wait until the arm is known not to run any more; return the status that says so.
+
+        ``reason`` is a regular expression that is found in the reason it gives.
+        """
 
         def find():
             return self.monitor.first_status(
-                began, lambda msg: msg.mode != RUNNING and reason in msg.reason
+                began, lambda msg: msg.mode != RUNNING and re.search(reason, msg.reason)
             )
 
         self.graph.until(lambda: find() is not None, timeout, f'a hold with {reason!r}')
