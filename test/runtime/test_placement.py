@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.runtime.placement import NodePlacement, apply, load_placement
+from vla_ros.runtime.placement import NodePlacement, apply, load_placement, save_placement
 
 FILE = """
 description: two cores
@@ -48,6 +48,14 @@ def test_node_that_the_file_does_not_name_takes_the_defaults(write):
 
 def test_file_without_nodes_places_nothing(write):
     assert load_placement(write('nodes:')).node('camera') == NodePlacement()
+
+
+def test_placement_that_is_written_is_read_back(write, tmp_path):
+    settings = 'settings: {openvino: {NUM_STREAMS: 1}}, spinning: true'
+    text = f'{FILE}  action_expert: {{backend: openvino, precision: bf16, {settings}}}\n'
+    placement = load_placement(write(text))
+    save_placement(placement, tmp_path / 'copy.yaml')
+    assert load_placement(tmp_path / 'copy.yaml') == placement
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 """What processes used, and how it is shown."""
 
 import os
+import time
 
-from vla_ros.runtime.usage import Usage, format_table, read_memory
+from vla_ros.runtime.usage import Usage, format_table, read_cpu_time, read_memory
 
 
 def test_memory_of_this_process_is_plausible() -> None:
@@ -13,6 +14,15 @@ def test_memory_of_this_process_is_plausible() -> None:
 
 def test_memory_of_a_process_that_has_ended_is_zero() -> None:
     assert read_memory(2**22 + 1) == 0
+
+
+def test_cpu_time_is_that_of_the_whole_process() -> None:
+    before, now = time.process_time(), read_cpu_time(os.getpid())
+    assert now is not None and before <= now <= time.process_time()
+
+
+def test_cpu_time_of_a_process_that_has_ended_is_none() -> None:
+    assert read_cpu_time(2**22 + 1) is None
 
 
 def test_share_is_of_one_core() -> None:

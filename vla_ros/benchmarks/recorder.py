@@ -186,13 +186,13 @@ def _cameras(args: Namespace) -> list[str]:
 
 def _watch(process: subprocess.Popen, root: Path) -> Iterator[tuple[float, float, int]]:
     """Yield time (s), CPU time (s) and memory (bytes) of a recorder from its first episode on."""
-    from vla_ros.runtime.usage import read_memory
+    from vla_ros.runtime.usage import read_cpu_time, read_memory
 
     _wait_until_it_writes(process, root)
     peak = 0
     while process.poll() is None:
         peak = max(peak, read_memory(process.pid))
-        spent = _cpu_time(process.pid)
+        spent = read_cpu_time(process.pid)
         if spent is not None:
             yield time.monotonic(), spent, peak
         time.sleep(0.1)
@@ -209,12 +209,3 @@ def _wait_until_it_writes(process: subprocess.Popen, root: Path) -> None:
                 'recorder: began no episode; see what it says above, and free the computer'
             )
         time.sleep(0.02)
-
-
-def _cpu_time(pid: int) -> float | None:
-    """Return the CPU time of a process in s; None where it has ended."""
-    try:
-        fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')

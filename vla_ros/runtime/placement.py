@@ -14,9 +14,11 @@ A placement file says what differs from the default, under the node's own name::
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from vla_ros.core.config import load_yaml
 from vla_ros.core.errors import ConfigError
@@ -100,6 +102,15 @@ def load_placement(path: Path) -> Placement:
         for name, entry in _settings(path, 'nodes', content.get('nodes')).items()
     }
     return Placement(nodes, _node(path, 'defaults', defaults))
+
+
+def save_placement(placement: Placement, path: Path) -> None:
+    """Write a placement file that ``load_placement`` reads as ``placement``."""
+    content = {
+        'defaults': asdict(placement.default),
+        'nodes': {name: asdict(node) for name, node in placement.nodes.items()},
+    }
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
 
 
 def apply(placement: NodePlacement) -> list[str]:

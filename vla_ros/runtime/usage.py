@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the processes of a run used: memory and CPU time, as the kernel counts them."""
 
+import ctypes
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,17 @@ def read_memory(pid: int) -> int:
         return 0
     found = re.search(r'^Pss:\s+(\d+) kB', text, re.MULTILINE)
     return int(found[1]) * 1024 if found else 0
+
+
+def read_cpu_time(pid: int) -> float | None:
+    """Return the CPU time of a process so far, of all threads in s; None where it has ended."""
+    clock = ctypes.c_int()
+    if LIBC.clock_getcpuclockid(pid, ctypes.byref(clock)):
+        return None
+    try:
+        return time.clock_gettime(clock.value)
+    except OSError:  # it has ended in between
+        return None
 
 
 def format_table(usages: Iterable[Usage]) -> str:
