@@ -16,8 +16,8 @@ from vla_ros.benchmarks.contestants import (
     StockPolicy,
     memory_of,
     observations,
-    parse_variant,
 )
+from vla_ros.benchmarks.variants import parse_variant
 from vla_ros.core.errors import ConfigError
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy

@@ -4,8 +4,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import groupby, islice
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,12 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from vla_ros.core.config import find_config
-from vla_ros.core.errors import ConfigError
-from vla_ros.policy.bundle import Bundle, load_bundle
-from vla_ros.policy.pipeline import Policy
+from vla_ros.policy.bundle import Bundle
 from vla_ros.policy.spec import BLOCKS, CameraSpec, PolicySpec
-from vla_ros.runtime.placement import NodePlacement, Placement, load_placement
 from vla_ros.runtime.usage import read_memory
 
 Images = Mapping[str, np.ndarray]
@@ -37,31 +32,6 @@ class Predicts(Protocol):
 
     def predict(self, images: Images, state: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
         """Return the actions and the seconds of each block."""
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One way to run one policy."""
-
-    label: str
-    bundle: Path
-    placement: Placement = field(default_factory=Placement)
-    reuse_threshold: float = 0.0
-    still: int = 0  # cameras whose picture never changes
-    work: bool = False  # one line on work that is not done twice: no entry of its own
-
-    def open(self, threads: int) -> Policy:
-        """Load it on so many threads."""
-        nodes = {block: self._node(block, threads) for block in BLOCKS}
-        return Policy(load_bundle(self.bundle), Placement(nodes), self.reuse_threshold)
-
-    def node(self, **changes: Any) -> 'Variant':
-        """Return this variant with every block placed otherwise."""
-        nodes = {block: replace(self.placement.node(block), **changes) for block in BLOCKS}
-        return replace(self, placement=Placement(nodes))
-
-    def _node(self, block: str, threads: int) -> NodePlacement:
-        return replace(self.placement.node(block), threads=threads)
 
 
 class StockPolicy:
@@ -166,56 +136,17 @@ class Contestant:
             self.blocks.setdefault(block, []).append(seconds)
 
 
-def observations(spec: PolicySpec) -> list[tuple[Images, np.ndarray]]:
-    """Return pictures of coloured patches, and states; the same for every run."""
+def random_observations(spec: PolicySpec) -> Iterator[tuple[Images, np.ndarray]]:
+    """Yield pictures of coloured patches, and states, without end; the same for every run."""
     rng = np.random.default_rng(0)
-    return [
-        (
-            {c.name: _patches(rng, c) for c in spec.cameras},
-            rng.standard_normal(len(spec.joint_names)),
-        )
-        for _ in range(SETS)
-    ]
+    while True:
+        images = {camera.name: _patches(rng, camera) for camera in spec.cameras}
+        yield images, rng.standard_normal(len(spec.joint_names))
 
 
-def parse_variant(text: str) -> Variant:
-    """Return the variant that ``name=bundle[:placement]`` describes; raise ConfigError else."""
-    label, found, rest = text.partition('=')
-    bundle, _, placement = rest.partition(':')
-    if not (label and found and bundle):
-        raise ConfigError(f'variant: got {text!r}, expected name=bundle or name=bundle:placement')
-    path = find_config('policies', bundle)
-    if not placement:
-        return Variant(label, path)
-    return Variant(label, path, load_placement(find_config('placement', placement)))
-
-
-def default_variants(bundle: Path) -> list[Variant]:
-    """Return what every machine can run, and what OpenVINO can where it is installed."""
-    plain = Variant('onnxruntime fp32', bundle)
-    return [plain, *_on_openvino(bundle)]
-
-
-def work_variants(variant: Variant, cameras: int) -> Iterator[Variant]:
-    """Yield ``variant`` with each way of not doing work twice, alone."""
-    variant = replace(variant, work=True)
-    for mode in ('batched', 'single', 'parallel'):
-        yield replace(variant.node(cameras=mode), label=f'{variant.label}, {mode}')
-    for still in range(1, cameras + 1):
-        again = variant.node(cameras='single')
-        label = f'{variant.label}, {still} of {cameras} cameras still'
-        yield replace(again, label=f'{label}, encoded', still=still)
-        yield replace(again, label=f'{label}, re-used', still=still, reuse_threshold=1.0)
-
-
-def _on_openvino(bundle: Path) -> Iterator[Variant]:
-    try:
-        from vla_ros.runtime.backends.openvino import precisions
-    except ModuleNotFoundError:
-        return
-    for precision in precisions('CPU'):
-        plain = Variant(f'openvino {precision}', bundle)
-        yield plain.node(backend='openvino', precision=precision)
+def observations(spec: PolicySpec) -> list[tuple[Images, np.ndarray]]:
+    """Return the first few of the random observations, for runs that alternate between them."""
+    return list(islice(random_observations(spec), SETS))
 
 
 def _patches(rng: np.random.Generator, camera: CameraSpec) -> np.ndarray:

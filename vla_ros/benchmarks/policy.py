@@ -4,7 +4,8 @@
 Compare ways to run a policy: per block and from pictures to actions, against stock ONNX Runtime.
 
 The base is the policy at fp32 in ONNX Runtime with its default options; the others run in turn
-with it. Writes a profile.json, which `vla_ros plan` reads.
+with it: without --variant, ONNX Runtime and OpenVINO at each precision. Writes a profile.json,
+which `vla_ros plan` reads.
 """
 
 import json
@@ -21,17 +22,23 @@ from vla_ros.benchmarks.contestants import (
     CHANGES,
     Contestant,
     StockPolicy,
-    Variant,
-    default_variants,
     memory_of,
     observations,
+)
+from vla_ros.benchmarks.figures import compared, cpu_compared, subject
+from vla_ros.benchmarks.policy_tables import block_table, totals_table
+from vla_ros.benchmarks.variants import (
+    Variant,
+    add_variant_arguments,
+    default_variants,
+    parse_size,
     parse_variant,
+    quantized,
+    untrained,
     work_variants,
 )
-from vla_ros.benchmarks.policy_tables import block_table, totals_table
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.statistics import median_interval, ratio_interval
 from vla_ros.policy.bundle import Bundle, load_bundle
 from vla_ros.policy.spec import BLOCKS
 from vla_ros.runtime.machine import machine_facts
@@ -52,22 +59,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='instead: an ACT of '
         "LeRobot's usual size with random weights for such pictures; needs the [train] extra",
     )
-    add('--cache', type=Path, default=Path('outputs/untrained'), help='folder to keep those in')
-    add(
-        '--variant',
-        nargs='+',
-        default=[],
-        metavar='NAME=BUNDLE[:PLACEMENT]',
-        help='what to '
-        'compare, beside the base; default: ONNX Runtime and OpenVINO at each precision',
-    )
-    add(
-        '--recipe',
-        nargs='+',
-        default=[],
-        help='compare also the base quantized like this, '
-        'calibrated on random pictures: for speed, not for success',
-    )
+    add_variant_arguments(parser)
     add(
         '--torch',
         nargs='?',
@@ -115,40 +107,26 @@ def _bases(args: Namespace) -> list[tuple[Bundle, Path | None]]:
         if args.torch == '':
             raise ConfigError('--torch: got no checkpoint, expected one for the --policy; name it')
         return [(bundle, Path(args.torch) if args.torch else None)]
-    sizes = {size: _parse_size(size) for size in args.size}
-    from vla_ros.train.untrained import checkpoint_beside, write_untrained
+    for size in args.size:
+        parse_size(size)  # before the first is made, which takes a while
+    return [_of_size(args, size) for size in args.size]
 
-    bases = []
-    for size, (height, width) in sizes.items():
-        path = args.cache / f'act_{size}'
-        if not path.exists():
-            write_untrained(path, height, width)
-        bases.append((load_bundle(path), None if args.torch is None else checkpoint_beside(path)))
-    return bases
+
+def _of_size(args: Namespace, size: str) -> tuple[Bundle, Path | None]:
+    bundle = untrained(size, args.cache)
+    if args.torch is None:
+        return bundle, None
+    from vla_ros.train.untrained import checkpoint_beside
+
+    return bundle, checkpoint_beside(bundle.path)
 
 
 def _variants(args: Namespace, base: Bundle) -> list[Variant]:
     variants = [parse_variant(text) for text in args.variant] or default_variants(base.path)
-    variants += [_quantized(args, base, recipe) for recipe in args.recipe]
+    variants += [quantized(base, recipe, args.cache) for recipe in args.recipe]
     if args.work:
         variants += work_variants(variants[-1], len(base.spec.cameras))
     return variants
-
-
-def _quantized(args: Namespace, base: Bundle, name: str) -> Variant:
-    """Return the base quantized by a recipe, written to the cache where it isn't there."""
-    from vla_ros.dataset.samples import Sample
-    from vla_ros.quantization.quantize import quantize_bundle
-    from vla_ros.quantization.recipe import FEWEST_FRAMES, load_recipe
-
-    recipe = load_recipe(find_config('recipes', name))
-    path = args.cache / f'{base.spec.name}_{recipe.name}'
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        seen = observations(base.spec) * FEWEST_FRAMES
-        samples = [Sample(images, state) for images, state in seen[:FEWEST_FRAMES]]
-        quantize_bundle(base, recipe, samples, path)
-    return Variant(recipe.name, path)
 
 
 def _measure(
@@ -185,21 +163,11 @@ def _stock_changes(base: Bundle, threads: int) -> Iterator[tuple[str, Callable[[
 
 
 def _end_to_end(base: Bundle, item: Contestant, stock: Contestant, threads: int) -> dict[str, Any]:
-    median, ratio = median_interval(item.totals), ratio_interval(stock.totals, item.totals)
-    cpu, cpu_ratio = float(np.median(item.cpu)), ratio_interval(stock.cpu, item.cpu)
     return {
-        **_subject(base, threads),
+        **subject(base.spec, threads),
         'variant': item.label,
-        **_percentiles(item.totals),
-        'low': median.low,
-        'high': median.high,
-        'ratio': ratio.value,
-        'ratio_low': ratio.low,
-        'ratio_high': ratio.high,
-        'cpu': cpu,
-        'cpu_ratio': cpu_ratio.value,
-        'cpu_ratio_low': cpu_ratio.low,
-        'cpu_ratio_high': cpu_ratio.high,
+        **compared(stock.totals, item.totals),
+        **cpu_compared(stock.cpu, item.cpu),
         'memory': item.memory,
         'warm_up': item.warm_up,
         'blocks': {name: float(np.median(values)) for name, values in item.blocks.items()},
@@ -226,12 +194,11 @@ def _block_entries(
     stages = (policy.vision_encoder, policy.llm_backbone, policy.action_expert)
     rows = []
     for block, stage in zip(BLOCKS, stages, strict=True):
-        interval, facts = median_interval(item.blocks[block]), stage.session.facts
-        ratio = ratio_interval(stock.blocks[block], item.blocks[block])
+        facts = stage.session.facts
         file = bundle.path / bundle.spec.blocks[block].file
         rows.append(
             {
-                **_subject(base, threads),
+                **subject(base.spec, threads),
                 'variant': variant.label,
                 'recipe': bundle.spec.recipe.get('name', facts['precision']),
                 'backend': facts['backend'].partition(' ')[0],
@@ -239,12 +206,7 @@ def _block_entries(
                 'device': variant.placement.node(block).device,
                 'block': block,
                 'cameras_mode': policy.vision_encoder.mode,
-                **_percentiles(item.blocks[block]),
-                'low': interval.low,
-                'high': interval.high,
-                'ratio': ratio.value,
-                'ratio_low': ratio.low,
-                'ratio_high': ratio.high,
+                **compared(stock.blocks[block], item.blocks[block]),
                 'bytes': file.stat().st_size,
                 **_cost(file, len(bundle.spec.cameras)),
             }
@@ -260,28 +222,3 @@ def _cost(file: Path, cameras: int) -> dict[str, Any]:
         return {'cost': count(file, {'n': cameras}).as_dict()}
     except ConfigError:
         return {}
-
-
-def _subject(base: Bundle, threads: int) -> dict[str, Any]:
-    camera = base.spec.cameras[0]
-    return {
-        'policy': base.spec.name,
-        'height': camera.height,
-        'width': camera.width,
-        'cameras': len(base.spec.cameras),
-        'threads': threads,
-    }
-
-
-def _percentiles(seconds: list[float]) -> dict[str, float]:
-    p50, p95, p99 = np.percentile(seconds, (50, 95, 99)).tolist()
-    return {'runs': len(seconds), 'p50': p50, 'p95': p95, 'p99': p99}
-
-
-def _parse_size(text: str) -> tuple[int, int]:
-    height, _, width = text.partition('x')
-    if not (height.isdigit() and width.isdigit()):
-        raise ConfigError(
-            f'--size: got {text!r}, expected HEIGHTxWIDTH in px, 240x320 for example'
-        )
-    return int(height), int(width)

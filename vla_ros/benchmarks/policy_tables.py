@@ -4,6 +4,7 @@
 
 from typing import Any
 
+from vla_ros.benchmarks.figures import ratio_cell, times_cell
 from vla_ros.policy.bundle import Bundle
 from vla_ros.policy.spec import BLOCKS
 
@@ -32,8 +33,7 @@ def block_table(entries: list[dict[str, Any]]) -> str:
     width = max(len(entry['variant']) for entry in entries)
     lines = [f'{"":{width}}  {"block":14}  {"size":>8}  p50 / p95 (ms)     faster [95 %]']
     for entry in entries:
-        times = ' /'.join(f'{1e3 * entry[name]:7.1f}' for name in ('p50', 'p95'))
-        ratio = f'{entry["ratio"]:5.2f}x [{entry["ratio_low"]:.2f}, {entry["ratio_high"]:.2f}]'
+        times, ratio = times_cell(entry, 'p50', 'p95'), ratio_cell(entry)
         size = f'{entry["bytes"] / 1e6:5.1f} MB'
         name = f'{entry["variant"]:{width}}  {entry["block"]:14}'
         lines.append(f'{name}  {size:>8}  {times}  {ratio}')
@@ -41,8 +41,7 @@ def block_table(entries: list[dict[str, Any]]) -> str:
 
 
 def _cells(row: dict[str, Any]) -> str:
-    times = ' /'.join(f'{1e3 * row[name]:7.1f}' for name in ('p50', 'p95', 'p99'))
+    times = times_cell(row, 'p50', 'p95', 'p99')
     blocks = ' '.join(f'{1e3 * row["blocks"].get(block, float("nan")):7.1f}' for block in BLOCKS)
-    ratio = f'{row["ratio"]:5.2f}x [{row["ratio_low"]:.2f}, {row["ratio_high"]:.2f}]'
     memory = '' if row['memory'] is None else f'{row["memory"] / 1e6:5.0f} MB'
-    return f'{times}  {blocks}  {ratio}  {row["cpu_ratio"]:5.2f}x  {memory}'
+    return f'{times}  {blocks}  {ratio_cell(row)}  {row["cpu_ratio"]:5.2f}x  {memory}'

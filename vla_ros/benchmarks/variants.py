@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The ways to run a policy that a benchmark compares: bundles, recipes and placements."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from vla_ros.benchmarks.contestants import observations
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError
+from vla_ros.policy.bundle import Bundle, load_bundle
+from vla_ros.policy.pipeline import Policy
+from vla_ros.policy.spec import BLOCKS
+from vla_ros.runtime.placement import Placement, load_placement
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to run one policy."""
+
+    label: str
+    bundle: Path
+    placement: Placement = field(default_factory=Placement)
+    reuse_threshold: float = 0.0
+    still: int = 0  # cameras whose picture never changes
+    work: bool = False  # one line on work that is not done twice: no entry of its own
+
+    def open(self, threads: int) -> Policy:
+        """Load it on so many threads."""
+        placement = self.node(threads=threads).placement
+        return Policy(load_bundle(self.bundle), placement, self.reuse_threshold)
+
+    def node(self, **changes: Any) -> 'Variant':
+        """Return this variant with every block placed otherwise."""
+        nodes = {block: replace(self.placement.node(block), **changes) for block in BLOCKS}
+        return replace(self, placement=Placement(nodes))
+
+
+def add_variant_arguments(parser: ArgumentParser) -> None:
+    """Declare how variants are chosen beside the base."""
+    add = parser.add_argument
+    add(
+        '--variant',
+        nargs='+',
+        default=[],
+        metavar='NAME=BUNDLE[:PLACEMENT]',
+        help='what to compare, beside the base',
+    )
+    add(
+        '--recipe',
+        nargs='+',
+        default=[],
+        help='compare also the base quantized like this, '
+        'calibrated on random pictures: for speed, not for success',
+    )
+    add(
+        '--cache',
+        type=Path,
+        default=Path('outputs/untrained'),
+        help='folder to keep in what --size and --recipe make',
+    )
+
+
+def parse_variant(text: str) -> Variant:
+    """Return the variant that ``name=bundle[:placement]`` describes; raise ConfigError else."""
+    label, found, rest = text.partition('=')
+    bundle, _, placement = rest.partition(':')
+    if not (label and found and bundle):
+        raise ConfigError(f'variant: got {text!r}, expected name=bundle or name=bundle:placement')
+    path = find_config('policies', bundle)
+    if not placement:
+        return Variant(label, path)
+    return Variant(label, path, load_placement(find_config('placement', placement)))
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Return the height and width (px) that ``HEIGHTxWIDTH`` says; raise ConfigError else."""
+    height, _, width = text.partition('x')
+    if not (height.isdigit() and width.isdigit()):
+        raise ConfigError(
+            f'--size: got {text!r}, expected HEIGHTxWIDTH in px, 240x320 for example'
+        )
+    return int(height), int(width)
+
+
+def untrained(size: str, cache: Path) -> Bundle:
+    """
+    Return an ACT with random weights for pictures of ``size``, HEIGHTxWIDTH in px.
+
+    It is written to the folder ``cache`` where it isn't there.
+    """
+    height, width = parse_size(size)
+    path = cache / f'act_{size}'
+    if not path.exists():
+        from vla_ros.train.untrained import write_untrained
+
+        write_untrained(path, height, width)
+    return load_bundle(path)
+
+
+def quantized(base: Bundle, name: str, cache: Path) -> Variant:
+    """Return the base quantized by a recipe, written to ``cache`` where it isn't there."""
+    from vla_ros.dataset.samples import Sample
+    from vla_ros.quantization.quantize import quantize_bundle
+    from vla_ros.quantization.recipe import FEWEST_FRAMES, load_recipe
+
+    recipe = load_recipe(find_config('recipes', name))
+    path = cache / f'{base.spec.name}_{recipe.name}'
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        seen = observations(base.spec) * FEWEST_FRAMES
+        samples = [Sample(images, state) for images, state in seen[:FEWEST_FRAMES]]
+        quantize_bundle(base, recipe, samples, path)
+    return Variant(recipe.name, path)
+
+
+def default_variants(bundle: Path) -> list[Variant]:
+    """Return what every machine can run, and what OpenVINO can where it is installed."""
+    plain = Variant('onnxruntime fp32', bundle)
+    return [plain, *_on_openvino(bundle)]
+
+
+def work_variants(variant: Variant, cameras: int) -> Iterator[Variant]:
+    """Yield ``variant`` with each way of not doing work twice, alone."""
+    variant = replace(variant, work=True)
+    for mode in ('batched', 'single', 'parallel'):
+        yield replace(variant.node(cameras=mode), label=f'{variant.label}, {mode}')
+    for still in range(1, cameras + 1):
+        again = variant.node(cameras='single')
+        label = f'{variant.label}, {still} of {cameras} cameras still'
+        yield replace(again, label=f'{label}, encoded', still=still)
+        yield replace(again, label=f'{label}, re-used', still=still, reuse_threshold=1.0)
+
+
+def _on_openvino(bundle: Path) -> Iterator[Variant]:
+    try:
+        from vla_ros.runtime.backends.openvino import precisions
+    except ModuleNotFoundError:
+        return
+    for precision in precisions('CPU'):
+        plain = Variant(f'openvino {precision}', bundle)
+        yield plain.node(backend='openvino', precision=precision)
