@@ -10,27 +10,17 @@ size, give --height and --width (that needs LeRobot: pip install 'vla_ros[train]
 """
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from vla_ros.benchmarks.graphs import Graph, alternate
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.spec import BLOCKS
-from vla_ros.runtime.domain import isolate
-from vla_ros.runtime.supervisor import end_with_parent
-
-SPLIT, FUSED = '/split', '/fused'
-PROFILE = 'FASTDDS_DEFAULT_PROFILES_FILE'
-WARM_UP = 5  # rounds that do not count
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -67,13 +57,12 @@ def choose_policy(args: Namespace, folder: Path) -> Path:
 
 def measure(policy: Path, placement: str, rounds: int) -> dict[str, float]:
     """Return the figures: times in s, chunks' largest difference in rad, cost of splitting."""
-    os.environ.update(isolate())
-    os.environ.setdefault(PROFILE, str(find_config('', 'fastdds.xml')))
-    with _nodes(SPLIT, BLOCKS, policy, placement), _nodes(FUSED, ['policy'], policy, placement):
-        from vla_ros.nodes.split_probe import compare
-
-        spec = load_bundle(policy, ()).spec
-        (split, fused), difference = compare(spec, (SPLIT, FUSED), rounds, WARM_UP)
+    graphs = [
+        Graph('/split', BLOCKS, policy, placement),
+        Graph('/fused', ('policy',), policy, placement),
+    ]
+    outcomes = alternate(load_bundle(policy, ()).spec, graphs, rounds)
+    split, fused = (item.seconds for item in outcomes)
     pairs = np.array(split) / np.array(fused)
     return {
         'rounds': rounds,
@@ -81,7 +70,7 @@ def measure(policy: Path, placement: str, rounds: int) -> dict[str, float]:
         **{f'fused p{q}': float(np.percentile(fused, q)) for q in (50, 95)},
         'cost p50': float(np.percentile(split, 50) / np.percentile(fused, 50)) - 1.0,
         'cost of a pair p50': float(np.median(pairs)) - 1.0,
-        'difference': difference,
+        'difference': outcomes[1].difference(outcomes[0]),
     }
 
 
@@ -97,24 +86,3 @@ def describe(figures: dict[str, float]) -> str:
         f'the chunks differ by at most {figures["difference"]:.1e} rad'
     )
     return '\n'.join(lines)
-
-
-@contextmanager
-def _nodes(namespace: str, names: Sequence[str], policy: Path, placement: str) -> Iterator[None]:
-    """Run nodes in ``namespace`` as processes."""
-    parameters = ['-p', f'policy:={policy}', '-p', 'max_age:=60.0']
-    parameters += ['-p', f'placement:={placement}'] if placement else []
-    ros = ['--ros-args', '-r', f'__ns:={namespace}', *parameters, '--log-level', 'warn']
-    processes = [
-        subprocess.Popen(
-            [sys.executable, '-m', f'vla_ros.nodes.{name}', *ros], preexec_fn=end_with_parent
-        )
-        for name in names
-    ]
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(timeout=20)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Measure this machine: a policy's blocks, blending, transport, the control loop.
+Measure this machine: a policy's blocks, the graph of nodes, blending, transport, the control loop.
 
 Alternatives alternate in one run, so that a busy machine slows all of them alike: read the ratios.
 """
@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, str] = {
     'checks': 'vla_ros.benchmarks.checks',
     'control': 'vla_ros.benchmarks.control',
     'fuzz': 'vla_ros.benchmarks.fuzz',
+    'graph': 'vla_ros.benchmarks.graph',
     'lerobot': 'vla_ros.benchmarks.lerobot',
     'policy': 'vla_ros.benchmarks.policy',
     'recorder': 'vla_ros.benchmarks.recorder',
