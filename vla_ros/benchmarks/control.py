@@ -5,8 +5,8 @@ How late the control loop ticks while every core is kept busy.
 
 The real action_queue process plays chunks while one process for each core computes without end.
 Lateness counts from the absolute deadline of each tick until the loop has woken. Each run is a
-process of its own; with SCHED_FIFO and without take turns, for a machine has better and worse
-minutes. Where SCHED_FIFO is not permitted, it is left out, and the table says so.
+process of its own; as usual, first by its nice value, and with SCHED_FIFO take turns, since a
+machine has better and worse minutes. Where SCHED_FIFO is not permitted, the table says so.
 """
 
 import json
@@ -30,7 +30,7 @@ from vla_ros.runtime.domain import isolate
 from vla_ros.runtime.supervisor import end_with_parent
 
 ROBOT = 'so101'
-REALTIME = 40
+PLACEMENTS = ('priority: 0', 'priority: -20', 'realtime: 40')  # of the action queue
 BUSY = 'while True: pass'
 LATENESS = re.compile(r'p50 (\S+) p99 (\S+) max (\S+) ms, (\d+) of (\d+) missed')
 
@@ -40,7 +40,7 @@ class Run:
     """One run; times in s."""
 
     rate: float  # Hz
-    scheduler: str  # that the process really had
+    scheduler: str  # that the process really had: usual, nice -20 or FIFO
     p50: float
     p99: float
     largest: float
@@ -50,7 +50,7 @@ class Run:
     def __str__(self) -> str:
         """Return a line of the table."""
         return (
-            f'{self.rate:5.0f} Hz  {self.scheduler:6} {1e3 * self.p50:8.2f} {1e3 * self.p99:8.2f} '
+            f'{self.rate:5.0f} Hz  {self.scheduler:8} {1e3 * self.p50:8.2f} {1e3 * self.p99:8.2f} '
             f'{1e3 * self.largest:8.2f} {self.missed:7} {self.ticks:7}'
         )
 
@@ -61,39 +61,39 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--seconds', type=float, default=15.0, help='length of a run')
     parser.add_argument('--runs', type=int, default=5, help='runs of each kind')
     parser.add_argument('--idle', action='store_true', help='keep no core busy')
-    parser.add_argument('--json', action='store_true', help='print the runs as JSON')
+    parser.add_argument('--json', type=Path, help='write the runs to this file')
 
 
 def run(args: Namespace) -> int:
     """Measure and print the table; return 0."""
     runs = []
-    if not args.json:
-        print('   rate  scheduler p50 ms   p99 ms   max ms  missed   ticks')
+    print('   rate  scheduler  p50 ms   p99 ms   max ms  missed   ticks')
     with _busy_cores(0 if args.idle else len(os.sched_getaffinity(0))):
         for _ in range(args.runs):
             for rate in args.rates:
-                for realtime in (0, REALTIME):
-                    runs.append(measure(rate, realtime, args.seconds))
-                    if not args.json:
-                        print(runs[-1], flush=True)
-    print(json.dumps([asdict(item) for item in runs]) if args.json else summary(runs))
+                for placement in PLACEMENTS:
+                    runs.append(measure(rate, placement, args.seconds))
+                    print(runs[-1], flush=True)
+    print(summary(runs))
+    if args.json:
+        args.json.write_text(json.dumps([asdict(item) for item in runs], indent=1))
     return 0
 
 
-def measure(rate: float, realtime: int, seconds: float) -> Run:
-    """Return how late an action queue of its own ticked."""
+def measure(rate: float, placement: str, seconds: float) -> Run:
+    """Return how late an action queue of its own, placed like this, ticked."""
     with tempfile.TemporaryDirectory(prefix='vla_ros_') as folder:
-        placement = Path(folder, 'control.yaml')
-        placement.write_text(f'nodes: {{action_queue: {{realtime: {realtime}}}}}')
+        file = Path(folder, 'control.yaml')
+        file.write_text(f'nodes: {{action_queue: {{{placement}}}}}')
         environment = {**os.environ, **isolate()}
-        with _process(queue_command(rate, placement), environment):
+        with _process(queue_command(rate, file), environment):
             values = _watch(seconds, environment)
     found = LATENESS.fullmatch(values['tick lateness'])
     if found is None or not int(values['accepted']):
         raise VlaError(f'control: got diagnostics {values}, expected ticks of an arm in motion')
     p50, p99, largest = (1e-3 * float(text) for text in found.groups()[:3])
     missed, ticks = map(int, found.groups()[3:])
-    return Run(rate, values['scheduler'], p50, p99, largest, missed, ticks)
+    return Run(rate, _scheduler(values), p50, p99, largest, missed, ticks)
 
 
 def queue_command(rate: float, placement: Path) -> list[str]:
@@ -128,10 +128,16 @@ def summary(runs: list[Run]) -> str:
             1e3 * float(np.median([getattr(item, name) for item in same]))
             for name in ('p50', 'p99', 'largest')
         )
-        lines.append(f'{rate:5.0f} Hz  {scheduler:6} {p50:8.2f} {p99:8.2f} {largest:8.2f}')
+        lines.append(f'{rate:5.0f} Hz  {scheduler:8} {p50:8.2f} {p99:8.2f} {largest:8.2f}')
     if not any(scheduler == 'FIFO' for _, scheduler in kinds):
         lines.append('SCHED_FIFO is not permitted here: allow it with an rtprio limit, or as root')
     return '\n'.join(lines)
+
+
+def _scheduler(values: dict[str, str]) -> str:
+    """Return in a word how the process is scheduled, by its diagnostics."""
+    first = values['scheduler'] == 'usual' and values['nice'] != '0'
+    return f'nice {values["nice"]}' if first else values['scheduler']
 
 
 def _watch(seconds: float, environment: dict[str, str]) -> dict[str, str]:
