@@ -89,6 +89,8 @@ def defects(rng: np.random.Generator) -> dict[str, tuple[tuple[str, ...], Spoil]
             lambda recording: make.drop_frames(recording, rng, renumber=True),
         ),
         'pictures 4 frames late': (('picture-to-state lag',), make.delay_pictures),
+        'episode not ended': (('episode length',), make.forget_to_end),
+        'episode cut in half': (('episode length',), make.cut_short),
         'missing cluster': (('cluster coverage',), make.lose_cluster),
         '5 % recovery': (('recovery share',), make.rare_recoveries),
         'held-out cluster leaked': (('held-out cluster',), make.leak_held_out),

@@ -137,6 +137,18 @@ def delay_pictures(recording: Recording, periods: int = 4) -> Episodes:
     )
 
 
+def forget_to_end(recording: Recording, times: float = 1.0) -> Episodes:
+    """Have the arm rest at the end of the first episode, so many times as long as it took."""
+    return _take_rows(
+        recording, lambda count: np.minimum(np.arange(count * (1 + times)), count - 1)
+    )
+
+
+def cut_short(recording: Recording, share: float = 0.5) -> Episodes:
+    """Have the first episode end after a share of it."""
+    return _take_rows(recording, lambda count: np.arange(count * share))
+
+
 def lose_cluster(recording: Recording) -> Episodes:
     """Leave out the episodes of the first one's cluster."""
     lost = recording.clean.episodes[0].facts.cluster
@@ -164,6 +176,21 @@ def change_calibration(recording: Recording) -> Episodes:
     return recording.facts(
         lambda e: {'calibration': other if e.index in recording.late else CALIBRATION}
     )
+
+
+def _take_rows(recording: Recording, choose: Callable[[int], np.ndarray]) -> Episodes:
+    """Return the recording, and of the first episode the rows that are chosen from so many."""
+    first = recording.clean.episodes[0]
+    rows = choose(len(first.time)).astype(int)
+    taken = replace(
+        first,
+        time=np.arange(len(rows)) / FPS,
+        state=first.state[rows],
+        action=first.action[rows],
+        pairs=np.minimum(first.pairs, len(rows) - 2),
+        changes={},
+    )
+    return recording.replace(lambda e: taken if e.index == first.index else e)
 
 
 def _drop(episode: Episode, rng: np.random.Generator, renumber: bool) -> Episode:

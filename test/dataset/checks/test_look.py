@@ -40,6 +40,30 @@ def test_object_stands_out_where_it_lay_and_the_arm_does_not_count():
     assert look_at(episode(scene())).object_contrast < 5
 
 
+def test_object_that_only_stands_out_where_it_is_put_down_has_no_contrast():
+    pairs = episode(scene(), bag=(88, 88, 88), count=12)
+    pairs[-2:, :, 70:80, 4:14] = (250, 250, 245)  # white in a blue mug, and still at the end
+    assert look_at(pairs).object_contrast < 5
+
+
+def test_mark_on_an_object_that_does_not_stand_out_has_no_contrast():
+    pairs = episode(scene(), bag=(88, 88, 88))
+    pairs[:4, :, 8:12, 112:116] = (230, 40, 40)
+    assert look_at(pairs).object_contrast < 5
+
+
+def test_arm_as_bright_as_what_it_covers_at_the_end_is_not_taken_for_the_table():
+    pairs = episode(scene(), bag=(88, 88, 88), count=12)
+    pairs[-4:-1, :, 8:16, 100:110] = (124, 70, 70)  # the mean of each is 88
+    assert look_at(pairs).object_contrast < 5
+
+
+def test_noise_of_the_camera_hides_no_object():
+    noise = np.random.default_rng(1).normal(0, 3, (8, 2, 96, 128, 3))
+    pairs = np.clip(episode(scene(), bag=(250, 250, 245)) + noise, 0, 255).astype(np.uint8)
+    assert look_at(pairs).object_contrast > 40
+
+
 def test_arm_of_the_colour_of_the_table_has_no_contrast():
     assert look_at(episode(scene())).arm_contrast > 50
     assert look_at(episode(scene(), arm=(88, 88, 88))).arm_contrast < 8

@@ -98,6 +98,65 @@ def test_episode_much_shorter_or_longer_than_the_others_is_found(recording, rows
     assert finding.scope == 'episode 2' and not finding.passed
 
 
+@pytest.fixture
+def alike(recording):
+    """Return the recording with episodes that are nearly as long as each other, one less so."""
+    for index in range(len(recording.episodes)):
+        state = recording.episodes[index].state[: 170 + 6 * (index % 5)]
+        recording = take(recording, index, state)
+    return recording
+
+
+def take(recording, index, state):
+    """Return the recording with another way of the arm in one episode."""
+    return change(recording, index, state=state, time=np.arange(len(state)) / 30)
+
+
+def again(state, times):
+    """Return a way that is gone there and back, so many times in all."""
+    return np.concatenate([state, state[::-1]] * (times // 2))
+
+
+def test_episode_whose_end_was_forgotten_is_found_however_alike_the_others_are(alike):
+    state = alike.episodes[4].state
+    rest = np.repeat(state[-1:], len(state), axis=0)
+    finding = only(motion.check_length(take(alike, 4, np.concatenate([state, rest])), LIMITS))
+    assert finding.scope == 'episode 4' and not finding.passed
+    assert finding.value == pytest.approx(2, rel=0.15)
+
+
+def test_episode_that_was_cut_in_half_is_found(alike):
+    state = alike.episodes[4].state
+    finding = only(motion.check_length(take(alike, 4, state[: len(state) // 2]), LIMITS))
+    assert finding.scope == 'episode 4' and not finding.passed
+
+
+def test_episode_with_further_grasps_takes_longer_and_goes_farther_and_passes(alike):
+    for index in (4, 9, 11):
+        alike = take(alike, index, again(alike.episodes[index].state, 4))
+    assert only(motion.check_length(alike, LIMITS)).passed
+
+
+def test_noise_of_the_joints_at_rest_is_no_way_that_explains_a_length(alike):
+    state = alike.episodes[4].state
+    noise = np.random.default_rng(0).normal(0, 0.002, (3 * len(state), 3))
+    noisy = np.concatenate([state, state[-1] + noise])
+    finding = only(motion.check_length(take(alike, 4, noisy), LIMITS))
+    assert finding.scope == 'episode 4' and not finding.passed
+
+
+def test_arm_that_goes_on_and_on_is_found_although_it_moves(alike):
+    finding = only(motion.check_length(take(alike, 4, again(alike.episodes[4].state, 12)), LIMITS))
+    assert finding.scope == 'episode 4' and not finding.passed
+
+
+def test_many_outliers_do_not_hide_each_other(alike):
+    for index in (0, 20, 40, 60, 80):
+        state = alike.episodes[index].state
+        alike = take(alike, index, state[: len(state) // 2])
+    assert only(motion.check_length(alike, LIMITS)).scope == 'episodes 0, 20, 40, 60, 80'
+
+
 def test_cameras_and_joints_that_are_far_apart_are_found(recording):
     late = change(recording, 4, facts=replace(recording.episodes[4].facts, skew=0.045))
     assert only(motion.check_skew(late, LIMITS)).scope == 'episode 4'

@@ -144,12 +144,17 @@ def check_arm_contrast(episodes: Episodes, limits: Thresholds) -> list[Finding]:
 
 
 def check_object_contrast(episodes: Episodes, limits: Thresholds) -> list[Finding]:
-    """Return how much the object stands out from what it lies on, in most of the episodes."""
+    """
+    Return how much the object stands out from what it lies on, in most of the plain starts.
+
+    Recoveries, whose object may move at once, only count where there is nothing else.
+    """
+    starts = [e for e in episodes.episodes if not e.facts.recovery] or episodes.episodes
     return [
         Finding(
             'object contrast',
             camera,
-            float(np.median([look.object_contrast for look in episodes.looks(camera)])),
+            float(np.median([e.looks[camera].object_contrast for e in starts])),
             'CIELAB',
             Limit(low=limits.object_contrast),
             'choose a background of another colour or brightness than the object (no '

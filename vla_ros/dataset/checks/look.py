@@ -11,10 +11,11 @@ import numpy as np
 WIDTH = 320  # pixels; larger pictures are reduced, which the checks do not miss
 _BRIGHT, _DARK = 250, 5  # grey levels from which a pixel counts as clipped
 _BLOCK = 4  # pixels; a movement is looked for in blocks of this size
-_ENDS = 2  # pictures at either end of the episode that show the object where it was and is
-_CALM = 8.0  # grey levels by which a pixel may vary among them; the arm varies by more
+_FIRST = 2  # pictures at the beginning that show the object where it lay
+_GONE = 3  # the last part of the pictures, a third, shows what was under it
+_CALM = 24.0  # levels of any colour by which a pixel may vary among them; the arm varies by more
 _THIN = 0.015  # of the picture's width; what is thinner is an edge, not an object
-_OBJECT = 0.0025  # share of the picture that an object covers where it is well seen
+_OBJECT = 0.002  # share of the picture that an object covers where it is well seen
 
 
 @dataclass(frozen=True)
@@ -114,18 +115,26 @@ def object_contrast(pictures: np.ndarray) -> float:
     """
     Return how much the object stands out, in CIELAB units, from what was under it.
 
-    It is what lay still at the start of the episode, lies still at its end, and looks different:
-    there was the object, and now there is the table, or the other way round. The value is what
-    the most different 0.25 % of the picture differ by, so a mark on the object does not do.
+    It is what looks one way in the first pictures and another way throughout the last third:
+    there was the object, and now there is what it lay on. Where it is put down does not count,
+    as it is not there for so long, nor does the arm, which moves in between. The value is what
+    the most different 0.2 % of the picture differ by, so a mark on the object does not do.
     """
-    ends = pictures[:_ENDS], pictures[-_ENDS:]
-    calm = [np.ptp(end.mean(axis=-1, dtype=np.float32), axis=0) < _CALM for end in ends]
-    difference = colour_difference(*(np.median(end, axis=0) for end in ends))
+    last = max(_FIRST, len(pictures) // _GONE)
+    before, after = pictures[:_FIRST], pictures[-last:]
+    difference = colour_difference(np.median(before, axis=0), np.median(after, axis=0))
     thin = max(2, round(_THIN * difference.shape[1]))
     compact = cv2.morphologyEx(
-        difference * (calm[0] & calm[1]), cv2.MORPH_OPEN, np.ones((thin, thin), np.uint8)
+        difference * (_is_calm(before) & _is_calm(after)),
+        cv2.MORPH_OPEN,
+        np.ones((thin, thin), np.uint8),
     )
     return float(np.quantile(np.asarray(compact, float), 1 - _OBJECT))
+
+
+def _is_calm(pictures: np.ndarray) -> np.ndarray:
+    """Return which pixels (height, width) look alike in all pictures, in every colour."""
+    return (pictures.max(axis=0) - pictures.min(axis=0) < _CALM).all(axis=-1)
 
 
 def colour_difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -15,6 +15,8 @@ _LATE = 0.5  # of a period, by which a frame is early or late
 _SUDDEN = 1.5  # times the steps before and after, that a step is uneven
 _SLOW = 0.005  # of the joints' ranges in a frame, below which noise makes steps uneven
 _LEAST_STEPS = 30  # steps in motion, of which a share means something
+_WAY_RATE = 5.0  # Hz, at which the way of the joints is measured
+_FARTHEST = 4.0  # times the usual way, which is the most that explains a longer episode
 
 
 def check_frame_rate(episodes: Episodes, limits: Thresholds) -> list[Finding]:
@@ -170,16 +172,55 @@ def check_static(episodes: Episodes, limits: Thresholds) -> list[Finding]:
 
 
 def check_length(episodes: Episodes, limits: Thresholds) -> list[Finding]:
-    """Return the episode whose length differs most from the others'."""
-    median = float(np.median([len(e.time) for e in episodes.episodes]))
-    return _judge_each(
-        'episode length',
-        episodes,
-        lambda e: len(e.time) / median,
-        'of median',
-        Limit(1 / limits.length, limits.length),
-        'look at the episodes; delete those that were interrupted or cut off',
-    )
+    """
+    Return the episode whose length is farthest from the usual one, but for what its way explains.
+
+    What is far is measured by the lengths themselves: so many standard deviations of their
+    logarithms, estimated from the median absolute deviation, which outliers do not move.
+    """
+    raw = {e.index: float(len(e.time)) for e in episodes.episodes}
+    lengths = explained_lengths(episodes)
+    usual = float(np.median(list(lengths.values())))
+    spread = max(limits.length_spread, _spread(np.log(list(raw.values()))))
+    most = min(limits.length, float(np.exp(limits.outlier * spread)))
+    return [
+        judge(
+            'episode length',
+            '',
+            {index: length / usual for index, length in lengths.items()},
+            'of the usual',
+            Limit(1 / most, most),
+            'look at the episodes; delete those that were interrupted, cut off or not ended',
+        )
+    ]
+
+
+def explained_lengths(episodes: Episodes) -> dict[int, float]:
+    """
+    Return the rows of each episode, fewer where the arm went a longer way than it usually does.
+
+    A second grasp takes longer and goes farther, and is no fault; an operator who forgot to end
+    the episode lets it rest. An episode that goes twice as far counts half its rows, and none
+    less than a quarter; one that goes less far counts them all.
+    """
+    ranges = episodes.joint_ranges()
+    ways = {e.index: way(e, ranges, episodes.fps) for e in episodes.episodes}
+    usual = max(float(np.median(list(ways.values()))), 1e-9)
+    return {
+        e.index: len(e.time) / float(np.clip(ways[e.index] / usual, 1, _FARTHEST))
+        for e in episodes.episodes
+    }
+
+
+def way(episode: Episode, ranges: np.ndarray, fps: float) -> float:
+    """Return how far all joints go in sum, in their ranges; at a few Hz, without their noise."""
+    every = max(1, round(fps / _WAY_RATE))
+    return float((np.abs(np.diff(episode.state[::every], axis=0)) / ranges).sum())
+
+
+def _spread(values: np.ndarray) -> float:
+    """Return the standard deviation of normal values, by their median absolute deviation."""
+    return float(1.4826 * np.median(np.abs(values - np.median(values))))
 
 
 def _judge_each(

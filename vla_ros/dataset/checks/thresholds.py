@@ -33,8 +33,9 @@ class Thresholds:
     # Grey levels between the darkest and the brightest fiftieth of the pictures. Measured: 86 and
     # above, lights x 0.4: 45 to 135.
     contrast: float = 60.0
-    # CIELAB differences: 2.3 is just noticeable (Mahy et al., 1994). Measured: arm 34 and above,
-    # bag 30 and above, white bag on a white table from above 1.
+    # CIELAB differences: 2.3 is just noticeable (Mahy et al., 1994). Measured: arm 34 and above;
+    # bag, median of the plain starts, from above 68 and from the left, where it is small, 22 and
+    # above; white bag on a white table from above 1, of recoveries and with noise 5.
     arm_contrast: float = 20.0
     object_contrast: float = 12.0
     # Grey levels of the strongest change between two pictures while the arm moves, below which
@@ -71,9 +72,13 @@ class Thresholds:
     # glitch of the bus or an angle that wraps, is 15.
     jump: float = 7.5
     still: float = 0.05  # share of a joint's range that an episode moves through, at least
-    # Length over the median, either way. Measured: 0.8 to 1.8, recoveries with a second grasp
-    # included; 3 is an operator who was interrupted.
-    length: float = 2.5
+    # Standard deviations of the lengths' logarithms, either way, from which an episode is an
+    # outlier (Iglewicz and Hoaglin, 1993), and the least that is taken for one: lengths vary by
+    # that much anyway. Both make 1.5 to 1.7 times the usual length. Measured: 0.82 to 1.29, with
+    # up to four more grasps; without regard to the way of the arm, 3.1.
+    outlier: float = 3.5
+    length_spread: float = 0.12
+    length: float = 2.5  # times the usual length, either way, however much the lengths vary
 
     # the study's plan: 10 clusters x (10 starts + 2 recoveries), cluster 6 held out
     clusters: tuple[int, ...] = TRAINING_CLUSTERS
