@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from vla_ros.benchmarks.cache import keep
 from vla_ros.benchmarks.contestants import observations
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
@@ -90,30 +91,36 @@ def untrained(size: str, cache: Path) -> Bundle:
     """
     Return an ACT with random weights for pictures of ``size``, HEIGHTxWIDTH in px.
 
-    It is written to the folder ``cache`` where it isn't there.
+    It is kept in the folder ``cache``.
     """
     height, width = parse_size(size)
     path = cache / f'act_{size}'
-    if not path.exists():
+
+    def make() -> None:
         from vla_ros.train.untrained import write_untrained
 
         write_untrained(path, height, width)
-    return load_bundle(path)
+
+    return keep(path, {}, ('policy', 'train'), ('lerobot', 'onnx', 'torch'), make)
 
 
 def quantized(base: Bundle, name: str, cache: Path) -> Variant:
-    """Return the base quantized by a recipe, written to ``cache`` where it isn't there."""
+    """Return the base quantized by a recipe, which is kept in the folder ``cache``."""
     from vla_ros.dataset.samples import Sample
     from vla_ros.quantization.quantize import quantize_bundle
     from vla_ros.quantization.recipe import FEWEST_FRAMES, load_recipe
 
     recipe = load_recipe(find_config('recipes', name))
     path = cache / f'{base.spec.name}_{recipe.name}'
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def make() -> None:
         seen = observations(base.spec) * FEWEST_FRAMES
         samples = [Sample(images, state) for images, state in seen[:FEWEST_FRAMES]]
         quantize_bundle(base, recipe, samples, path)
+
+    files = {name: block.sha256 for name, block in base.spec.blocks.items()}
+    facts = {'policy': files, 'recipe': recipe.as_dict()}
+    keep(path, facts, ('policy', 'quantization'), ('onnx', 'onnxruntime'), make)
     return Variant(recipe.name, path)
 
 

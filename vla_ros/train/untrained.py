@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An ACT of LeRobot's usual size with random weights: as fast as a trained one."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,13 @@ def write_untrained(output: Path, height: int, width: int, size: ActSize = SIZE)
     """
     Write the bundle ``output`` for pictures of that size (px), and its checkpoint beside it.
 
-    Beside it, too, is the bundle that ``unfolded_beside`` names.
+    Beside it, too, is the bundle that ``unfolded_beside`` names. What a run that was interrupted
+    left of these two is replaced; ``output`` comes last, and is whole where it is there.
     """
     checkpoint = untrained(height, width, size)
     facts = DatasetFacts(FPS, JOINTS, 'Grab the tea bag and place it in the mug.', ())
     checkpoint.save(checkpoint_beside(output), facts)
+    shutil.rmtree(unfolded_beside(output), ignore_errors=True)
     for path, folded in ((unfolded_beside(output), False), (output, True)):
         export(checkpoint, facts, path, (), {'weights': 'random'}, TOLERANCE, folded)
 
