@@ -91,6 +91,10 @@ def episode_event(time, event, cluster=4, seed=0, detail=''):
     )
 
 
+def phase(time, number):
+    return message('/phase', 'std_msgs/msg/Int64', time, number)
+
+
 def shade(frame, camera=0):
     """Return a picture (24, 32, 3) whose brightness tells the frame and the camera."""
     return np.full((24, 32, 3), 10 + 3 * frame + 100 * camera, np.uint8)

@@ -16,6 +16,8 @@ from recordings import (
     START,
     joint_commands,
     make_messages,
+    message,
+    phase,
     picture,
     shade,
     write_episode,
@@ -144,6 +146,29 @@ def test_every_episode_that_cannot_be_converted_is_named_before_any_is_written(t
     assert first.startswith('episode_0001') and second.startswith('episode_0003')
     assert rest.startswith('2 of 4 episodes cannot be converted, and nothing was written')
     assert not list(tmp_path.glob('set*'))
+
+
+def test_a_label_is_taken_at_another_rate_as_every_sample_is(tmp_path):
+    labels = [phase(START + 0.001 + n / FPS, n) for n in range(FRAMES)]
+    messages = sorted([*make_messages(), *labels], key=lambda item: item.time)
+    frames = frames_of(write_episode(tmp_path, messages=messages), fps=10)
+    assert [frame.phase for frame in frames] == [0, 3, 6, 9]
+
+
+def test_a_topic_of_another_type_is_no_label(tmp_path):
+    other = message('/phase', 'std_msgs/msg/String', START, 'reach')
+    assert frames_of(write_episode(tmp_path, messages=[other, *make_messages()]))[0].phase is None
+
+
+def test_episodes_with_and_without_the_label_are_not_mixed(tmp_path):
+    labels = [phase(START + n / FPS, n) for n in range(FRAMES + 1)]
+    labelled = write_episode(tmp_path, messages=[*labels, *make_messages()])
+    plain = write_episode(tmp_path)
+    for first, second, problem in ((labelled, plain, 'no'), (plain, labelled, 'the')):
+        streams = find_streams(second)
+        alignment = align(second, streams, FPS, 0.05)
+        with pytest.raises(VlaError, match=f'got {problem} label phase, expected .*apart'):
+            next(make_frames(second, streams, alignment, describe(first, FPS)))
 
 
 def test_topics_may_lie_in_a_namespace(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip('rosbags')
 pytest.importorskip('lerobot')
 
-from recordings import FPS, JOINTS, make_messages, write_episode
+from recordings import FPS, JOINTS, START, make_messages, phase, write_episode
 from rosbags.rosbag2 import Reader
 
 from vla_ros.core.errors import ConfigError
@@ -112,6 +112,35 @@ def test_mcap_reads_a_converted_episode(there_and_back):
         mcap = reader.make_reader(file, decoder_factories=[decoder.DecoderFactory()])
         messages = [item[-1] for item in mcap.iter_decoded_messages(['/joint_commands'])]
     assert list(messages[0].joint_names) == list(JOINTS)
+
+
+def label(messages, phases):
+    """Return the messages, and with each frame the number of its phase."""
+    labels = [phase(START + 0.001 + n / FPS, number) for n, number in enumerate(phases)]
+    return sorted([*messages, *labels], key=lambda message: message.time)
+
+
+def test_the_phase_of_every_frame_survives_there_and_back(tmp_path):
+    lerobot = pytest.importorskip('lerobot.datasets.lerobot_dataset')
+    phases = [[9, 9, 9, 0, 0, 1, 2, 2, 3, 3, 4, 4], [9, 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3]]
+    for numbers in phases:
+        write_episode(tmp_path / 'in', messages=label(make_messages(), numbers))
+    convert(open_bags(tmp_path / 'in'), tmp_path / 'set')
+    convert_to_bags(tmp_path / 'set', tmp_path / 'out')
+    convert(open_bags(tmp_path / 'out'), tmp_path / 'again')
+    expected = [number for numbers in phases for number in numbers[:11]]
+    for name in ('set', 'again'):
+        data = lerobot.LeRobotDataset('local/test', root=tmp_path / name)
+        assert data.features['phase'] == {'dtype': 'int64', 'shape': (1,), 'names': ['phase']}
+        assert [int(number) for number in data.hf_dataset['phase']] == expected
+    episode = list_episodes(tmp_path / 'out')[0]
+    assert [decode(m).data for m in episode.messages(['/phase'])] == phases[0][:11]
+    assert [frame.phase for frame in frames_of(episode)] == phases[0][:11]
+
+
+def test_a_dataset_without_phases_gets_none(there_and_back):
+    assert 'phase' not in StoredDataset(there_and_back / 'set')._dataset.features
+    assert '/phase' not in list_episodes(there_and_back / 'out')[0].topics()
 
 
 def test_the_held_out_cluster_becomes_a_dataset_of_its_own(tmp_path):

@@ -19,7 +19,8 @@ from vla_ros.core.errors import VlaError
 from vla_ros.dataset.bag import Episode, Message, header_time
 from vla_ros.policy.observation import Observations, Sample
 
-STATE, ACTION, INSTRUCTION = 'joint_states', 'joint_commands', 'instruction'
+STATE, ACTION, INSTRUCTION, PHASE = 'joint_states', 'joint_commands', 'instruction', 'phase'
+PHASE_TYPE = 'std_msgs/msg/Int64'  # number of the phase that a frame belongs to
 _CAMERA = re.compile(r'(?:.*/)?camera/([^/]+)/image_raw')
 _TYPES = {
     STATE: 'sensor_msgs/msg/JointState',
@@ -37,11 +38,13 @@ class Streams:
     action: str
     instruction: str  # '' where none was recorded
     cameras: Mapping[str, str]  # name of the camera: topic
+    phase: str = ''  # a label of each frame; '' where there is none
 
     @property
     def topics(self) -> tuple[str, ...]:
         """Return the topics that every frame has a sample of."""
-        return (self.state, self.action, *self.cameras.values())
+        label = (self.phase,) if self.phase else ()
+        return (self.state, self.action, *self.cameras.values(), *label)
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ def find_streams(episode: Episode) -> Streams:
         name: next((t for t in topics if t.rpartition('/')[2] == name), '') for name in _TYPES
     }
     cameras = {match[1]: topic for topic in sorted(topics) if (match := _CAMERA.fullmatch(topic))}
+    labels = (t for t in topics if t.rpartition('/')[2] == PHASE and topics[t] == PHASE_TYPE)
     missing = [name for name in (STATE, ACTION) if not found[name]]
     if missing or not cameras:
         raise VlaError(
@@ -73,7 +77,7 @@ def find_streams(episode: Episode) -> Streams:
                 f'{episode.path.name}: {topic}: got {topics[topic]}, expected {msgtype}; record '
                 'the episode anew with messages of that type'
             )
-    return Streams(found[STATE], found[ACTION], found[INSTRUCTION], cameras)
+    return Streams(found[STATE], found[ACTION], found[INSTRUCTION], cameras, next(labels, ''))
 
 
 def align(episode: Episode, streams: Streams, fps: int, max_skew: float) -> Alignment:
@@ -82,7 +86,7 @@ def align(episode: Episode, streams: Streams, fps: int, max_skew: float) -> Alig
 
     Raise VlaError for a frame that has no sample of a source within ``max_skew`` (s).
     """
-    stamps = _read_stamps(episode, streams.topics)
+    stamps = _read_stamps(episode, streams)
     begin = max(source.min() for source in stamps.values())
     end = min(source.max() for source in stamps.values())
     times = begin + np.arange(max(0, int((end - begin) * fps + 1e-3)) + 1) / fps
@@ -136,12 +140,18 @@ def nearest(source: np.ndarray, times: np.ndarray) -> np.ndarray:
     return order[np.where(older, left, right)]
 
 
-def _read_stamps(episode: Episode, topics: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return the stamps (s) of each topic's messages, in the order in which they came."""
-    stamps: dict[str, list[float]] = {topic: [] for topic in topics}
-    for message in episode.messages(topics):
-        stamps[message.topic].append(header_time(message.data))
-    empty = [topic for topic in topics if not stamps[topic]]
+def _read_stamps(episode: Episode, streams: Streams) -> dict[str, np.ndarray]:
+    """
+    Return the stamps (s) of each topic's messages, in the order in which they came.
+
+    A label has no header: it counts from when it was received.
+    """
+    stamps: dict[str, list[float]] = {topic: [] for topic in streams.topics}
+    for message in episode.messages(streams.topics):
+        labels = message.topic == streams.phase
+        stamp = message.time * 1e-9 if labels else header_time(message.data)
+        stamps[message.topic].append(stamp)
+    empty = [topic for topic in streams.topics if not stamps[topic]]
     if empty:
         raise VlaError(
             f'{episode.path.name}: got no message on {", ".join(empty)}, expected a stream; '

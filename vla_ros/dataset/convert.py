@@ -18,7 +18,7 @@ import numpy as np
 
 from vla_ros.core.errors import VlaError
 from vla_ros.dataset import lerobot
-from vla_ros.dataset.align import Alignment, Streams, align, find_streams, gather
+from vla_ros.dataset.align import PHASE, Alignment, Streams, align, find_streams, gather
 from vla_ros.dataset.bag import CALIBRATION, Episode, Message, decode, hash_file
 from vla_ros.dataset.lerobot import DatasetSpec, DatasetWriter, Frame
 from vla_ros.policy.picture import picture_from_bytes
@@ -104,6 +104,7 @@ def describe(episode: Episode, fps: int) -> DatasetSpec:
         image.height,
         image.width,
         episode.info.robot or 'unknown',
+        bool(streams.phase),
     )
 
 
@@ -115,7 +116,8 @@ def make_frames(
     for messages in gather(episode, alignment.chosen):
         values = {topic: readers[topic](message) for topic, message in messages.items()}
         images = {name: values[topic] for name, topic in streams.cameras.items()}
-        yield Frame(values[streams.state], values[streams.action], images)
+        phase = values.get(streams.phase)
+        yield Frame(values[streams.state], values[streams.action], images, phase)
 
 
 def read_instruction(episode: Episode, streams: Streams) -> str:
@@ -131,12 +133,18 @@ def read_instruction(episode: Episode, streams: Streams) -> str:
 
 def _readers(
     episode: Episode, streams: Streams, spec: DatasetSpec
-) -> dict[str, Callable[[Message], np.ndarray]]:
+) -> dict[str, Callable[[Message], Any]]:
     """Return for each topic what makes a message a value of the dataset; refuses others."""
     if tuple(streams.cameras) != spec.cameras:
         raise VlaError(
             f'{episode.path.name}: got cameras {", ".join(streams.cameras)}, expected '
             f'{", ".join(spec.cameras)} as in the first episode; convert them apart'
+        )
+    if bool(streams.phase) != spec.phase:
+        got, expected = ('no', 'one') if spec.phase else ('the', 'none')
+        raise VlaError(
+            f'{episode.path.name}: got {got} label {PHASE}, expected {expected} as in the first '
+            'episode; convert them apart'
         )
 
     def positions(message: Message) -> np.ndarray:
@@ -172,6 +180,7 @@ def _readers(
         streams.state: positions,
         streams.action: positions,
         **dict.fromkeys(streams.cameras.values(), picture),
+        streams.phase: lambda message: int(decode(message).data),
     }
 
 

@@ -23,7 +23,7 @@ class DatasetSpec:
     height: int  # pixels
     width: int  # pixels
     robot_type: str
-    phases: tuple[str, ...] = ()  # names of the per-frame label ``phase``; none: no label
+    phase: bool = False  # whether each frame has that label
 
     def features(self) -> dict[str, dict[str, Any]]:
         """Return LeRobot's feature dictionary."""
@@ -39,7 +39,7 @@ class DatasetSpec:
                 'shape': (self.height, self.width, 3),
                 'names': ['height', 'width', 'channels'],
             }
-        if self.phases:
+        if self.phase:
             features['phase'] = {'dtype': 'int64', 'shape': (1,), 'names': ['phase']}
         return features
 
@@ -51,7 +51,7 @@ class Frame:
     state: np.ndarray
     action: np.ndarray
     images: Mapping[str, np.ndarray]
-    phase: str = ''
+    phase: int | None = None  # number of the phase, where it is labelled
 
 
 class DatasetWriter:
@@ -90,8 +90,8 @@ class DatasetWriter:
             }
             for camera, image in frame.images.items():
                 row[f'observation.images.{camera}'] = image
-            if self._spec.phases:
-                row['phase'] = np.array([self._spec.phases.index(frame.phase)])
+            if self._spec.phase:
+                row['phase'] = np.array([frame.phase])
             self._dataset.add_frame(row)
         self._dataset.save_episode()
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset import lerobot
+from vla_ros.dataset.align import PHASE
 from vla_ros.dataset.bag import EpisodeInfo
 from vla_ros.dataset.bags import UNKNOWN
 from vla_ros.dataset.convert import INFO
@@ -61,6 +62,12 @@ class StoredDataset:
         """Return the column of each camera by its name."""
         return {key.rpartition('.')[2]: key for key in self._dataset.meta.camera_keys}
 
+    @property
+    def _labelled(self) -> bool:
+        """Whether each frame has a number of its phase."""
+        feature = self._dataset.features.get(PHASE, {})
+        return feature.get('dtype') == 'int64' and tuple(feature.get('shape', ())) == (1,)
+
     def names(self, key: str) -> tuple[str, ...]:
         """Return what the elements of a vector are called."""
         names = self._dataset.features[key].get('names') or ()
@@ -84,9 +91,11 @@ class StoredDataset:
         table = self._dataset.hf_dataset.with_format('numpy')[rows]
         videos = [self._pictures(index, key, rows) for key in self.cameras.values()]
         vectors = (np.asarray(table[key], np.float32) for key in _VECTORS)
-        for state, action, *pictures in zip(*vectors, *videos, strict=True):
+        count = rows.stop - rows.start
+        phases = np.ravel(table[PHASE]).tolist() if self._labelled else [None] * count
+        for state, action, phase, *pictures in zip(*vectors, phases, *videos, strict=True):
             images = dict(zip(self.cameras, pictures, strict=True))
-            yield Frame(np.atleast_1d(state), np.atleast_1d(action), images)
+            yield Frame(np.atleast_1d(state), np.atleast_1d(action), images, phase)
 
     def _pictures(self, index: int, key: str, rows: slice) -> Iterator[np.ndarray]:
         """Yield the pictures (height, width, 3) uint8 RGB of an episode in order."""

@@ -3,8 +3,8 @@
 """
 A LeRobotDataset v3 to recorded episodes: what `vla_ros record` would have written.
 
-All messages of a frame carry the frame's time. The pictures are those of the dataset's video; a
-label that is no part of what a policy sees is not carried over.
+All messages of a frame carry the frame's time. The pictures are those of the dataset's video. The
+label phase, which no policy sees, has a topic of its own; no other label is carried over.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ import numpy as np
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset import bag
-from vla_ros.dataset.align import ACTION, INSTRUCTION, STATE
+from vla_ros.dataset.align import ACTION, INSTRUCTION, PHASE, PHASE_TYPE, STATE
 from vla_ros.dataset.bag import CALIBRATION, Episode, EpisodeInfo, EpisodeWriter, Message
 from vla_ros.dataset.convert import Progress, calibration_file
 from vla_ros.dataset.lerobot import Frame
@@ -86,6 +86,8 @@ def _frame_messages(dataset: StoredDataset, frame: Frame, time: float) -> Iterat
     point = types['trajectory_msgs/msg/JointTrajectoryPoint'](action, _NONE, _NONE, _NONE, step)
     commanded = list(dataset.names('action'))
     yield _message(ACTION, 'trajectory_msgs/msg/JointTrajectory', time, header, commanded, [point])
+    if frame.phase is not None:
+        yield _message(PHASE, PHASE_TYPE, time, frame.phase)
     for camera, image in frame.images.items():
         height, width, channels = image.shape
         yield _message(

@@ -15,7 +15,7 @@ from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.sim.cameras import Renderer
 from vla_ros.sim.demonstrator import Demonstrator
 from vla_ros.sim.env import TeaBagEnv
-from vla_ros.sim.expert import Expert
+from vla_ros.sim.expert import PHASES, Expert
 from vla_ros.sim.rollout import Rollout
 from vla_ros.sim.scene import CAMERAS, Scene, SceneState
 
@@ -49,11 +49,11 @@ class Episode:
         return self.steps[0].scene.bag_yaw
 
     def frames(self, scene: Scene, renderer: Renderer) -> Iterator[Frame]:
-        """Draw every step."""
+        """Draw every step; its phase is the number in PHASES."""
         for step in self.steps:
             scene.apply(step.scene)
             images = {camera: renderer.render(camera) for camera in CAMERAS}
-            yield Frame(scene.positions, step.action, images, step.phase)
+            yield Frame(scene.positions, step.action, images, PHASES.index(step.phase))
 
 
 def demonstrate(env: TeaBagEnv, planned: PlannedEpisode) -> Episode:

@@ -27,7 +27,6 @@ from vla_ros.runtime.placement import NodePlacement, Placement
 from vla_ros.sim.cameras import Renderer
 from vla_ros.sim.env import INSTRUCTION, TeaBagEnv
 from vla_ros.sim.episode import Episode, correct, demonstrate
-from vla_ros.sim.expert import PHASES
 from vla_ros.sim.kinematics import JOINT_NAMES
 from vla_ros.sim.rollout import Rollout, RolloutConfig
 from vla_ros.sim.scene import CAMERAS, Scene
@@ -115,7 +114,7 @@ def _write_shard(shard: _Shard) -> int:
         height=shard.picture.height,
         width=shard.picture.width,
         robot_type='so101_sim',
-        phases=PHASES,
+        phase=True,
     )
     unfinished = shard.folder.with_name(shard.folder.name + '.tmp')
     shutil.rmtree(unfinished, ignore_errors=True)
