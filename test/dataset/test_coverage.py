@@ -68,6 +68,16 @@ def test_the_display_shows_done_and_planned_per_cluster():
     assert f'next: cluster 4, plain start, seed {plan[1].seed}' in text
 
 
+def test_the_display_names_cameras_that_missed_frames_and_the_mend():
+    plan = PLAN.episodes()
+    missing = [{'/camera/top/image_raw': 3, '/camera/left/image_raw': 0}, {}]
+    missing.append({'/arm/camera/top/image_raw': 2, '/camera/left/image_raw': 1})
+    recorded = [record(p, missing=m) for p, m in zip(plan, missing, strict=False)]
+    text = measure(PLAN, recorded).describe()
+    assert 'frames missing: left 1 in 1, top 5 in 2 of the episodes; look at the cable' in text
+    assert 'frames missing' not in measure(PLAN, recorded[1:2]).describe()
+
+
 def test_the_plan_that_ships_is_the_studys():
     assert load_plan(find_config('plans', 'tea_bag')).episodes() == recording_plan()
 

@@ -13,7 +13,7 @@ from recordings import START, picture, shade
 
 from vla_ros.core.errors import VlaError
 from vla_ros.dataset.bag import EpisodeInfo, list_episodes, list_unfinished
-from vla_ros.dataset.recording import Recording
+from vla_ros.dataset.recording import Recording, describe
 
 TOP = '/camera/top/image_raw'
 
@@ -53,6 +53,8 @@ def test_frames_that_never_came_are_counted_per_camera(tmp_path):
         recording.write(picture('left', time, shade(0)))
     info = recording.keep('success').info
     assert info.missing == {TOP: 3, '/camera/left/image_raw': 0}
+    assert recording.gaps == {'top': 3}
+    assert describe(recording).endswith('0 dropped, 3 frames missing (top 3)')
     assert info.dropped == 0
 
 
@@ -64,6 +66,19 @@ def test_a_camera_that_came_late_or_broke_off_misses_frames(tmp_path):
             recording.write(picture('left', START + frame / 30, shade(0)))
     info = recording.keep('success').info
     assert info.missing == {TOP: 0, '/camera/left/image_raw': 9 + 4, '/camera/no': 28}
+
+
+def test_frames_that_never_came_are_told_while_the_episode_runs(tmp_path):
+    recording = record(tmp_path, **{TOP: 30.0, '/camera/left/image_raw': 30.0})
+    for frame in range(45):
+        recording.write(picture('top', START + frame / 30, shade(0)))
+        if frame in (0, 1, 2, 3, 8):
+            recording.write(picture('left', START + frame / 30, shade(0)))
+        if frame in (9, 30):
+            assert recording.gaps == {'left': 4}  # the rest may be on its way
+    assert recording.gaps == {'left': 4 + 35}
+    assert recording.keep('success').info.missing == {TOP: 0, '/camera/left/image_raw': 39}
+    assert recording.gaps == {'left': 39}
 
 
 def test_cameras_out_of_phase_miss_nothing(tmp_path):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recorder: what the policy sees, nothing more, episode by episode, and what comes next."""
 
+import re
 import resource
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 pytest.importorskip('rosbags')
 
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -88,6 +90,18 @@ class Source:
         return future.result()
 
 
+class Torn:
+    """A camera that loses the pictures of these numbers."""
+
+    def __init__(self, publisher, lost):
+        self._publisher, self._lost, self._number = publisher, lost, 0
+
+    def publish(self, msg):
+        if self._number not in self._lost:
+            self._publisher.publish(msg)
+        self._number += 1
+
+
 def is_running(source):
     return source.recorder._session.recording is not None
 
@@ -104,6 +118,34 @@ def test_three_cameras_are_recorded_without_loss(start_graph, tmp_path):
     assert len(list(episode.messages(['/joint_states']))) == 60
     commands = [decode(m) for m in episode.messages(['/joint_commands'])]
     assert [list(c.points[0].positions) for c in commands] == [[2.0]] * 60
+
+
+def test_frames_that_never_came_are_warned_of_live_and_in_the_coverage(
+    start_graph, tmp_path, capfd
+):
+    source = Source(start_graph, tmp_path)
+    told = source.graph.collect(DiagnosticArray, '/diagnostics', 10)
+    source.images[2] = Torn(source.images[2], range(4, 9))
+    source.tell(EpisodeEvent.START)
+    source.play(12)
+    gaps = r'frames missing: .*left \d+; look at the cable and the rate of that camera.*~/redo'
+
+    def is_told():
+        states = [state for array in told for state in array.status]
+        return any(
+            state.level == DiagnosticStatus.WARN
+            and re.search(f'is running: {gaps}', state.message)
+            for state in states
+        )
+
+    source.graph.until(is_told)
+    source.tell(EpisodeEvent.SUCCESS)
+    (episode,) = list_episodes(source.root)
+    assert episode.info.missing['/camera/left/image_raw'] >= 5
+    log = capfd.readouterr().err
+    assert len(re.findall(rf'WARN.*episode_0000 is running: {gaps}', log)) == 1
+    assert re.search(rf'WARN.*episode_0000 was kept: {gaps}', log)
+    assert re.search(r'^frames missing: .*left \d+ in 1 of the episodes; look at', log, re.M)
 
 
 def test_only_what_the_policy_will_see_is_recorded(start_graph, tmp_path):

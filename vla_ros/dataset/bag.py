@@ -213,6 +213,15 @@ def claim(root: Path) -> IO[str]:
     return lock
 
 
+def count_gaps(missing: Mapping[str, int]) -> dict[str, int]:
+    """Return the frames that never came by the camera's name, given them by topic; no zeros."""
+    return {
+        topic.removesuffix('/image_raw').rpartition('/')[2]: frames
+        for topic, frames in missing.items()
+        if frames
+    }
+
+
 def remove(episode: Path) -> None:
     """Throw a whole episode away; it is gone in one step."""
     doomed = episode.parent / PARTIAL / episode.name

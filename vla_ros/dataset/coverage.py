@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What of a recording plan is done, what comes next and what is missing."""
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from vla_ros.core.config import load_yaml
 from vla_ros.core.errors import ConfigError
-from vla_ros.dataset.bag import EpisodeInfo
+from vla_ros.dataset.bag import EpisodeInfo, count_gaps
 from vla_ros.dataset.plan import (
     TRAINING_CLUSTERS,
     VALIDATION_CLUSTER,
@@ -17,6 +17,7 @@ from vla_ros.dataset.plan import (
     check_cluster,
     recording_plan,
 )
+from vla_ros.dataset.recording import GAP_MEND
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Coverage:
     missing: tuple[PlannedEpisode, ...]
     extra: int  # recorded episodes that the plan doesn't ask for
     leaked: int  # those of them that start in the held-out cluster
+    # camera: how many frames never came, in each episode that misses any
+    gaps: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @property
     def next(self) -> PlannedEpisode | None:
@@ -76,6 +79,13 @@ class Coverage:
             lines.append(
                 f'held-out cluster {self.plan.held_out}: got {self.leaked} episodes, '
                 'expected none; remove them before training'
+            )
+        if self.gaps:
+            counts = sorted(self.gaps.items())
+            named = ', '.join(f'{camera} {sum(c)} in {len(c)}' for camera, c in counts)
+            lines.append(
+                f'frames missing: {named} of the episodes; {GAP_MEND}, and record those again '
+                'that vla_ros check names'
             )
         lines.append(f'next: {describe_start(self.next)}' if self.next else 'nothing is missing')
         return '\n'.join(lines)
@@ -122,7 +132,11 @@ def measure(plan: RecordingPlan, recorded: Sequence[EpisodeInfo]) -> Coverage:
         else:
             missing.append(episode)
     leaked = sum(count for (cluster, _), count in pool.items() if cluster == plan.held_out)
-    return Coverage(plan, tuple(missing), sum(pool.values()), leaked)
+    gaps = defaultdict[str, list[int]](list)
+    for info in recorded:
+        for camera, frames in count_gaps(info.missing).items():
+            gaps[camera].append(frames)
+    return Coverage(plan, tuple(missing), sum(pool.values()), leaked, dict(gaps))
 
 
 def describe_start(episode: PlannedEpisode) -> str:

@@ -11,7 +11,17 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from vla_ros.core.errors import VlaError
-from vla_ros.dataset.bag import Episode, EpisodeInfo, EpisodeWriter, Message, header_time
+from vla_ros.dataset.bag import (
+    Episode,
+    EpisodeInfo,
+    EpisodeWriter,
+    Message,
+    count_gaps,
+    header_time,
+)
+
+LATE = 1.0  # s behind the others, from which a camera's frames are missing and not on their way
+GAP_MEND = 'look at the cable and the rate of that camera, and at the load of the computer'
 
 
 class Recording:
@@ -62,6 +72,11 @@ class Recording:
         """Return the bytes of those messages."""
         return self._writer.size
 
+    @property
+    def gaps(self) -> dict[str, int]:
+        """Return how many frames of each camera are missing by now, of those that miss any."""
+        return count_gaps(self.missing + self._count_ends(LATE))
+
     def write(self, message: Message) -> None:
         """Have a message written, or count it as dropped where too many wait already."""
         rate = self._rates.get(message.topic)
@@ -83,7 +98,8 @@ class Recording:
         if not self._whole:
             self._writer.discard()
             raise VlaError(self._failure or f'{self.name}: the writer crashed; see the log')
-        self._count_ends()
+        self.missing.update(self._count_ends())
+        self._spans.clear()
         info = replace(
             self._info, outcome=outcome, dropped=self.dropped, missing=dict(self.missing)
         )
@@ -102,16 +118,22 @@ class Recording:
         self._spans[message.topic] = first, max(last, time)
         self.missing[message.topic] += max(0, round((time - last) * rate) - 1)
 
-    def _count_ends(self) -> None:
-        """Count the frames before a topic's first one and after its last one."""
+    def _count_ends(self, longer: float = 0.0) -> Counter[str]:
+        """
+        Return the frames before a topic's first one and after its last one.
+
+        Only ends ``longer`` than that (s) count.
+        """
+        ends: Counter[str] = Counter()
         if not self._spans:
-            return
+            return ends
         begin = min(first for first, _ in self._spans.values())
         end = max(last for _, last in self._spans.values())
         for topic, rate in self._rates.items():
             first, last = self._spans.get(topic, (end, end))
             for gap in (first - begin, end - last):
-                self.missing[topic] += max(0, int(gap * rate + 1e-3) - 1)
+                ends[topic] += max(0, int(gap * rate + 1e-3) - 1) * (gap > longer)
+        return ends
 
     def _finish(self) -> None:
         self._queue.put(None)
@@ -130,10 +152,17 @@ class Recording:
 
 def describe(recording: Recording) -> str:
     """Return what was written and lost so far."""
+    gaps = recording.gaps
     return (
         f'{recording.messages} messages, {recording.size / 1e6:.1f} MB, '
-        f'{recording.dropped} dropped, {recording.missing.total()} frames missing'
+        f'{recording.dropped} dropped, {sum(gaps.values())} frames missing'
+        + (f' ({name_gaps(gaps)})' if gaps else '')
     )
+
+
+def name_gaps(gaps: Mapping[str, int]) -> str:
+    """Return ``left 3, top 12`` for the frames that are missing of these cameras."""
+    return ', '.join(f'{camera} {frames}' for camera, frames in sorted(gaps.items()))
 
 
 @contextmanager

@@ -98,6 +98,11 @@ class Diagnostics:
             self._said[kind] = now
             self._node.get_logger().error(f'{message} (fault {self.faults[kind]} of {kind})')
 
+    def warn(self, message: str) -> None:
+        """Log what an operator should mend although the node goes on, and show it once."""
+        self._new_fault = message
+        self._node.get_logger().warning(message)
+
     def publish(self, state: str, values: Mapping[str, str]) -> None:
         """Publish the node's state and ``values`` with all that is known about every node."""
         known = {

@@ -198,6 +198,10 @@ class VlaNode(LifecycleNode):
         """Count a fault of this kind and log it, at most once in REPORT_PERIOD for each kind."""
         self._diagnostics.report(kind, message)
 
+    def warn(self, message: str) -> None:
+        """Log what an operator should mend although the node goes on; whoever calls is brief."""
+        self._diagnostics.warn(message)
+
     def start(self) -> bool:
         """Configure and activate; return whether both went well (the log says why not)."""
         success = TransitionCallbackReturn.SUCCESS

@@ -39,7 +39,7 @@ from vla_ros.dataset.bag import EpisodeInfo, Message
 from vla_ros.dataset.checks.gate import REFERENCE, Gatekeeper
 from vla_ros.dataset.coverage import describe_start, load_plan
 from vla_ros.dataset.plan import PlannedEpisode
-from vla_ros.dataset.recording import Recording, describe
+from vla_ros.dataset.recording import GAP_MEND, Recording, describe, name_gaps
 from vla_ros.dataset.session import Session
 from vla_ros.msg import EpisodeEvent
 from vla_ros.nodes import qos
@@ -96,6 +96,7 @@ class RecorderNode(VlaNode):
         )
         self._open = ExitStack()  # what cleanup closes
         self._instruction: Message | None = None
+        self._warned = ''  # name of the episode whose gaps were told while it was running
         self._silent: set[str] = set()  # topics that every episode needs and nobody published yet
 
     def configure(self) -> None:
@@ -162,9 +163,22 @@ class RecorderNode(VlaNode):
         values = {'missing': str(len(self._session.coverage.missing))}
         if self._session.next:
             values['next'] = describe_start(self._session.next)
-        if self._session.recording:
-            values['episode'] = describe(self._session.recording)
+        recording = self._session.recording
+        if recording:
+            values['episode'] = describe(recording)
+            if recording.name != self._warned:
+                self._warn_of_gaps(recording, 'is running')
         return values
+
+    def _warn_of_gaps(self, recording: Recording, state: str) -> None:
+        """Tell the operator which cameras miss frames, if any do, and what to do about it."""
+        gaps = recording.gaps
+        if gaps:
+            self._warned = recording.name
+            self.warn(
+                f'{recording.name} {state}: frames missing: {name_gaps(gaps)}; {GAP_MEND}, and '
+                'record it again with the service ~/redo'
+            )
 
     def _new_recording(self, info: EpisodeInfo) -> Recording:
         topics = [self.resolve_topic_name(f'camera/{name}/image_raw') for name in self._cameras]
@@ -282,6 +296,7 @@ class RecorderNode(VlaNode):
                 f'{recording.name}: {recording.dropped} messages came faster '
                 'than the disk took them; record smaller pictures, or to a faster disk',
             )
+        self._warn_of_gaps(recording, 'was kept')
         text = f'{recording.name} kept: {describe(recording)}'
         speed = recording.size / 1e6 / max(time.monotonic() - self._began, 1e-3)
         self.get_logger().info(f'{text}, {speed:.1f} MB/s\n{self._session.coverage.describe()}')
