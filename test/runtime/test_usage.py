@@ -12,6 +12,13 @@ def test_memory_of_this_process_is_plausible() -> None:
     assert 1e6 < read_memory(os.getpid()) < 10e9
 
 
+def test_memory_without_files_leaves_the_libraries_out() -> None:
+    before, own = (read_memory(os.getpid(), files) for files in (True, False))
+    assert 1e6 < own < before
+    block = bytearray(b'x' * 50_000_000)
+    assert read_memory(os.getpid(), files=False) - own > 0.9 * len(block)
+
+
 def test_memory_of_a_process_that_has_ended_is_zero() -> None:
     assert read_memory(2**22 + 1) == 0
 

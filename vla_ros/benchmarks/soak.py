@@ -3,11 +3,11 @@
 """
 Run a deployment for long, and see whether anything grows or is left behind.
 
-Episode follows episode. Every few seconds each node is looked at: its memory (proportional set
-size), threads and open files, and the slots of tensors in /dev/shm. The first quarter after the
-warm-up is compared with the last one. The exit code is 1 where the memory of all nodes together
-grew by more than --growth, where threads, files or slots have grown for good, where a node was
-started again, or where a slot is left when all is over.
+Episode follows episode. Every few seconds each node is looked at: its memory (its share of all
+that is no file), threads and open files, and the slots of tensors in /dev/shm. The first quarter
+after the warm-up is compared with the last one. The exit code is 1 where the memory of all nodes
+together grew by more than --growth, where threads, files or slots have grown for good, where a
+node was started again, or where a slot is left when all is over.
 """
 
 import os
@@ -199,7 +199,7 @@ def look_at(pid: int) -> Look | None:
         slots = {path for path in mapped(pid) if SEGMENT.fullmatch(Path(path).name)}
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return Look(read_memory(pid), threads, files, len(slots))
+    return Look(read_memory(pid, files=False), threads, files, len(slots))
 
 
 def mapped(pid: int) -> set[str]:

@@ -28,18 +28,21 @@ class Usage:
         return self.cpu / self.duration if self.duration else 0.0
 
 
-def read_memory(pid: int) -> int:
+def read_memory(pid: int, files: bool = True) -> int:
     """
     Return the proportional set size of a process in bytes, 0 where it has ended.
 
     Pages that n processes share count 1/n in each: the sum over processes is what they take.
+    Without ``files``, pages of files are left out: they count less while others map them, too.
     """
     try:
         text = Path(f'/proc/{pid}/smaps_rollup').read_text()
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    found = re.search(r'^Pss:\s+(\d+) kB', text, re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0
+    kinds = 'Pss' if files else 'Pss_Anon|Pss_Shmem'
+    return (
+        sum(int(kb) for kb in re.findall(rf'^(?:{kinds}):\s+(\d+) kB', text, re.MULTILINE)) * 1024
+    )
 
 
 def read_cpu_time(pid: int) -> float | None:
