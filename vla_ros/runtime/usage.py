@@ -40,9 +40,8 @@ def read_memory(pid: int, files: bool = True) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     kinds = 'Pss' if files else 'Pss_Anon|Pss_Shmem'
-    return (
-        sum(int(kb) for kb in re.findall(rf'^(?:{kinds}):\s+(\d+) kB', text, re.MULTILINE)) * 1024
-    )
+    found = re.findall(rf'^(?:{kinds}):\s+(\d+) kB', text, re.MULTILINE)
+    return 1024 * sum(map(int, found))
 
 
 def read_cpu_time(pid: int) -> float | None:
