@@ -21,6 +21,7 @@ from vla_ros.quantization.quantize import (
     quantize_bundle,
 )
 from vla_ros.quantization.recipe import BlockRecipe, Calibration, Recipe
+from vla_ros.runtime.placement import NodePlacement
 
 FAST = Calibration(8, 'minmax')
 VISION = {'vision_encoder': BlockRecipe('int8_static')}
@@ -107,6 +108,27 @@ def test_a_run_time_precision_is_written_into_the_bundle(make):
     new = make(blocks, target='openvino')
     assert new.spec.blocks['llm_backbone'].precision == 'bf16'
     assert new.spec.blocks['action_expert'].precision == 'fp32'
+
+
+def test_a_block_that_its_back_end_cannot_load_is_refused_with_the_mend(bundle, make, tmp_path):
+    pytest.importorskip('openvino')
+    unsigned = {'llm_backbone': BlockRecipe('int8_static')}
+    with pytest.raises(
+        ConfigError, match='mine: llm_backbone: does not load on OpenVINO.*activations: int8'
+    ):
+        make(unsigned, target='openvino')
+    assert not list(tmp_path.glob('new*'))
+    new = make({'llm_backbone': BlockRecipe('int8_static', activations='int8')}, target='openvino')
+    session = new.open('llm_backbone', NodePlacement(threads=1))
+    assert session.facts['backend'].startswith('openvino')
+
+
+def test_a_back_end_that_is_not_installed_does_not_keep_a_bundle_from_being_made(
+    make, monkeypatch
+):
+    monkeypatch.setattr('vla_ros.quantization.quantize.find_spec', lambda name: None)
+    new = make({'llm_backbone': BlockRecipe('int8_static')}, target='openvino')
+    assert new.spec.recipe['target'] == 'openvino'
 
 
 def test_the_recipe_is_inside_the_bundle(make):

@@ -36,9 +36,18 @@ def test_what_is_left_out_has_a_default(tmp_path):
     assert recipe.block('vision_encoder') == BlockRecipe()
 
 
-def test_the_frames_can_be_chosen_elsewhere(tmp_path):
-    path = write(tmp_path, 'blocks: {}\ncalibration: {frames: 64, method: minmax}')
-    assert load_recipe(path, 10).calibration == Calibration(10, 'minmax')
+def test_the_blocks_that_are_calibrated_are_those_with_8_bit_activations_from_frames(tmp_path):
+    text = """
+    blocks:
+      vision_encoder: {layers: {'*/Conv': int8_static}}
+      llm_backbone: {precision: int8_dynamic}
+    """
+    assert load_recipe(write(tmp_path, text)).calibrated == ('vision_encoder',)
+
+
+def test_the_method_of_calibration_can_be_chosen(tmp_path):
+    path = write(tmp_path, 'blocks: {}\ncalibration: {frames: 10, method: minmax}')
+    assert load_recipe(path).calibration == Calibration(10, 'minmax')
 
 
 @pytest.mark.parametrize(
@@ -48,7 +57,12 @@ def test_the_frames_can_be_chosen_elsewhere(tmp_path):
         ('blocks: {llm_backbone: {precision: int7}}', ['llm_backbone', 'int7', 'int8_dynamic']),
         ('blocks: {llm_backbone: {layer: {}}}', ['llm_backbone', 'layer', 'layers']),
         ('blocks: {llm_backbone: {layers: [a]}}', ['layers', 'pattern']),
-        ('blocks: {llm_backbone: fp16}', ['llm_backbone', 'mapping']),
+        ('blocks: {llm_backbone: {layers: {3: fp32}}}', ['layers', '3', 'pattern']),
+        ('blocks: {llm_backbone: {attention: 3}}', ['llm_backbone', 'attention', '3', 'true']),
+        ('blocks: {llm_backbone: {reduce_range: a}}', ['reduce_range', 'a', 'false']),
+        ('blocks: {llm_backbone: fp16}', ['llm_backbone', 'mapping', 'precision']),
+        ('blocks: {llm_backbone: }', ['llm_backbone', 'None', 'mapping', 'precision']),
+        ('target: openvino', ['blocks', 'None', 'vision_encoder']),
         ('blocks: {llm_backbone: {precision: bf16}}', ['bf16', 'onnxruntime', 'target']),
         (
             'target: openvino\nblocks: {llm_backbone: {precision: int8_dynamic}}',
@@ -58,6 +72,8 @@ def test_the_frames_can_be_chosen_elsewhere(tmp_path):
         ('blocks: {}\ncalibration: {frames: 2}', ['frames', '2', '8']),
         ('blocks: {}\ncalibration: {method: guess}', ['guess', 'percentile']),
         ('blocks: {}\ncalibration: {percentile: 9}', ['percentile', '90']),
+        ('blocks: {}\ncalibration: {percentile: many}', ['percentile', 'many', '90']),
+        ('blocks: {}\ncalibration: 64', ['calibration', '64', 'frames']),
         (
             'blocks: {llm_backbone: {precision: int8_dynamic, layers: {a: fp16}}}',
             ['fp16', 'int8_dynamic', 'alone'],
@@ -69,6 +85,22 @@ def test_a_bad_recipe_is_refused_with_the_file_and_the_value(tmp_path, text, wor
     with pytest.raises(ConfigError) as caught:
         load_recipe(write(tmp_path, text))
     assert not [word for word in ['mine.yaml', *words] if word not in str(caught.value)]
+
+
+@pytest.mark.parametrize(
+    ('option', 'precision'),
+    [
+        ('activations: int8', 'int8_dynamic'),
+        ('attention: true', 'int8_dynamic'),
+        ('reduce_range: true', 'fp16'),
+        ('floats: fp16', 'fp32'),
+    ],
+)
+def test_an_option_that_nothing_would_heed_is_refused(tmp_path, option, precision):
+    text = f'blocks: {{llm_backbone: {{precision: {precision}, {option}}}}}'
+    name = option.partition(':')[0]
+    with pytest.raises(ConfigError, match=f"llm_backbone: {name}: got .*'{precision}'.*leave it"):
+        load_recipe(write(tmp_path, text))
 
 
 def test_one_block_alone_keeps_its_precision_and_leaves_the_others():

@@ -83,6 +83,11 @@ def test_a_folder_with_results_of_something_else_is_refused(built, bundle, sampl
         build(bundle, [changed], samples, built[0])
 
 
+def test_a_folder_with_results_of_another_dataset_is_refused(built, bundle, samples):
+    with pytest.raises(ConfigError, match=r'vision_encoder-int8_static\.json.*another.*dataset'):
+        build(bundle, built[1], samples[::-1], built[0])
+
+
 def test_episodes_are_played_once_and_a_cut_off_line_is_played_again(
     built, findings, tmp_path, monkeypatch
 ):

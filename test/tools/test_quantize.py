@@ -90,6 +90,19 @@ def test_quantize_writes_a_bundle_and_says_how_far_its_actions_are(
     assert load_bundle(tmp_path / 'new').spec.name == 'new'
     assert main([*words, '--frames', '5000']) == 2
     assert 'expected at least 5000' in capsys.readouterr().err
+    assert main([*words, '--frames', '4']) == 2
+    assert capsys.readouterr().err.startswith('vla_ros: --frames: got 4, expected 8 or more')
+
+
+def test_quantize_asks_for_no_frames_that_no_block_is_calibrated_on(
+    tiny_bundle, dataset, tmp_path, capsys
+):
+    recipe = tmp_path / 'dynamic.yaml'
+    recipe.write_text('blocks: {llm_backbone: {precision: int8_dynamic}}')  # 64 frames by default
+    words = ['quantize', '--policy', str(tiny_bundle), '--recipe', str(recipe)]
+    assert main([*words, '--dataset', str(dataset), '--output', str(tmp_path / 'new')]) == 0
+    assert 'layers: 2 at int8_dynamic' in capsys.readouterr().out
+    assert load_bundle(tmp_path / 'new').spec.recipe['frames'] == 0
 
 
 def test_sensitivity_reports_every_variant_and_recommends_one(

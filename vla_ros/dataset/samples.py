@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Single observations from all over a LeRobotDataset v3; needs the [train] extra."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,19 +50,10 @@ def read_samples(
     if len(dataset) < count:
         raise ConfigError(
             f'dataset {root}: got {len(dataset)} frames, expected at least {count}; '
-            'record more, or ask for fewer'
+            'record more, or ask for fewer: --frames, or frames of the calibration in a recipe'
         )
     rows = ((np.arange(count) + offset) * len(dataset) / count).astype(int)
     return [_sample(dataset[int(row)], cameras) for row in np.minimum(rows, len(dataset) - 1)]
-
-
-def check_samples(samples: Sequence[Sample], fewest: int, what: str) -> None:
-    """Raise ConfigError, which names ``what``, where there are too few samples."""
-    if len(samples) < fewest:
-        raise ConfigError(
-            f'{what}: got {len(samples)} observations, expected at least {fewest}; '
-            'take more frames or a larger dataset'
-        )
 
 
 def _sample(item: Mapping[str, 'object'], cameras: Mapping[str, str]) -> Sample:

@@ -4,6 +4,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def assign(model: onnx.ModelProto, recipe: BlockRecipe, where: str) -> dict[str,
         if not matching:
             raise ConfigError(
                 f'{where}: layers: {pattern!r} matches no node with weights; there are '
-                f'{_some(list(nodes))}'
+                f'{_some(pattern, list(nodes))}: take a pattern of these, * stands for anything'
             )
         for name in matching:
             if _served(nodes[name], precision) != precision:
@@ -190,6 +191,8 @@ def _served(node: onnx.NodeProto, precision: str) -> str:
     return precision if node.op_type in SERVED.get(precision, (node.op_type,)) else 'fp32'
 
 
-def _some(names: list[str]) -> str:
+def _some(pattern: str, names: list[str]) -> str:
+    """Return the names that are most like the pattern."""
+    shown = get_close_matches(pattern, names, SHOWN, cutoff=0)
     more = f' and {len(names) - SHOWN} more' if len(names) > SHOWN else ''
-    return ', '.join(names[:SHOWN]) + more
+    return ', '.join(name for name in names if name in shown) + more

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ def quantize_bundle(
 
     Return how many nodes with weights of each block got which precision. ``samples`` calibrate
     int8_static. Raise ConfigError, and leave nothing behind, where the recipe doesn't fit the
-    policy, where the samples don't, and where the result does not load.
+    policy, where the samples don't, and where the result does not load in ONNX Runtime, or not
+    in the back end that it is made for; that is tried where it is installed.
     """
     if output.exists():
         raise ConfigError(f'{output}: is there already; remove it, or name another folder')
@@ -52,6 +54,7 @@ def quantize_bundle(
         counts = _quantize_blocks(bundle, recipe, samples, partial)
         _write_json(bundle, recipe, partial, output.name, len(samples))
         on_cpu(load_bundle(partial))
+        _check_target(load_bundle(partial), recipe)
         os.replace(partial, output)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -136,13 +139,13 @@ def _quantize_blocks(
     bundle: Bundle, recipe: Recipe, samples: Sequence[Sample], folder: Path
 ) -> dict[str, dict[str, int]]:
     check_samples_fit(bundle.spec, samples)
-    static = [name for name in BLOCKS if 'int8_static' in recipe.block(name).used]
-    if static and len(samples) < FEWEST_FRAMES:
+    if recipe.calibrated and len(samples) < FEWEST_FRAMES:
         raise ConfigError(
-            f'{recipe.name}: got {len(samples)} frames to calibrate {", ".join(static)} on, '
-            f'expected at least {FEWEST_FRAMES}; name a dataset with --dataset'
+            f'{recipe.name}: got {len(samples)} frames to calibrate '
+            f'{", ".join(recipe.calibrated)} on, expected at least {FEWEST_FRAMES}; name a '
+            'dataset with --dataset'
         )
-    inputs = block_inputs(bundle, samples) if static else {}
+    inputs = block_inputs(bundle, samples) if recipe.calibrated else {}
     counts = {}
     for name in BLOCKS:
         block, file = recipe.block(name), bundle.spec.blocks[name].file
@@ -159,6 +162,23 @@ def _quantize_blocks(
         precisions = list(chosen.values())
         counts[name] = {item: precisions.count(item) for item in sorted(set(precisions))}
     return counts
+
+
+def _check_target(bundle: Bundle, recipe: Recipe) -> None:
+    """
+    Load each block in the recipe's back end; raise ConfigError naming the one that does not.
+
+    The float parts compute in fp32 here: a bundle can be made for a machine that has bf16.
+    """
+    if recipe.target == 'onnxruntime' or find_spec(recipe.target) is None:
+        return  # that one did load it, or it has to be believed
+    placement = NodePlacement(threads=1, backend=recipe.target, precision='fp32')
+    for name, block in bundle.spec.blocks.items():
+        try:
+            bundle.open(name, placement, {'n': len(bundle.spec.cameras)})
+        except ConfigError as error:
+            reason = str(error).removeprefix(f'{bundle.path / block.file}: ')
+            raise ConfigError(f'{recipe.name}: {name}: {reason}') from None
 
 
 def _write_json(bundle: Bundle, recipe: Recipe, folder: Path, name: str, frames: int) -> None:

@@ -12,7 +12,7 @@ A recipe is a YAML file; a block that it leaves out stays at fp32::
       llm_backbone: {precision: int8_dynamic}
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,13 @@ INTEGERS = ('int8_static', 'int8_dynamic', 'int4_weights')
 PRECISIONS = (*FLOATS, *INTEGERS)
 METHODS = ('minmax', 'percentile', 'entropy')
 ACTIVATIONS = ('uint8', 'int8')
+# options of a block, and the precisions that make a difference of them
+HEEDED_BY = {
+    'floats': INTEGERS,
+    'activations': ('int8_static',),
+    'attention': ('int8_static',),
+    'reduce_range': ('int8_static', 'int8_dynamic'),
+}
 # what each back end computes in, and what to take instead of the rest
 TARGETS = {
     'onnxruntime': {'fp32', 'fp16', *INTEGERS},
@@ -51,8 +58,8 @@ class Calibration:
                 f'frames: got {self.frames!r}, expected {FEWEST_FRAMES} or more; a smaller '
                 'calibration set does not show the range of the activations'
             )
-        if not 90 <= self.percentile <= 100:
-            raise ConfigError(f'percentile: got {self.percentile}, expected 90 to 100')
+        if type(self.percentile) not in (int, float) or not 90 <= self.percentile <= 100:
+            raise ConfigError(f'percentile: got {self.percentile!r}, expected 90 to 100')
 
 
 @dataclass(frozen=True)
@@ -73,24 +80,33 @@ class BlockRecipe:
 
     def __post_init__(self) -> None:
         """Check every value, and that the precisions can be in one model."""
-        if not isinstance(self.layers, Mapping):
+        if not isinstance(self.layers, Mapping) or {type(key) for key in self.layers} - {str}:
             raise ConfigError(f'layers: got {self.layers!r}, expected {{pattern: precision}}')
         _check_one_of('precision', self.precision, PRECISIONS)
         _check_one_of('floats', self.floats, FLOATS)
         _check_one_of('activations', self.activations, ACTIVATIONS)
+        for name in ('attention', 'reduce_range'):
+            if type(getattr(self, name)) is not bool:
+                raise ConfigError(f'{name}: got {getattr(self, name)!r}, expected true or false')
         for pattern, precision in self.layers.items():
             _check_one_of(f'layers: {pattern}', precision, PRECISIONS)
-        if self.attention and self.precision != 'int8_static':
-            raise ConfigError(
-                f'attention: got true with {self.precision}, expected int8_static; '
-                'activations are quantized on both sides by no other precision'
-            )
+        self._check_heeded()
         mixed = self.used - {'fp32', *INTEGERS}
         if mixed and len(self.used) > 1:
             raise ConfigError(
                 f'layers: got {sorted(self.used)} in one block, expected {sorted(mixed)} alone, '
                 'or fp32 with integers; give the whole block that precision, or take floats'
             )
+
+    def _check_heeded(self) -> None:
+        """Raise ConfigError for an option that no precision of the block would heed."""
+        for name, precisions in HEEDED_BY.items():
+            value, default = getattr(self, name), self.__dataclass_fields__[name].default
+            if value != default and not self.used.intersection(precisions):
+                raise ConfigError(
+                    f'{name}: got {value!r} in a block of {sorted(self.used)}, expected it with '
+                    f'{" or ".join(precisions)} only, for nothing else heeds it; leave it out'
+                )
 
     @property
     def used(self) -> set[str]:
@@ -139,22 +155,22 @@ class Recipe:
             self.calibration,
         )
 
+    @property
+    def calibrated(self) -> tuple[str, ...]:
+        """Return the names of the blocks whose activations are calibrated on recorded frames."""
+        return tuple(name for name in BLOCKS if 'int8_static' in self.block(name).used)
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for policy.json."""
         return asdict(self)
 
 
-def load_recipe(path: Path, frames: int | None = None) -> Recipe:
-    """
-    Read a recipe file, with another number of calibration ``frames`` if given.
-
-    Raise ConfigError naming the file, the block and the value.
-    """
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe file; raise ConfigError naming the file, the block and the value."""
     content = load_yaml(path, {item.name for item in fields(Recipe)} - {'name'})
     try:
-        blocks = _mapping('blocks', content.pop('blocks', None))
-        calibration = _mapping('calibration', content.pop('calibration', {}))
-        calibration = calibration | ({} if frames is None else {'frames': frames})
+        blocks = _mapping('blocks', content.pop('blocks', None), BLOCKS)
+        calibration = content.pop('calibration', {})
         return Recipe(
             path.stem,
             {name: _build(BlockRecipe, name, item) for name, item in blocks.items()},
@@ -167,7 +183,7 @@ def load_recipe(path: Path, frames: int | None = None) -> Recipe:
 
 def _build(cls: type[T], where: str, content: Any) -> T:
     known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
-    unknown = sorted(set(_mapping(where, content)) - known)
+    unknown = sorted(map(str, set(_mapping(where, content, known)) - known))
     if unknown:
         raise ConfigError(f'{where}: got {unknown}, expected keys of {sorted(known)}')
     try:
@@ -176,9 +192,11 @@ def _build(cls: type[T], where: str, content: Any) -> T:
         raise ConfigError(f'{where}: {error}') from None
 
 
-def _mapping(where: str, value: Any) -> dict[str, Any]:
+def _mapping(where: str, value: Any, keys: Iterable[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ConfigError(f'{where}: got {value!r}, expected a mapping')
+        raise ConfigError(
+            f'{where}: got {value!r}, expected a mapping with keys of {sorted(keys)}'
+        )
     return value
 
 

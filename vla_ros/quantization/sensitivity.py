@@ -105,7 +105,7 @@ def build(
             note(f'{variant.name}: quantizing')
             path.parent.mkdir(parents=True, exist_ok=True)
             quantize_bundle(source, variant.recipe, samples, path)
-        _check_key(folder / f'{variant.name}.json', _key(source, variant, len(samples)))
+        _check_key(folder / f'{variant.name}.json', _key(source, variant, samples))
         bundles[variant.name] = load_bundle(path)
     return bundles
 
@@ -228,13 +228,22 @@ def _latency(times: Sequence[Mapping[str, float]]) -> Latency:
     return Latency(float(p50), float(p95), medians)
 
 
-def _key(source: Bundle, variant: Variant, frames: int) -> str:
+def _key(source: Bundle, variant: Variant, samples: Sequence[Sample]) -> str:
     """Return what a variant's results depend on."""
     files = {name: block.sha256 for name, block in source.spec.blocks.items()}
-    facts: dict[str, Any] = {'policy': files, 'frames': frames}
+    facts: dict[str, Any] = {'policy': files}
     if variant.recipe is not None:
         facts['recipe'] = variant.recipe.as_dict()
+        facts['samples'] = _digest(samples) if variant.recipe.calibrated else ''
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(samples: Sequence[Sample]) -> str:
+    digest = hashlib.sha256()
+    for sample in samples:
+        for array in (*sample.images.values(), np.asarray(sample.state, np.float64)):
+            digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
 
 
 def _check_key(file: Path, key: str) -> None:
@@ -244,6 +253,6 @@ def _check_key(file: Path, key: str) -> None:
         file.write_text(json.dumps(key))
     elif json.loads(file.read_text()) != key:
         raise ConfigError(
-            f'{file}: got results of another policy, recipe or setting, expected those of this '
-            'one; name another --work folder, or remove that one'
+            f'{file}: got results of another policy, recipe, dataset or setting, expected those '
+            'of this one; name another --work folder, or remove that one'
         )

@@ -8,6 +8,7 @@ far the actions of the new bundle are from those of the old one, on other frames
 """
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from vla_ros.core.errors import ConfigError
 if TYPE_CHECKING:  # ONNX is loaded when the command runs
     from vla_ros.policy.bundle import Bundle
     from vla_ros.quantization.quantizers import Inputs
+    from vla_ros.quantization.recipe import Recipe
 
 _CHECKED = 16  # frames that old and new are compared on
 
@@ -42,12 +44,12 @@ def run(args: Namespace) -> int:
     from vla_ros.policy.bundle import load_bundle
     from vla_ros.quantization.compare import action_error, predict_all
     from vla_ros.quantization.quantize import block_inputs, on_cpu, quantize_bundle
-    from vla_ros.quantization.recipe import load_recipe
 
     bundle = load_bundle(find_config('policies', args.policy))
-    recipe = load_recipe(find_config('recipes', args.recipe), args.frames)
+    recipe = _recipe(args)
     cameras = {camera.name: camera.key for camera in bundle.spec.cameras}
-    samples = read_samples(args.dataset, cameras, recipe.calibration.frames)
+    count = recipe.calibration.frames if recipe.calibrated else 0
+    samples = read_samples(args.dataset, cameras, count)
     seen = read_samples(args.dataset, cameras, _CHECKED, offset=0.0)
     counts = quantize_bundle(bundle, recipe, samples, args.output)
     written = load_bundle(args.output)
@@ -64,6 +66,19 @@ def run(args: Namespace) -> int:
         f'{error.radians:.3f} rad'
     )
     return 0
+
+
+def _recipe(args: Namespace) -> 'Recipe':
+    """Return the recipe, with the number of frames that was asked for."""
+    from vla_ros.quantization.recipe import load_recipe
+
+    recipe = load_recipe(find_config('recipes', args.recipe))
+    if args.frames is None:
+        return recipe
+    try:
+        return replace(recipe, calibration=replace(recipe.calibration, frames=args.frames))
+    except ConfigError as error:
+        raise ConfigError(f'--{error}') from None
 
 
 def _computed(bundle: 'Bundle', block: str, inputs: 'Inputs') -> str:

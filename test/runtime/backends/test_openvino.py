@@ -7,9 +7,11 @@ import sys
 
 import numpy as np
 import pytest
-from bundles import MEMORY, SIZE
+from bundles import JOINTS, MEMORY, SIZE, pictures
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.samples import Sample
+from vla_ros.policy.bundle import load_bundle
 from vla_ros.runtime.placement import NodePlacement
 from vla_ros.runtime.session import load
 
@@ -56,6 +58,21 @@ def test_setting_that_openvino_does_not_know_is_refused_in_one_line(tiny_bundle)
     with pytest.raises(ConfigError, match='Unsupported property NO_SUCH') as refused:
         open_expert(tiny_bundle, settings={'openvino': {'NO_SUCH': 1}})
     assert '\n' not in str(refused.value)
+
+
+def test_unsigned_activations_that_openvino_cannot_take_are_told_with_the_mend(
+    tiny_bundle, tmp_path
+):
+    quantize = pytest.importorskip('vla_ros.quantization.quantize').quantize_bundle
+    from vla_ros.quantization.recipe import BlockRecipe, Calibration, Recipe
+
+    samples = [Sample(pictures(seed), np.full(len(JOINTS), seed)) for seed in range(8)]
+    blocks = {'llm_backbone': BlockRecipe('int8_static')}  # for ONNX Runtime
+    recipe = Recipe('mine', blocks, calibration=Calibration(8, 'minmax'))
+    quantize(load_bundle(tiny_bundle), recipe, samples, tmp_path / 'new')
+    on_openvino = NodePlacement(backend='openvino', threads=1)
+    with pytest.raises(ConfigError, match=r'backbone\.onnx.*unsigned.*set activations: int8 .*re'):
+        load_bundle(tmp_path / 'new').open('llm_backbone', on_openvino)
 
 
 def test_placement_has_the_last_word_on_settings(tiny_bundle):

@@ -36,6 +36,7 @@ class OpenVinoSession(Session):
         self._device = wanted.placement.device.upper()
         core = load_core()
         self._check_device(core)
+        model = None
         try:
             model = core.read_model(wanted.path)
             names = [port.any_name for port in (*model.inputs, *model.outputs)]
@@ -43,7 +44,8 @@ class OpenVinoSession(Session):
             self._model = core.compile_model(model, self._device, self._settings())
         except (RuntimeError, TypeError, ValueError) as error:
             raise ConfigError(
-                f'{self.path}: does not load on OpenVINO {self._device}: {one_line(error)}'
+                f'{self.path}: does not load on OpenVINO {self._device}: {_mend(model)}'
+                f'{one_line(error)}'
             ) from None
         self._request = self._model.create_infer_request()
         # compiling gives a port the names of folded operators too; its place is what it keeps
@@ -149,6 +151,28 @@ def devices() -> dict[str, list[str]]:
     core = load_core()
     key = 'OPTIMIZATION_CAPABILITIES'
     return {name: list(core.get_property(name, key)) for name in core.available_devices}
+
+
+def _mend(model: openvino.Model | None) -> str:
+    """
+    Return what to do about a model that was read, and could not be compiled.
+
+    OpenVINO moves zero points past a Concat into the product behind it, where they have the
+    wrong shape (2026.4); signed activations have none, since their zero is in the middle.
+    """
+    if model is None or not any(map(_is_unsigned, model.get_ops())):
+        return ''
+    return (
+        'its activations are unsigned 8-bit numbers, whose zero points OpenVINO cannot handle '
+        'everywhere; set activations: int8 for this block in the recipe, and quantize it again. '
+        'OpenVINO says: '
+    )
+
+
+def _is_unsigned(operator: openvino.Node) -> bool:
+    """Say whether an operator makes unsigned 8-bit numbers."""
+    made = operator.get_type_name() == 'Convert'
+    return made and operator.get_output_element_type(0) == openvino.Type.u8
 
 
 def _shapes(wanted: Wanted) -> dict[str, list[int]]:
