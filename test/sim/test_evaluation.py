@@ -8,9 +8,11 @@ import pytest
 
 pytest.importorskip('mujoco')
 
+from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
-from vla_ros.sim.evaluation import evaluate_expert, plan_set, score
-from vla_ros.sim.rollout import EpisodeResult
+from vla_ros.core.robot import load_robot
+from vla_ros.sim.evaluation import evaluate, evaluate_expert, plan_set, score
+from vla_ros.sim.rollout import EpisodeResult, RolloutConfig
 
 
 def test_sets_are_those_of_the_study():
@@ -60,3 +62,11 @@ def test_expert_plays_the_same_plan_as_a_policy():
     results = evaluate_expert(plan)
     assert [(r.seed, r.cluster) for r in results] == [(p.seed, p.cluster) for p in plan]
     assert all(result.success and 4 < result.duration < 30 for result in results)
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_policy_that_does_not_load_is_told_whatever_plays_it(tmp_path, workers):
+    robot = load_robot(find_config('robots', 'so101'))
+    plan = plan_set('validation', 2)
+    with pytest.raises(ConfigError, match=r'nothing: got a folder without policy\.json'):
+        evaluate(tmp_path / 'nothing', robot, RolloutConfig(), plan, workers)

@@ -112,20 +112,19 @@ def evaluate_expert(
 def _play_all(
     start: Callable[[], None], plan: list[PlannedEpisode], workers: int, on_episode: OnEpisode
 ) -> list[EpisodeResult]:
+    play = partial(_play, start)
     with ExitStack() as stack:
         results: Iterable[EpisodeResult]
         if workers == 1:
-            start()
-            results = map(_play, plan)
+            stack.callback(_close)
+            results = map(play, plan)
         else:
-            pool = get_context('spawn').Pool(min(workers, len(plan)), start)
-            results = stack.enter_context(pool).imap(_play, plan)
+            pool = get_context('spawn').Pool(min(workers, len(plan)))
+            results = stack.enter_context(pool).imap(play, plan)
         played = []
         for result in results:
             played.append(result)
             on_episode(result)
-    if workers == 1:
-        _worker.pop().close()
     return played
 
 
@@ -154,5 +153,17 @@ def _demonstrate(env: TeaBagEnv, planned: PlannedEpisode) -> EpisodeResult:
     return EpisodeResult(planned.seed, planned.cluster, episode is not None, seconds)
 
 
-def _play(planned: PlannedEpisode) -> EpisodeResult:
+def _play(start: Callable[[], None], planned: PlannedEpisode) -> EpisodeResult:
+    """
+    Play in this process, which is made ready with ``start`` for its first episode.
+
+    A pool's own initializer would not do: where it fails, the pool tries again for ever.
+    """
+    if not _worker:
+        start()
     return _worker[0].play(planned)
+
+
+def _close() -> None:
+    while _worker:
+        _worker.pop().close()
