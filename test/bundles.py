@@ -41,6 +41,17 @@ def write_tiny_bundle(path: Path, seed: int = 0) -> Path:
     return path
 
 
+def write_operator(path: Path, operator: str, domain: str = '') -> Path:
+    """Write a model of one operator from ``x`` to ``y``, which need not exist, and return it."""
+    nodes = [helper.make_node(operator, ['x'], ['y'], domain=domain)]
+    ends = [[_value(name, TensorProto.FLOAT, 1, 4)] for name in 'xy']
+    model = _model(nodes, *ends, {})
+    if domain:
+        model.opset_import.append(helper.make_opsetid(domain, 1))
+    onnx.save(model, path)
+    return path
+
+
 def policy_facts() -> dict[str, Any]:
     """Return policy.json without its blocks."""
     joints = len(JOINTS)

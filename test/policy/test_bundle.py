@@ -88,6 +88,15 @@ def test_only_the_files_of_the_wanted_blocks_are_checked(own_bundle):
             lambda c: c['blocks']['llm_backbone']['inputs'].update(state=[1, 6]),
             'llm_backbone: inputs and outputs: got',
         ),
+        (
+            lambda c: c['cameras'][1].update(width=64),
+            r'camera gripper: got uint8 \(n, 24, 64, 3\), expected .*24, 32.*export .* again',
+        ),
+        (lambda c: c['joint_names'].pop(), 'joint_names: got .*1, 5.*expected .*1, 6.*backbone'),
+        (
+            lambda c: c['blocks']['vision_encoder']['inputs'].pop('image'),
+            'camera top: got .* expected an input image as vision_encoder takes',
+        ),
     ],
 )
 def test_wrong_facts_are_named(own_bundle, change, message):
@@ -107,7 +116,9 @@ def test_model_with_another_shape_than_promised_is_refused(own_bundle):
         content['blocks']['action_expert']['outputs']['actions']['shape'] = [1, 50, 6]
 
     edit(own_bundle, promise_more)
-    with pytest.raises(ConfigError, match=r'actions: got float32 \(1, 20, 6\), expected .*50'):
+    with pytest.raises(
+        ConfigError, match=r'actions: got float32 \(1, 20, 6\), expected .*50.*copy'
+    ):
         load_bundle(own_bundle).open('action_expert', CPU)
 
 

@@ -100,16 +100,9 @@ def _check_tensors(
     got: Mapping[str, TensorSpec],
     expected: Mapping[str, TensorSpec],
 ) -> None:
+    mend = 'as in policy.json, made for another model; copy the whole bundle, or export again'
     if got.keys() != expected.keys():
-        raise ConfigError(f'{where}: got {list(got)}, expected {list(expected)} as in policy.json')
+        raise ConfigError(f'{where}: got {list(got)}, expected {list(expected)} {mend}')
     for name, spec in expected.items():
-        if not _agree(got[name], spec):
-            raise ConfigError(f'{where}: {name}: got {got[name]}, expected {spec} of policy.json')
-
-
-def _agree(got: TensorSpec, expected: TensorSpec) -> bool:
-    """Say whether two arrays can be the same; a size that may vary agrees with any."""
-    if got.dtype != expected.dtype or len(got.shape) != len(expected.shape):
-        return False
-    sizes = zip(got.shape, expected.shape, strict=True)
-    return all(a == b for a, b in sizes if isinstance(a, int) and isinstance(b, int))
+        if not got[name].agrees(spec):
+            raise ConfigError(f'{where}: {name}: got {got[name]}, expected {spec} {mend}')

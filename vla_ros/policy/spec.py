@@ -95,6 +95,20 @@ class PolicySpec:
             )
         if not self.joint_names or not self.cameras:
             raise ConfigError('joint_names and cameras: got none, expected at least one of each')
+        for camera in self.cameras:
+            picture = TensorSpec('uint8', ('n', camera.height, camera.width, 3))
+            self._check_input('vision_encoder', 'image', picture, f'camera {camera.name}')
+        state = TensorSpec('float32', (1, len(self.joint_names)))
+        self._check_input('llm_backbone', 'state', state, 'joint_names')
+
+    def _check_input(self, block: str, name: str, spec: TensorSpec, where: str) -> None:
+        """Raise ConfigError where a block does not take what the policy is shown."""
+        taken = self.blocks[block].inputs.get(name)
+        if taken is None or not taken.agrees(spec):
+            raise ConfigError(
+                f'{where}: got {spec}, expected {taken or "an input " + name} as {block} takes; '
+                'a block of another policy, or an edited file: export the policy again'
+            )
 
 
 def policy_spec(content: Any) -> PolicySpec:

@@ -47,6 +47,13 @@ class TensorSpec(NamedTuple):
         shape = [sizes.get(size, size) if isinstance(size, str) else size for size in self.shape]
         return TensorSpec(self.dtype, tuple(shape))
 
+    def agrees(self, other: 'TensorSpec') -> bool:
+        """Say whether an array can be both; a size that may vary agrees with any."""
+        if self.dtype != other.dtype or len(self.shape) != len(other.shape):
+            return False
+        sizes = zip(self.shape, other.shape, strict=True)
+        return all(a == b for a, b in sizes if isinstance(a, int) and isinstance(b, int))
+
     def takes(self, array: np.ndarray) -> bool:
         """Say whether ``array`` is such an array."""
         if array.dtype != self.dtype or array.ndim != len(self.shape):
@@ -97,7 +104,7 @@ class Session(ABC):
             raise VlaError(f'{self.path}: got inputs {list(inputs)}, expected {list(self.inputs)}')
         given = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
         for name, spec in self.inputs.items():
-            self._check(name, given[name], spec)
+            self._check(name, given[name], spec, '; start every block with the same policy')
         buffers = {**self._new_outputs(), **(outputs or {})}
         for name, array in buffers.items():
             self._check(name, array, self.outputs[name])
@@ -131,10 +138,10 @@ class Session(ABC):
             if spec.static
         }
 
-    def _check(self, name: str, array: np.ndarray, expected: TensorSpec) -> None:
+    def _check(self, name: str, array: np.ndarray, expected: TensorSpec, mend: str = '') -> None:
         if not expected.takes(array):
             got = TensorSpec(str(array.dtype), array.shape)
-            raise self._failed(f'{name}: got {got}, expected {expected}')
+            raise self._failed(f'{name}: got {got}, expected {expected}{mend}')
 
     def _failed(self, reason: object) -> VlaError:
         return VlaError(f'{self.path}: inference failed: {one_line(reason)}')

@@ -4,6 +4,7 @@
 
 import onnxruntime
 import pytest
+from bundles import write_operator
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.runtime.backends import onnx_runtime
@@ -73,6 +74,15 @@ def test_provider_that_can_not_take_every_operator_is_refused_unless_the_cpu_is_
         load(path, NodePlacement(providers=('AzureExecutionProvider',), threads=1))
     both = NodePlacement(providers=('AzureExecutionProvider', CPU), threads=1)
     assert load(path, both).facts['providers'] == f'AzureExecutionProvider, {CPU}'
+
+
+@pytest.mark.parametrize(('operator', 'domain'), [('Erff', ''), ('Gelu', 'of.another.runtime')])
+def test_operator_that_no_kernel_computes_is_named_with_what_to_do(tmp_path, operator, domain):
+    path = write_operator(tmp_path / 'other.onnx', operator, domain)
+    with pytest.raises(
+        ConfigError, match=f'other.onnx: does not load.*{operator}.*another recipe'
+    ):
+        load(path, NodePlacement(threads=1))
 
 
 def test_precision_that_the_provider_does_not_compute_in_is_refused(tiny_bundle):

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from bundles import JOINTS, MEMORY, SIZE, pictures
+from bundles import JOINTS, MEMORY, SIZE, pictures, write_operator
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.samples import Sample
@@ -73,6 +73,14 @@ def test_unsigned_activations_that_openvino_cannot_take_are_told_with_the_mend(
     on_openvino = NodePlacement(backend='openvino', threads=1)
     with pytest.raises(ConfigError, match=r'backbone\.onnx.*unsigned.*set activations: int8 .*re'):
         load_bundle(tmp_path / 'new').open('llm_backbone', on_openvino)
+
+
+def test_operator_that_openvino_does_not_know_is_named_with_what_to_do(tmp_path):
+    path = write_operator(tmp_path / 'other.onnx', 'Erff')
+    with pytest.raises(
+        ConfigError, match=r'other.onnx: does not load.*no such operator; take another.*Erff'
+    ):
+        load(path, NodePlacement(backend='openvino', threads=1))
 
 
 def test_placement_has_the_last_word_on_settings(tiny_bundle):

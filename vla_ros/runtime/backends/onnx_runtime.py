@@ -34,6 +34,8 @@ ORT_ERRORS: tuple[type[Exception], ...] = (
 SEVERITY_FATAL = 4  # of ONNX Runtime's own log: what goes wrong is raised, and said once
 # its CPU kernel takes 8 times as long as the sum and the normalisation that it replaces (1.31.1)
 SLOWER = ['SkipLayerNormFusion']
+# what ONNX Runtime says of an operator that it does not know, and that it has no kernel for
+NO_OPERATOR = ('No Op registered for', 'is not a registered function/op', 'NOT_IMPLEMENTED')
 DTYPES = {
     'tensor(float)': 'float32',
     'tensor(float16)': 'float16',
@@ -177,10 +179,15 @@ class OnnxRuntimeSession(Session):
 
 
 def _mend(error: Exception) -> str:
-    """Return what to do where a provider can't take every operator."""
-    if 'fallback to CPU EP has been explicitly disabled' not in str(error):
-        return ''
-    return f"; add {CPU} to the placement's providers to give it what the first can't take"
+    """Return what to do where a provider can't take every operator, or none knows one."""
+    if 'fallback to CPU EP has been explicitly disabled' in str(error):
+        return f"; add {CPU} to the placement's providers to give it what the first can't take"
+    if any(words in str(error) for words in NO_OPERATOR):
+        return (
+            '; this ONNX Runtime has no such operator: take another recipe, a newer ONNX Runtime, '
+            'or another backend in the placement'
+        )
+    return ''
 
 
 def _spec(node: onnxruntime.NodeArg) -> TensorSpec:

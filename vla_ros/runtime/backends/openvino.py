@@ -18,6 +18,7 @@ from vla_ros.runtime.session import Arrays, Layer, Session, TensorSpec, Wanted, 
 
 HINTS = {'fp32': openvino.Type.f32, 'bf16': openvino.Type.bf16, 'fp16': openvino.Type.f16}
 KEY = 'openvino'  # of the placement's settings
+NO_OPERATOR = 'No conversion rule found for operations'  # as OpenVINO says it
 STACK_T = 24  # bytes of a stack_t on 64-bit Linux, see sigaltstack(2)
 
 
@@ -44,7 +45,7 @@ class OpenVinoSession(Session):
             self._model = core.compile_model(model, self._device, self._settings())
         except (RuntimeError, TypeError, ValueError) as error:
             raise ConfigError(
-                f'{self.path}: does not load on OpenVINO {self._device}: {_mend(model)}'
+                f'{self.path}: does not load on OpenVINO {self._device}: {_mend(model, error)}'
                 f'{one_line(error)}'
             ) from None
         self._request = self._model.create_infer_request()
@@ -153,13 +154,18 @@ def devices() -> dict[str, list[str]]:
     return {name: list(core.get_property(name, key)) for name in core.available_devices}
 
 
-def _mend(model: openvino.Model | None) -> str:
+def _mend(model: openvino.Model | None, error: Exception) -> str:
     """
-    Return what to do about a model that was read, and could not be compiled.
+    Return what to do about a model that was not read, or could not be compiled.
 
     OpenVINO moves zero points past a Concat into the product behind it, where they have the
     wrong shape (2026.4); signed activations have none, since their zero is in the middle.
     """
+    if NO_OPERATOR in str(error):
+        return (
+            'it has no such operator; take another recipe, or backend: onnxruntime in the '
+            'placement. OpenVINO says: '
+        )
     if model is None or not any(map(_is_unsigned, model.get_ops())):
         return ''
     return (
