@@ -94,3 +94,19 @@ def test_ctrl_c_in_motion_brakes_the_arm_and_ends_every_node(run):
     )
     assert not [name for name, pid in nodes.items() if is_alive(pid)]
     assert speed(before, last) <= STILL, 'commands ended in motion'
+
+
+def test_a_robot_that_is_killed_ends_the_run_which_says_so(start_run):
+    run = start_run()
+    run.begin()
+    nodes = run.graph.pids()
+    _, began = run.graph.send('sim', KILL)
+    assert run.graph.wait() == 1
+    ended = time.time()
+    run.conclude(
+        'robot (sim) is killed',
+        f'held; the run named it and ended in {ended - began:.1f} s',
+        held=run.held(began, ended) - began,
+    )
+    assert 'sim died (killed by SIGKILL)' in run.graph.log
+    assert not [name for name, pid in nodes.items() if is_alive(pid)]

@@ -17,6 +17,8 @@ JOINTS = 'joint_states'
 CHUNK = 'action_chunk'
 EXPOSURE = 3.0  # s that a fault lasts which the arm is to play on through
 HOLD = 1.0  # s that a hold is looked at
+A_CHUNK = 100 / 30  # s
+THRESHOLD = 0.7  # of a chunk, at which the next one is asked for
 
 
 @pytest.fixture(scope='module')
@@ -45,7 +47,7 @@ def run(start_run, relays):
             'action_queue': through(JOINTS, CHUNK),
         },
         parameters={'action_queue': {'request_timeout': 1.0}},
-        chunk_size_threshold=0.7,
+        chunk_size_threshold=THRESHOLD,
     )
 
 
@@ -165,8 +167,14 @@ def play_through(run, spoil, topic, name, fault, outcome='went on'):
 
 
 def hold_and_go_on(run, spoil, topic, name, fault, longest, reason=''):
-    """Leave a fault in until the arm holds, at most ``longest`` s, mend it and see it go on."""
+    """
+    Leave a fault in until the arm holds, at most ``longest`` s, mend it and see it go on.
+
+    It comes just after a chunk, when no sound one is on its way.
+    """
     run.begin()
+    fresh = (THRESHOLD + 0.1) * A_CHUNK
+    run.graph.until(lambda: run.monitor.status.remaining > fresh, what='a chunk')
     left = run.monitor.status.remaining
     began = spoil(topic, fault)
     longest = left + BRAKING if longest is None else longest
@@ -188,7 +196,6 @@ def hold_and_go_on(run, spoil, topic, name, fault, longest, reason=''):
 
 
 QUEUED = None  # the arm may play what it has
-A_CHUNK = 100 / 30  # s
 
 
 @pytest.mark.parametrize(
