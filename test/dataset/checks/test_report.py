@@ -29,6 +29,24 @@ def test_verdict_counts_what_did_not_pass(recording):
     assert 'do not cheat, observation.bag: leave out' in report.write_table(worse)
 
 
+def test_the_page_begins_with_what_did_not_pass(recording):
+    findings = run_checks(replace(recording, keys=('observation.bag',)))
+    page = report.write_html('set', recording, findings, {})
+    rows = page.split('<tr')[2:]
+    assert 'do not cheat' in rows[0] and 'leave out of the dataset' in rows[1]
+    assert len(rows) == len(findings) + 1
+    assert not any('class="bad"' in row for row in rows[1:])
+
+
+def test_axes_of_few_episodes_count_whole_ones(recording):
+    few = replace(recording, episodes=recording.episodes[:2])
+    (axis,) = figures.draw_lengths(few).axes
+    assert all(tick == round(tick) for tick in axis.get_yticks())
+    one = figures._figure()[1][0]
+    figures._plot(one, {0: 1.5}, 'top', 'black')
+    assert all(tick == round(tick) for tick in one.get_xticks())
+
+
 def test_names_of_a_dataset_cannot_break_the_page(recording):
     findings = run_checks(replace(recording, keys=('observation.<script>',)))
     page = report.write_html('<b>', recording, findings, {})

@@ -158,7 +158,8 @@ def check_object_contrast(episodes: Episodes, limits: Thresholds) -> list[Findin
             'CIELAB',
             Limit(low=limits.object_contrast),
             'choose a background of another colour or brightness than the object (no '
-            'white bag on a white table), or put the camera nearer',
+            'white bag on a white table), or put the camera nearer, or where the arm does not '
+            'hide the object at the start',
         )
         for camera in episodes.fixed_cameras()
     ]

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from vla_ros.dataset.checks.cameras import brightness, camera_width, drifts
 from vla_ros.dataset.checks.episodes import Episodes
@@ -81,7 +83,7 @@ def draw_coverage(episodes: Episodes, limits: Thresholds) -> Figure:
             f'{cluster}\n{text}',
             ha='center',
             va='center',
-            color=_BAD if wrong else 'white' if count > most / 2 else 'black',
+            color=_BAD if wrong else 'white' if count > 0.8 * most else 'black',
         )
     axis.plot(0, 0, marker='^', color='black', markersize=12)
     axis.set(
@@ -95,8 +97,9 @@ def draw_drift(episodes: Episodes, limits: Thresholds, moved: Drifts) -> Figure:
     figure, (axis,) = _figure()
     for (camera, values), colour in zip(moved.items(), _COLOURS, strict=False):
         _plot(axis, values, camera, colour)
-        width = camera_width(episodes.reference_look(camera))
-        axis.axhline(limits.drift * width, color=colour, linestyle='--', linewidth=1)
+    widths = {camera_width(episodes.reference_look(camera)) for camera in moved}
+    for width in widths:
+        axis.axhline(limits.drift * width, color='grey', linestyle='--', linewidth=1)
     axis.set(xlabel='episode', ylabel='drift (pixels)', ylim=(0, None))
     axis.legend(frameon=False)
     return figure
@@ -125,7 +128,7 @@ def draw_brightness(episodes: Episodes, limits: Thresholds) -> Figure:
     for limit in (limits.brightness_low, limits.brightness_high):
         axis.axhline(limit, color='grey', linestyle='--', linewidth=1)
     axis.set(xlabel='episode', ylabel='mean grey level', ylim=(0, 255))
-    axis.legend(frameon=False)
+    axis.legend(frameon=False, ncols=len(episodes.cameras), loc='upper left')
     return figure
 
 
@@ -143,6 +146,7 @@ def draw_lengths(episodes: Episodes) -> Figure:
         color=list(_COLOURS[:2]),
     )
     axis.set(xlabel='length (s)', ylabel='episodes')
+    _count_episodes(axis.yaxis)
     axis.legend(frameon=False)
     return figure
 
@@ -154,12 +158,12 @@ def draw_intervals(episodes: Episodes) -> Figure:
     period = 1e3 / episodes.fps
     axis.hist(
         np.clip(intervals, 0, 5 * period),
-        bins=list(np.linspace(0, 5 * period, 60)),
+        bins=list((np.arange(62) - 0.5) / 12 * period),  # one of them about the period
         color=_COLOURS[0],
         log=True,
     )
     axis.axvline(period, color='grey', linestyle='--', linewidth=1)
-    axis.set(xlabel='interval (ms)', ylabel='frames')
+    axis.set(xlabel='interval (ms)', ylabel='frames', ylim=(0.5, None))
     return figure
 
 
@@ -168,7 +172,8 @@ def draw_rotations(episodes: Episodes) -> Figure:
     figure, (axis,) = _figure()
     angles = np.degrees(rotations([e.facts for e in episodes.episodes])) % 180
     axis.hist(angles, bins=list(range(0, 181, 15)), color=_COLOURS[0])
-    axis.set(xlabel='rotation (degrees)', ylabel='episodes')
+    axis.set(xlabel='rotation (degrees)', ylabel='episodes', xticks=range(0, 181, 30))
+    _count_episodes(axis.yaxis)
     return figure
 
 
@@ -193,6 +198,13 @@ def _plot(axis: Axes, values: dict[int, float], label: str, colour: str) -> None
         marker='o' if len(values) <= _MANY else '',
         markersize=4,
     )
+    axis.set_xlim(min(values) - 0.5, max(values) + 0.5)
+    _count_episodes(axis.xaxis)
+
+
+def _count_episodes(axis: Axis) -> None:
+    """Have the axis name whole numbers only, however few episodes there are."""
+    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _figure(

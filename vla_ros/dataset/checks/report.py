@@ -21,8 +21,11 @@ table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #ddd;
          vertical-align: top; }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
-.good { color: #1a7f4b; } .bad { color: #b3263c; font-weight: 600; }
-.mend { color: #555; font-size: .9em; }
+.mark.good, span.good { color: #1a7f4b; } span.bad, .mark.bad { color: #b3263c; font-weight: 600; }
+.mend { color: #555; font-size: .9em; } tr.mend td { padding-top: 0; }
+tr.bad td, tr.mend td { background: #fdf1f2; } tr.bad td { border-bottom: none; }
+.table { overflow-x: auto; }
+@media (max-width: 40rem) { table { font-size: 13px; } td.number { white-space: normal; } }
 figure { margin: 2rem 0; } img { max-width: 100%; } figcaption { color: #555; }
 """
 
@@ -68,9 +71,13 @@ def make_json(name: str, episodes: Episodes, findings: Sequence[Finding]) -> dic
 def write_html(
     name: str, episodes: Episodes, findings: Sequence[Finding], figures: Mapping[str, Figure]
 ) -> str:
-    """Return one page that needs no other file and no network; figures by their caption."""
+    """
+    Return one page that needs no other file and no network; figures by their caption.
+
+    What did not pass stands first.
+    """
     seconds = sum(len(e.time) for e in episodes.episodes) / episodes.fps
-    rows = '\n'.join(_row(finding) for finding in findings)
+    rows = '\n'.join(map(_row, sorted(findings, key=lambda finding: finding.passed)))
     pictures = '\n'.join(
         f'<figure><img alt="{escape(caption)}" src="{_embed(figure)}">'
         f'<figcaption>{escape(caption)}.</figcaption></figure>'
@@ -82,11 +89,13 @@ def write_html(
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(name)}: checks</title><style>{_STYLE}</style></head><body>
 <h1>{escape(name)}</h1>
-<p>{len(episodes.episodes)} episodes, {seconds / 60:.1f} minutes, {len(episodes.cameras)} cameras.
+<p>{_count(len(episodes.episodes), 'episode')}, {seconds / 60:.1f} minutes,
+{_count(len(episodes.cameras), 'camera')}.
 <span class="{verdict}">{write_verdict(findings)}</span></p>
-<table><tr><th></th><th>Check</th><th>Scope</th><th>Value</th><th>Passes</th></tr>
+<div class="table"><table>
+<tr><th></th><th>Check</th><th>Scope</th><th>Value</th><th>Passes</th></tr>
 {rows}
-</table>
+</table></div>
 {pictures}
 </body></html>
 """
@@ -94,13 +103,23 @@ def write_html(
 
 def _row(finding: Finding) -> str:
     mark, word = ('good', '&#10003;') if finding.passed else ('bad', '&#10007;')
-    mend = '' if finding.passed else f'<div class="mend">{escape(finding.mend)}.</div>'
+    mend = f'<tr class="mend"><td></td><td colspan="4">{escape(finding.mend)}.</td></tr>'
     return (
-        f'<tr><td class="{mark}">{word}</td><td>{escape(finding.name)}{mend}</td>'
+        f'<tr class="{mark}"><td class="mark {mark}">{word}</td>'
+        f'<td>{escape(finding.name)}</td>'
         f'<td>{escape(finding.scope)}</td>'
         f'<td class="number">{escape(write_value(finding))}</td>'
-        f'<td class="number">{escape(str(finding.threshold))}</td></tr>'
+        f'<td class="number">{_write_limit(finding)}</td></tr>' + ('' if finding.passed else mend)
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f'{number} {noun}{"s" * (number != 1)}'
+
+
+def _write_limit(finding: Finding) -> str:
+    """Return the values that pass with the signs of print."""
+    return str(finding.threshold).replace('<=', '&le;').replace('>=', '&ge;')
 
 
 def _embed(figure: Figure) -> str:
