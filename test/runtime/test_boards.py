@@ -67,6 +67,39 @@ def test_the_boards_of_the_readme_ship():
     assert wanted <= set(SHIPPED)
 
 
+# GHz of a core, FP32 and 8-bit operations of one per cycle; GT/s and bytes of the memory
+CPUS = {
+    'imx95': (2.0, 8, 32, 6.4, 4),
+    'intel_npu_laptop': (4.8, 32, 128, 8.533, 16),
+    'jetson_orin_nano': (1.5, 16, 64, 4.267, 16),
+    'raspberry_pi_5': (2.4, 16, 64, 4.267, 4),
+    'x86': (3.7, 32, 128, None, None),  # many cores share its memory
+}
+
+
+@pytest.mark.parametrize('name', SHIPPED)
+def test_the_peak_of_a_core_is_its_clock_times_what_it_does_in_a_cycle(name):
+    clock, floats, integers, transfers, size = CPUS[name]
+    cpu = board(name).processors['cpu']
+    for precision, operations in {
+        'fp32': floats,
+        'int4_weights': floats,  # unpacked, and multiplied as FP32
+        'bf16': 2 * floats,
+        'int8_static': integers,
+        'int8_dynamic': integers,
+    }.items():
+        peak = cpu.peak.get(precision, clock * operations)
+        assert peak == pytest.approx(clock * operations, rel=0.005), precision
+    for processor in board(name).processors.values() if transfers else ():
+        assert processor.bandwidth == pytest.approx(transfers * size, rel=0.005)
+
+
+def test_the_pi_is_taken_to_reach_the_share_of_its_peak_that_the_imx95_was_calibrated_to():
+    assert 'that of the i.MX 95' in board('raspberry_pi_5').description
+    pi, imx95 = (board(name).processors['cpu'] for name in ('raspberry_pi_5', 'imx95'))
+    assert pi.efficiency == imx95.efficiency
+
+
 def test_the_studys_fp32_row_is_what_the_imx95_was_calibrated_with():
     seconds = sum(place(study(block, 'fp32'), board())[0].seconds for block in STUDY)
     assert seconds == pytest.approx(2.86, rel=0.03)

@@ -70,10 +70,10 @@ def _stuck(rest: Sequence[Operation], board: Board) -> list[Operation]:
 
 def _refuse(operations: Sequence[Operation], board: Board) -> None:
     first = (_stuck(operations, board) or list(operations))[0]
-    known = {name: list(processor.peak) for name, processor in board.processors.items()}
+    known = [f'{name}: {", ".join(item.peak)}' for name, item in board.processors.items()]
     raise ConfigError(
         f'board {board.name}: {first.operator} {first.name}: got precision {first.precision}, '
-        f'expected one that a processor computes it in, {known}; take another recipe'
+        f'expected one that a processor computes in ({"; ".join(known)}); take another recipe'
     )
 
 
