@@ -4,6 +4,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from vla_ros.quantization.recipe import BlockRecipe, Calibration, Recipe
 from vla_ros.runtime.boards import load_board
 from vla_ros.runtime.cost import count
 from vla_ros.runtime.placement import load_placement
+from vla_ros.runtime.prediction import place
 from vla_ros.tools.main import main
 
 BOARDS = Path(__file__).parents[2] / 'config' / 'boards'
@@ -46,6 +48,14 @@ def slowed(board, factor):
     peak = {name: value / factor for name, value in cpu.peak.items()}
     overhead = cpu.overhead * factor
     return board.with_rates('cpu', peak=peak, bandwidth=cpu.bandwidth / factor, overhead=overhead)
+
+
+def on(board, bundle, recipe):
+    """Return the backbone on the NPU of the board, whether it is faster there or not."""
+    operations = planned_operations(
+        read_graph(bundle, 'llm_backbone'), recipe.block('llm_backbone')
+    )
+    return next(item for item in place(operations, board) if item.processor == 'npu')
 
 
 def kinds(operations):
@@ -107,6 +117,27 @@ def test_the_placement_loads(bundle, board, tmp_path):
     assert placement.node('action_queue').cores == (5,)
 
 
+def test_what_the_cpu_computes_for_an_accelerator_is_allowed_in_the_placement(bundle, board):
+    recipe = Recipe('npu', {'llm_backbone': BlockRecipe('int8_static')})
+    npu = board.processors['npu']
+    lacking = board.with_rates('npu', operators=('MatMul',), overhead=0.0)
+    knowing = board.with_rates(
+        'npu', operators=(), overhead=0.0, peak={**npu.peak, 'fp32': 2000.0}
+    )
+    found = []
+    for one in (lacking, knowing):
+        plan = make_plans(one, bundle, [recipe], Budget(0.01, 30, CHUNK, 0.5))[0][0]
+        plan = replace(plan, blocks={**plan.blocks, 'llm_backbone': on(one, bundle, recipe)})
+        node = placement_content(plan, one, 'tiny')['nodes']['llm_backbone']
+        found.append(node['providers'])
+    assert found == [['NeutronExecutionProvider', 'CPUExecutionProvider'], [*npu.providers]]
+
+
+def test_the_threshold_to_set_is_never_above_the_one_that_is_allowed(bundle, board):
+    plan = make_plans(board, bundle, [UNCHANGED], Budget(0.01, 30, CHUNK, 0.1))[0][0]
+    assert plan.fits and plan.threshold == 0.1
+
+
 def test_stage_times_of_a_board_are_predicted_by_name(tiny_bundle):
     found = predict(str(tiny_bundle), 'imx95')
     assert list(found) == list(BLOCKS)
@@ -114,12 +145,42 @@ def test_stage_times_of_a_board_are_predicted_by_name(tiny_bundle):
 
 
 def test_the_command_prints_the_plans_and_writes_the_placement(tiny_bundle, tmp_path, capsys):
-    path, facts = tmp_path / 'mine.yaml', tmp_path / 'plan.json'
+    path, facts = tmp_path / 'new' / 'mine.yaml', tmp_path / 'plan.json'
     words = ['plan', '--board', 'imx95', '--policy', str(tiny_bundle), '--output', str(path)]
     assert main([*words, '--recipe', 'gpu_fp16', '--json', str(facts)]) == 0
     out = capsys.readouterr().out
     assert 'gpu_fp16: cannot be had' in out and 'chosen: fp32' in out
+    assert out.startswith('imx95: NXP i.MX 95') and 'start with chunk_size_threshold:=0.20' in out
     assert load_placement(path) and json.loads(facts.read_text())[0]['fits']
+
+
+def test_the_command_says_what_would_meet_a_budget_that_no_recipe_meets(tiny_bundle, capsys):
+    words = ['plan', '--board', 'imx95', '--policy', str(tiny_bundle), '--overhead', '1']
+    assert main([*words, '--threshold', '0.01']) == 0
+    out = capsys.readouterr().out
+    assert 'which is fastest' in out and 'imx95 does not meet the budget: ' in out
+    assert 'chunks of ' in out and 'start with' not in out
+
+
+def test_the_command_says_how_to_write_the_bundle_that_it_chose(
+    tiny_bundle, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr('vla_ros.quantization.planner.UNCHANGED', STATIC)
+    recipe = tmp_path / 'other.yaml'
+    recipe.write_text('blocks: {llm_backbone: {precision: int8_dynamic}}')
+    words = ['plan', '--board', 'imx95', '--policy', str(tiny_bundle), '--recipe', str(recipe)]
+    assert main(words) == 0
+    wanted = f'vla_ros quantize --policy {tiny_bundle} --recipe {recipe} --dataset'
+    assert wanted in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('option', 'value'), [('threshold', 0), ('rate', -1), ('threads', 0), ('overhead', -1)]
+)
+def test_numbers_that_make_no_sense_are_named(tiny_bundle, capsys, option, value):
+    words = ['plan', '--board', 'imx95', '--policy', str(tiny_bundle)]
+    assert main([*words, f'--{option}', str(value)]) == 2
+    assert capsys.readouterr().err.startswith(f'vla_ros: --{option}: got {value}')
 
 
 def test_a_bundle_that_is_quantized_is_no_start_for_a_plan(bundle, samples, tmp_path, capsys):

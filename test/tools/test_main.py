@@ -48,6 +48,15 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
     assert f'usage: vla_ros {name}' in capsys.readouterr().out
 
 
+def test_help_shows_the_defaults_that_say_something(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match='0'):
+        main(['plan', '--help'])
+    text = ' '.join(capsys.readouterr().out.split())
+    assert '(default: tea_bag_act)' in text and '(default: 0.5)' in text
+    assert 'imx95, intel_npu_laptop' in text
+    assert '(default: None)' not in text and '(default: False)' not in text
+
+
 def test_no_command_is_loaded_for_the_list_of_commands() -> None:
     code = (
         'import sys; from vla_ros.tools.main import COMMANDS, make_parser; make_parser([]);'

@@ -119,3 +119,12 @@ def test_sensitivity_reports_every_variant_and_recommends_one(
     assert (tmp_path / 'work' / 'report.png').is_file()
     made = load_bundle(tmp_path / 'work' / 'bundles' / 'mine')
     assert made.spec.recipe['frames'] == 8
+
+
+@pytest.mark.parametrize(('option', 'value'), [('--episodes', '-3'), ('--max-drop', '-1')])
+def test_sensitivity_refuses_numbers_that_make_no_sense_before_it_starts(
+    tmp_path, capsys, option, value
+):
+    words = ['sensitivity', '--dataset', str(tmp_path), '--work', str(tmp_path / 'work')]
+    assert main([*words, option, value]) == 2
+    assert f'vla_ros: {option}: got {value}' in capsys.readouterr().err

@@ -31,8 +31,19 @@ def find_config(kind: str, name: str) -> Path:
                 return candidate
     raise ConfigError(
         f'{kind or "configuration"}: got {name!r}, expected one of '
-        f'{", ".join(_names(kind)) or "none, there is nothing"}, or a path'
+        f'{", ".join(config_names(kind)) or "none, there is nothing"}, or a path'
     )
+
+
+def config_names(kind: str) -> list[str]:
+    """Return the names of the configuration that there is in the folder ``kind``."""
+    names = {
+        entry.name if entry.is_dir() else entry.stem
+        for folder in _folders()
+        for entry in (folder / kind).glob('*')
+        if entry.is_dir() != (entry.suffix == '.yaml') and (kind or not entry.is_dir())
+    }
+    return sorted(names)
 
 
 def load_yaml(path: Path, keys: Collection[str]) -> dict[str, Any]:
@@ -75,13 +86,3 @@ def _folders() -> list[Path]:
     shared = [Path(prefix) / 'share' / 'vla_ros' / 'config' for prefix in prefixes if prefix]
     checkout = [_CHECKOUT] if (_CHECKOUT.parent / 'package.xml').exists() else []
     return [folder for folder in (*checkout, *shared) if folder.is_dir()]
-
-
-def _names(kind: str) -> list[str]:
-    names = {
-        entry.name if entry.is_dir() else entry.stem
-        for folder in _folders()
-        for entry in (folder / kind).glob('*')
-        if entry.is_dir() != (entry.suffix == '.yaml') and (kind or not entry.is_dir())
-    }
-    return sorted(names)

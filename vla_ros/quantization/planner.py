@@ -22,6 +22,7 @@ from vla_ros.quantization.graph import assign, followers, load_model
 from vla_ros.quantization.recipe import INTEGERS, BlockRecipe, Recipe
 from vla_ros.runtime.boards import Board, Rates
 from vla_ros.runtime.cost import Operation
+from vla_ros.runtime.placement import PROVIDERS
 from vla_ros.runtime.prediction import Placed, inference_threads, place
 
 UNCHANGED = Recipe('fp32', {}, description='The blocks as exported.')
@@ -64,8 +65,8 @@ class Plan:
 
     @property
     def threshold(self) -> float:
-        """Return the threshold to set: what is needed, with headroom, and not below LeRobot's."""
-        return replace(self.budget, threshold=0.2).raised_threshold
+        """Return the threshold to set: what is needed with headroom, LeRobot's if that is more."""
+        return min(self.budget.threshold, replace(self.budget, threshold=0.2).raised_threshold)
 
     @property
     def chunk_rate(self) -> float:
@@ -167,7 +168,8 @@ def _node(board: Board, placed: Placed, cores: list[int]) -> dict[str, Any]:
     processor = board.processors[placed.processor]
     node: dict[str, Any] = {'device': processor.device}
     if processor.providers:
-        node['providers'] = list(processor.providers)
+        rest = PROVIDERS['cpu'] if placed.fallback else ()  # of the CPU: as the plan says
+        node['providers'] = [*processor.providers, *rest]
     if processor.backend != 'onnxruntime' and not processor.providers:
         node['backend'] = processor.backend
     on_cpu = placed.processor == 'cpu'

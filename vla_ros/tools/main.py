@@ -9,7 +9,7 @@ first line is its help. Exit codes: 2 for what the user can mend, 130 after Ctrl
 
 import ast
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -92,13 +92,24 @@ def make_parser(words: Sequence[str]) -> ArgumentParser:
             name,
             help=text.partition('\n')[0],
             description=text,
-            formatter_class=RawDescriptionHelpFormatter,
+            formatter_class=_Help,
         )
         if name == chosen:
             module = import_module(COMMANDS[name])
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     return parser
+
+
+class _Help(RawDescriptionHelpFormatter):
+    """Prints a command's docstring as it stands, and the default of every option that has one."""
+
+    def _get_help_string(self, action: Action) -> str:
+        text = action.help or ''
+        plain = action.default is None or isinstance(action.default, bool | list)
+        if plain or action.default in ('', SUPPRESS) or '(default' in text:
+            return text
+        return f'{text} (default: %(default)s)'.strip()
 
 
 def read_docstring(path: str) -> str:

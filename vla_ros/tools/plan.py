@@ -13,12 +13,13 @@ each policy (size of pictures) from the others.
 import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from vla_ros.core.budget import Budget
-from vla_ros.core.config import find_config
+from vla_ros.core.config import config_names, find_config
 from vla_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:  # ONNX is loaded when the command runs
@@ -27,14 +28,21 @@ if TYPE_CHECKING:  # ONNX is loaded when the command runs
     from vla_ros.runtime.boards import Board, Rates
     from vla_ros.runtime.profile import Comparison, Measured
 
+WIDTH = 99  # characters
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument('--board', required=True, help='a name in config/boards or a file')
+    boards, recipes = ', '.join(config_names('boards')), ', '.join(config_names('recipes'))
+    parser.add_argument('--board', required=True, help=f'a file, or one of {boards}')
     parser.add_argument('--policy', default='tea_bag_act', help='bundle at fp32')
-    parser.add_argument('--recipe', action='append', help='to consider (default: all that ship)')
+    parser.add_argument(
+        '--recipe',
+        action='append',
+        help=f'to consider, repeatable: a file, or one of {recipes} (default: all of these)',
+    )
     parser.add_argument('--profile', type=Path, help='profile.json of this board')
-    parser.add_argument('--threads', type=int, default=1, help='of the profile to take')
+    parser.add_argument('--threads', type=int, default=1, help='which entries of the profile')
     parser.add_argument('--rate', type=float, help="rows played per second (default: policy's)")
     parser.add_argument(
         '--threshold',
@@ -48,34 +56,52 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=0.02,
         help='s from camera to queue that are not spent in blocks',
     )
-    parser.add_argument('--output', type=Path, help='placement file to write')
+    parser.add_argument('--output', type=Path, help='write the placement to this file')
     parser.add_argument('--json', type=Path, help='write every plan to this file')
     parser.add_argument('--check', action='store_true', help='predicted against measured only')
 
 
 def run(args: Namespace) -> int:
     """Predict, choose, print and write."""
-    from vla_ros.quantization.planner import make_plans
+    from vla_ros.quantization.planner import make_plans, placement_content
     from vla_ros.runtime.boards import load_board
 
+    _check_numbers(args)
     board = load_board(find_config('boards', args.board))
     measured = _profile(args, board)
     if args.check:
         return _check(measured, board)
     bundle = _bundle(args.policy)
     spec = bundle.spec
-    budget = Budget(args.overhead, args.rate or spec.fps, spec.chunk_size, args.threshold)
+    rate = spec.fps if args.rate is None else args.rate
+    budget = Budget(args.overhead, rate, spec.chunk_size, args.threshold)
     rates = _rates(measured, board, args.threads)
     plans, refused = make_plans(board, bundle, _recipes(args.recipe), budget, rates)
+    print(_heading(board, spec.name, budget), _table(plans), sep='\n\n')
     for name, reason in refused.items():
         print(f'{name}: cannot be had: {reason}')
     if not plans:
         raise ConfigError(f'board {board.name}: no recipe can run there; see above')
-    print(_table(plans))
-    _explain(plans[0], board, spec.name, args.output)
+    _explain(plans[0], board, args)
+    if args.output and plans[0].fits:
+        content = placement_content(plans[0], board, spec.name)
+        _write(args.output, yaml.safe_dump(content, sort_keys=False))
+        print(f'placement: {args.output}')
     if args.json:
-        args.json.write_text(json.dumps([_facts(plan) for plan in plans], indent=1))
+        _write(args.json, json.dumps([_facts(plan) for plan in plans], indent=1))
     return 0
+
+
+def _check_numbers(args: Namespace) -> None:
+    allowed = {
+        'threads': (args.threads >= 1, '1 or more'),
+        'rate': (args.rate is None or args.rate > 0, 'above 0 Hz'),
+        'threshold': (0 < args.threshold <= 1, 'above 0, 1 at most'),
+        'overhead': (args.overhead >= 0, '0 s or more'),
+    }
+    for name, (good, expected) in allowed.items():
+        if not good:
+            raise ConfigError(f'--{name}: got {getattr(args, name)}, expected {expected}')
 
 
 def _bundle(policy: str) -> Any:
@@ -155,8 +181,20 @@ def _print_comparisons(found: 'list[Comparison]', by: str) -> None:
     )
 
 
+def _heading(board: 'Board', policy: str, budget: Budget) -> str:
+    """Say what the table is about, and how far it can be believed."""
+    about = (
+        f'{policy}: {budget.chunk_size} rows per chunk at {budget.rate:g} Hz are '
+        f'{budget.chunk_size / budget.rate:.2f} s of motion. Latency is predicted, from the '
+        f'observation to the queue, {budget.latency:g} s of it outside the blocks. Threshold is '
+        'the least chunk_size_threshold with which the queue never runs dry; '
+        f'{budget.threshold:g} is the most that is allowed.'
+    )
+    return '\n'.join(fill(text, WIDTH) for text in (f'{board.name}: {board.description}', about))
+
+
 def _table(plans: 'list[Plan]') -> str:
-    lines = [f'{"recipe":18} {"latency":>9}  {"needs g":>7}  blocks']
+    lines = [f'{"recipe":18} {"latency":>9}  {"threshold":>9}  blocks']
     for plan in plans:
         blocks = ', '.join(
             f'{name} {placed.seconds * 1e3:.1f} ms on {placed.processor}'
@@ -164,30 +202,40 @@ def _table(plans: 'list[Plan]') -> str:
         )
         needed = plan.budget.needed_threshold
         lines.append(
-            f'{plan.recipe.name:18} {plan.budget.latency:7.3f} s  {needed:7.2f}  {blocks}'
+            f'{plan.recipe.name:18} {plan.budget.latency:7.3f} s  {needed:9.2f}  {blocks}'
         )
-    return '\n'.join(lines)
+    return '\n'.join([*lines, ''])
 
 
-def _explain(plan: 'Plan', board: 'Board', policy: str, output: Path | None) -> None:
-    from vla_ros.quantization.planner import placement_content, speed_up
+def _explain(plan: 'Plan', board: 'Board', args: Namespace) -> None:
+    """Say which recipe it is, why, and what to do next."""
+    from vla_ros.quantization.planner import UNCHANGED, speed_up
 
-    print(f'\nchosen: {plan.recipe.name}. {plan.budget}')
+    why = 'changes the numbers least of those that are fast enough' if plan.fits else 'is fastest'
+    print(f'\nchosen: {plan.recipe.name}, which {why}')
     for name, placed in plan.blocks.items():
         if placed.fallback:
             print(f'{name}: the CPU computes {", ".join(placed.fallback)} for {placed.processor}')
     if not plan.fits:
-        print(f'{board.name} does not meet the budget. What would:')
+        print(f'{board.name} does not meet the budget: {plan.budget}. What would:')
         print('\n'.join(f'  {line}' for line in speed_up(plan)))
         return
+    if plan.recipe != UNCHANGED:
+        given = {Path(name).stem: name for name in args.recipe or ()}  # it may be a path
+        print(
+            f'write it with: vla_ros quantize --policy {args.policy} '
+            f'--recipe {given.get(plan.recipe.name, plan.recipe.name)} '
+            '--dataset FOLDER --output FOLDER'
+        )
     print(
-        f'up to {plan.chunk_rate:.1f} chunks per second, rows at {plan.budget.rate:g} Hz; '
-        f'chunk_size_threshold {plan.threshold:.2f}'
+        f'start with chunk_size_threshold:={plan.threshold:.2f}; up to {plan.chunk_rate:.1f} '
+        'chunks per second'
     )
-    if output:
-        content = placement_content(plan, board, policy)
-        output.write_text(yaml.safe_dump(content, sort_keys=False))
-        print(f'placement: {output}')
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding='utf-8')
 
 
 def _facts(plan: 'Plan') -> dict[str, Any]:

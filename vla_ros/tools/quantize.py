@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vla_ros.core.config import find_config
+from vla_ros.core.config import config_names, find_config
 from vla_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:  # ONNX is loaded when the command runs
@@ -25,17 +25,21 @@ _CHECKED = 16  # frames that old and new are compared on
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument('--policy', default='tea_bag_act', help='bundle: a name or a folder')
-    parser.add_argument('--recipe', required=True, help='a name in config/recipes or a file')
+    recipes = ', '.join(config_names('recipes'))
+    parser.add_argument('--policy', default='tea_bag_act', help='bundle at fp32: name or folder')
+    parser.add_argument('--recipe', required=True, help=f'a file, or one of {recipes}')
     parser.add_argument(
         '--dataset',
         type=Path,
         required=True,
         metavar='FOLDER',
-        help='a LeRobotDataset v3 with the pictures that the policy sees',
+        help='a LeRobotDataset v3 with the pictures that the policy sees; vla_ros generate makes '
+        'one in simulation',
     )
     parser.add_argument('--output', type=Path, required=True, help='folder of the new bundle')
-    parser.add_argument('--frames', type=int, help="to calibrate on, instead of the recipe's")
+    parser.add_argument(
+        '--frames', type=int, help="frames of it to calibrate on (default: the recipe's number)"
+    )
 
 
 def run(args: Namespace) -> int:

@@ -13,7 +13,7 @@ import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from vla_ros.core.config import find_config
+from vla_ros.core.config import config_names, find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import CLUSTER_SETS
@@ -23,20 +23,45 @@ _STUDY = ('cpu_int8', 'cpu_int8_all')
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    add = parser.add_argument
-    add('--policy', default='tea_bag_act', help='bundle at fp32: a name or a folder')
-    add('--recipe', action='append', help=f'repeatable (default: {", ".join(_STUDY)})')
-    add('--dataset', type=Path, required=True, metavar='FOLDER', help='LeRobotDataset v3')
-    add('--frames', type=int, default=64, help='observations that actions are compared on')
-    add('--rounds', type=int, default=50, help='of latency, each of every variant in turn')
-    add('--threads', type=int, default=1, help='of inference, for the latency')
-    add('--episodes', type=int, default=200, help='of each variant; 0 plays none')
-    add('--set', choices=CLUSTER_SETS, default='test', help='episodes to play')
-    add('--seed', type=int, default=0, help='other seeds, other episodes')
-    add('--latency', type=float, default=0.05, help='s, of every variant in simulation')
-    add('--max-drop', type=float, default=0.02, help='share of success that may be lost')
-    add('--max-error', type=float, default=0.02, help='mean error allowed without episodes')
-    add('--robot', default='so101')
+    add, recipes = parser.add_argument, ', '.join(config_names('recipes'))
+    add('--policy', default='tea_bag_act', help='bundle at fp32: name or folder')
+    add(
+        '--recipe',
+        action='append',
+        help=f'to try, repeatable: a file, or one of {recipes} (default: {" and ".join(_STUDY)})',
+    )
+    add(
+        '--dataset',
+        type=Path,
+        required=True,
+        metavar='FOLDER',
+        help='a LeRobotDataset v3 with the pictures that the policy sees',
+    )
+    add('--frames', type=int, default=64, help='of it, that actions are compared on')
+    add('--rounds', type=int, default=50, help='latencies measured of each variant, in turn')
+    add('--threads', type=int, default=1, help='of inference, while latency is measured')
+    add('--episodes', type=int, default=200, help='to play with each variant; 0 plays none')
+    add('--set', choices=CLUSTER_SETS, default='test', help='which episodes')
+    add('--seed', type=int, default=0, help='another one gives other episodes')
+    add(
+        '--latency',
+        type=float,
+        default=0.05,
+        help='s that every variant takes in simulation, so that its numbers alone count',
+    )
+    add(
+        '--max-drop',
+        type=float,
+        default=0.02,
+        help='of success that the recommended recipe may cost (0.02: 2 points of 100)',
+    )
+    add(
+        '--max-error',
+        type=float,
+        default=0.02,
+        help='of actions, in standard deviations, that it may have where no episodes are played',
+    )
+    add('--robot', default='so101', help='joints and limits of the arm')
     add('--workers', type=int, default=os.cpu_count() or 1, help='processes that play')
     add('--work', type=Path, default=Path('outputs/sensitivity'), help='folder of results')
 
@@ -92,9 +117,13 @@ def _play(args: Namespace, findings: list, bundles: dict) -> list:  # type: igno
 
 
 def _check(args: Namespace) -> None:
-    for name in ('frames', 'rounds', 'threads', 'workers'):
-        if getattr(args, name) < 1:
-            raise ConfigError(f'--{name}: got {getattr(args, name)}, expected 1 or more')
+    least = dict.fromkeys(('frames', 'rounds', 'threads', 'workers'), 1)
+    for name in ('episodes', 'latency', 'max_drop', 'max_error'):
+        least[name] = 0
+    for name, number in least.items():
+        if not getattr(args, name) >= number:
+            option = name.replace('_', '-')
+            raise ConfigError(f'--{option}: got {getattr(args, name)}, expected {number} or more')
 
 
 def _note(text: str) -> None:
