@@ -39,6 +39,16 @@ def test_table_names_what_is_missing_and_the_mend(monkeypatch, capsys, tmp_path)
     assert (egl['group'], egl['there']) == ('devices', False)
 
 
+def test_package_that_is_not_installed_is_told_with_the_extra_that_brings_it(monkeypatch):
+    known = capabilities.version
+    monkeypatch.setattr(
+        capabilities, 'version', lambda name: None if name == 'lerobot' else known(name)
+    )
+    found = {item.name: item for item in capabilities._packages()}
+    assert not found['lerobot'].there and "'vla_ros[train]'" in found['lerobot'].missing
+    assert found['onnx'].there and not found['onnx'].missing
+
+
 def test_table_without_gaps_has_no_list_of_them():
     text = doctor.table([Capability('machine', 'cores', True, '2')])
     assert text == 'machine\n  yes cores  2'

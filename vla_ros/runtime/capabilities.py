@@ -26,6 +26,13 @@ MODEL = bytes.fromhex(
 )
 GENERAL = {'FP32', 'FP16', 'BF16', 'INT8'}  # of OpenVINO's capabilities, those that recipes name
 REMOTE = {'AzureExecutionProvider'}  # computes elsewhere
+# optional packages: the extra that installs each, and what there is not without it
+EXTRAS = {
+    'mujoco': ('sim', 'no simulation'),
+    'matplotlib': ('check', 'no figures and reports'),
+    'onnx': ('quantize', 'no quantizing and no planning'),
+    'lerobot': ('train', 'no training, no export, and no datasets to quantize with'),
+}
 ENOUGH_SHARED_MEMORY = 256e6  # bytes: segments of Fast DDS and the tensors of a SmolVLA
 
 
@@ -46,7 +53,14 @@ class Capability:
 
 def capabilities() -> list[Capability]:
     """Return what this machine has and lacks."""
-    return [*_machine(), *_system(), *_onnx_runtime(), *_openvino(), *_devices()]
+    return [
+        *_machine(),
+        *_system(),
+        *_onnx_runtime(),
+        *_openvino(),
+        *_packages(),
+        *_devices(),
+    ]
 
 
 def try_out(placement: NodePlacement) -> str:
@@ -117,6 +131,13 @@ def _openvino() -> Iterator[Capability]:
         wrong = try_out(NodePlacement(backend='openvino', device=device, threads=1))
         detail = ', '.join(sorted(GENERAL.intersection(capable)))
         yield Capability('inference', f'OpenVINO {name}', not wrong, detail, wrong)
+
+
+def _packages() -> Iterator[Capability]:
+    for name, (extra, lacking) in EXTRAS.items():
+        found = version(name)
+        text = '' if found else f"{lacking}: pip install 'vla_ros[{extra}]'"
+        yield Capability('packages', name, bool(found), found or '', text)
 
 
 def _devices() -> Iterator[Capability]:
