@@ -19,6 +19,8 @@ def test_map_shows_starts_recoveries_what_is_missing_and_what_is_held_out(record
     shown = texts(figures.draw_coverage(some, Thresholds()))
     assert len(shown) == len(CENTRES)
     assert {'1\n10 + 2', '9\nmissing', '6\nheld out'} <= set(shown)
+    asked = replace(Thresholds(), clusters=(1, 2))
+    assert '9\nnot planned' in texts(figures.draw_coverage(some, asked))
 
 
 def test_verdict_counts_what_did_not_pass(recording):

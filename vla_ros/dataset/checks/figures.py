@@ -76,7 +76,8 @@ def draw_coverage(episodes: Episodes, limits: Thresholds) -> Figure:
             )
         )
         rescued = recoveries.get(cluster, 0)
-        text = f'{count - rescued} + {rescued}' if count else 'held out' if held else 'missing'
+        absent = 'missing' if cluster in limits.clusters else 'not planned'
+        text = f'{count - rescued} + {rescued}' if count else 'held out' if held else absent
         axis.text(
             -y,
             x,
