@@ -16,6 +16,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.lerobot import DatasetSpec, DatasetWriter, Frame
 from vla_ros.dataset.samples import read_samples
 from vla_ros.policy.bundle import load_bundle
+from vla_ros.runtime import session
 from vla_ros.tools.main import main
 
 FRAMES = 20
@@ -92,6 +93,29 @@ def test_quantize_writes_a_bundle_and_says_how_far_its_actions_are(
     assert 'expected at least 5000' in capsys.readouterr().err
     assert main([*words, '--frames', '4']) == 2
     assert capsys.readouterr().err.startswith('vla_ros: --frames: got 4, expected 8 or more')
+
+
+@pytest.mark.parametrize('here', [True, False])
+def test_actions_are_compared_on_the_back_end_that_they_are_made_for(
+    tiny_bundle, dataset, tmp_path, monkeypatch, capsys, here
+):
+    backend = pytest.importorskip('vla_ros.runtime.backends.openvino')
+    if 'bf16' not in backend.precisions('CPU'):
+        pytest.skip('this CPU does not compute in bf16')
+    if not here:
+        monkeypatch.setitem(session.MODULES, 'openvino', ('no_such_module', ''))
+        monkeypatch.setattr('vla_ros.quantization.quantize.find_spec', lambda name: None)
+    recipe = tmp_path / 'bf16.yaml'
+    recipe.write_text('target: openvino\nblocks: {llm_backbone: {precision: bf16}}')
+    words = ['quantize', '--policy', str(tiny_bundle), '--recipe', str(recipe)]
+    assert main([*words, '--dataset', str(dataset), '--output', str(tmp_path / 'new')]) == 0
+    out = capsys.readouterr().out
+    if here:
+        assert 'on openvino, actions differ' in out and 'differ by 0.0000' not in out
+        assert 'computed by: ' in out and 'bf16' in out
+    else:
+        assert 'does not run on this machine: backend openvino' in out
+        assert 'on onnxruntime at fp32, for openvino does not run it here' in out
 
 
 def test_quantize_asks_for_no_frames_that_no_block_is_calibrated_on(

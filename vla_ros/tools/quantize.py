@@ -17,6 +17,7 @@ from vla_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:  # ONNX is loaded when the command runs
     from vla_ros.policy.bundle import Bundle
+    from vla_ros.policy.pipeline import Policy
     from vla_ros.quantization.quantizers import Inputs
     from vla_ros.quantization.recipe import Recipe
 
@@ -60,12 +61,13 @@ def run(args: Namespace) -> int:
     inputs = block_inputs(bundle, seen[:1])
     for block in bundle.spec.blocks:
         print(_block_line(block, bundle, written, counts.get(block, {})))
-        if counts.get(block):
+        if counts.get(block) or written.spec.blocks[block].precision not in ('', 'fp32'):
             print(f'  {_computed(written, block, inputs[block][0])}')
-    old, new = (predict_all(on_cpu(item), seen) for item in (bundle, written))
+    made, where = _as_made(written)
+    old, new = predict_all(on_cpu(bundle), seen), predict_all(made, seen)
     error = action_error(old, new, bundle.spec)
     print(
-        f'{args.output}: written; actions differ by {error.mae:.4f} of their spread, '
+        f'{args.output}: written; {where}, actions differ by {error.mae:.4f} of their spread, '
         f'{error.worst:.4f} on the worst of {error.samples} frames, at most '
         f'{error.radians:.3f} rad'
     )
@@ -83,6 +85,19 @@ def _recipe(args: Namespace) -> 'Recipe':
         return replace(recipe, calibration=replace(recipe.calibration, frames=args.frames))
     except ConfigError as error:
         raise ConfigError(f'--{error}') from None
+
+
+def _as_made(bundle: 'Bundle') -> 'tuple[Policy, str]':
+    """Return the policy in the back end that it is made for, else in ONNX Runtime; say which."""
+    from vla_ros.policy.pipeline import Policy
+    from vla_ros.quantization.quantize import on_cpu
+    from vla_ros.runtime.placement import NodePlacement, Placement
+
+    target = bundle.spec.recipe['target']
+    try:
+        return Policy(bundle, Placement(default=NodePlacement(threads=1))), f'on {target}'
+    except ConfigError:
+        return on_cpu(bundle), f'on onnxruntime at fp32, for {target} does not run it here'
 
 
 def _computed(bundle: 'Bundle', block: str, inputs: 'Inputs') -> str:
