@@ -74,7 +74,7 @@ class BlockRecipe:
     precision: str = 'fp32'
     layers: Mapping[str, str] = field(default_factory=dict)
     floats: str = 'fp32'
-    activations: str = 'uint8'  # of int8_static; int8 is for Arm and most NPUs
+    activations: str = 'uint8'  # of int8_static; int8 for Arm, most NPUs, products in OpenVINO
     attention: bool = False  # products of two activations too: for NPUs that know 8 bit only
     reduce_range: bool = False  # 7 bit weights, for x86 without VNNI, where 8 overflow
 
