@@ -29,8 +29,8 @@ class Arm:
         self._chunks = graph.publisher(ActionChunkMsg, 'action_chunk', qos.LATEST)
         self._episodes = graph.publisher(EpisodeEvent, 'episode', qos.EVENTS)
         self._enable = graph.peer.create_client(SetBool, 'action_queue/enable')
-        self.commands = graph.collect(JointTrajectory, commands, qos.LATEST)
-        self.statuses = graph.collect(QueueStatus, 'queue_status', qos.LATEST)
+        self.commands = graph.collect(JointTrajectory, commands, qos.EVERY_RELIABLE)
+        self.statuses = graph.collect(QueueStatus, 'queue_status', qos.EVERY_RELIABLE)
         self._feeling = None  # what the robot's driver publishes over and over
         graph.peer.create_timer(0.01, lambda: self._feeling and self._feeling())
 
