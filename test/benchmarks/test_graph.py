@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from vla_ros.benchmarks import graphs
 from vla_ros.benchmarks.graphs import WARM_UP, Graph, RunningGraph
 from vla_ros.core.errors import VlaError
 from vla_ros.policy.spec import BLOCKS
@@ -96,3 +97,25 @@ def test_variant_that_takes_other_observations_is_refused(tiny_bundle, tmp_path,
     assert (
         'variant other: got a policy of cameras top 32x24, gripper 32x24, joints gripper' in told
     )
+
+
+def test_graphs_that_do_not_answer_are_started_anew_but_not_for_ever(monkeypatch, capsys):
+    pytest.importorskip('rclpy')
+    from vla_ros.nodes.graph_probe import NoAnswerError
+
+    outcomes = [NoAnswerError('/graph_0: got no answer'), ['an outcome']]
+
+    def start(*given):
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(graphs, '_alternate', start)
+    monkeypatch.setenv(graphs.PROFILE, '')  # and it is as before, after the test
+    assert graphs.alternate(None, [], 1) == ['an outcome']
+    assert 'got no answer; starting all graphs anew' in capsys.readouterr().err
+    outcomes += [NoAnswerError('/graph_0: got no answer')] * graphs.ATTEMPTS
+    with pytest.raises(NoAnswerError):
+        graphs.alternate(None, [], 1)
+    assert not outcomes

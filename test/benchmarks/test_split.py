@@ -17,7 +17,7 @@ def test_split_and_fused_graphs_answer_with_the_same_chunks(tiny_bundle: Path) -
     pytest.importorskip('rclpy')
     words = ['benchmark', 'split', '--policy', str(tiny_bundle), '--rounds', '4', '--json']
     argv = [sys.executable, '-m', 'vla_ros.tools.main', *words]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
     assert figures['difference'] == 0.0

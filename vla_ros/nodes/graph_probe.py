@@ -25,9 +25,13 @@ from vla_ros.runtime.memory import keep_freed_memory
 
 START_TIMEOUT = 180.0  # s, for all policies to load at once
 ANSWER_TIMEOUT = 10.0  # s, after which an observation is taken for lost
-TRIES = 12  # observations; pictures are best effort, and the nodes may not have met yet
+TRIES = 3  # observations; pictures are best effort, and some get lost
 
 Images = Mapping[str, np.ndarray]  # by camera, (height, width, 3) uint8
+
+
+class NoAnswerError(VlaError):
+    """A graph that runs, and does not answer."""
 
 
 class Processes(Protocol):
@@ -120,8 +124,8 @@ class Graph:
             rclpy.spin_once(self._node, timeout_sec=0.05)
         return bool(condition())
 
-    def _silence(self, waited: float) -> VlaError:
-        return VlaError(
+    def _silence(self, waited: float) -> NoAnswerError:
+        return NoAnswerError(
             f'{self._processes.namespace}: got no answer in {waited:.0f} s, expected a chunk; '
             'look at what the nodes say above'
         )
