@@ -55,7 +55,7 @@ class Graph:
         self.until(lambda: subscription.get_publisher_count() > 0)
         return got
 
-    def until(self, condition, timeout=10.0):
+    def until(self, condition, timeout=30.0):
         """Spin until ``condition()`` holds; fail after ``timeout`` seconds."""
         end = time.monotonic() + timeout
         while not condition():
