@@ -2,10 +2,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """A ROS domain of their own for the tests of one process."""
 
+import os
 import random
 import socket
 
+from vla_ros.core.config import find_config
+
 _kept = []  # sockets, open as long as the process runs
+
+
+def isolated():
+    """
+    Return the environment in which other ROS graphs here do not see the tests', nor they those.
+
+    It has to be set before rclpy is imported. With it comes the Fast DDS profile that deployments
+    have: without that, nodes at times never find one another.
+    """
+    profile = 'FASTDDS_DEFAULT_PROFILES_FILE'
+    return {
+        'ROS_DOMAIN_ID': str(claim_domain()),
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+        profile: os.environ.get(profile) or str(find_config('', 'fastdds.xml')),
+    }
 
 
 def claim_domain():

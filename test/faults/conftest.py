@@ -5,11 +5,9 @@
 import os
 from pathlib import Path
 
-from ros_domain import claim_domain
+from ros_domain import isolated
 
-# before rclpy is imported: other graphs on this machine must not see the test's, nor it theirs
-os.environ['ROS_DOMAIN_ID'] = str(claim_domain())
-os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+os.environ.update(isolated())  # before rclpy is imported
 
 import pytest
 from faults.table import format_table, write_report

@@ -5,15 +5,9 @@
 import os
 import time
 
-from ros_domain import claim_domain
+from ros_domain import isolated
 
-from vla_ros.core.config import find_config
-
-# before rclpy is imported: other ROS graphs on this machine must not see the test's, nor it theirs
-os.environ['ROS_DOMAIN_ID'] = str(claim_domain())
-os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-# and with the profile that deployments have: without it, nodes at times never find one another
-os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(find_config('', 'fastdds.xml')))
+os.environ.update(isolated())  # before rclpy is imported
 
 import pytest
 import rclpy

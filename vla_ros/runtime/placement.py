@@ -157,9 +157,9 @@ def _permitted(
 def _locked(realtime: int) -> list[str]:
     """Keep the memory of a real-time process in RAM; say so where that is not permitted."""
     obstacle = lock_memory() if realtime else ''
-    return [f'memory is not locked ({obstacle}): a page fault may delay a command'] * bool(
-        obstacle
-    )
+    if not obstacle:
+        return []
+    return [f'memory is not locked ({obstacle}): a page fault may delay a command']
 
 
 def _set_priority(thread: int, value: int) -> None:
