@@ -115,9 +115,9 @@ def encoder(start_graph, tiny_bundle):
     seen = []
     encode = node._encoder.encode
 
-    def note(images):
+    def note(images, features):
         seen.append({name: image.copy() for name, image in images.items()})
-        return encode(images)
+        return encode(images, features)
 
     node._encoder.encode = note
     return graph, node, seen

@@ -13,6 +13,7 @@ from vla_ros.msg import Features
 from vla_ros.nodes import qos, tensors
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.tensors import TensorReceiver, TensorSender
+from vla_ros.runtime.session import TensorSpec
 from vla_ros.runtime.shared_memory import SLOTS
 
 LARGE = np.arange(30_000, dtype=np.float32).reshape(1, 100, 300)
@@ -66,6 +67,44 @@ def test_large_tensor_takes_the_way_that_was_chosen_and_arrives_as_it_was(
         np.testing.assert_array_equal(small, SMALL)
 
 
+@pytest.mark.parametrize(
+    ('choice', 'spec', 'lent'),
+    [
+        ('auto', TensorSpec('float32', LARGE.shape), True),
+        ('always', TensorSpec('float32', LARGE.shape), True),
+        ('never', TensorSpec('float32', LARGE.shape), False),  # goes into the message
+        ('always', TensorSpec('float64', SMALL.shape), False),  # so does what is small
+        ('always', TensorSpec('float32', (1, 'tokens', 300)), False),  # of no known size
+    ],
+)
+def test_slot_is_lent_where_that_saves_a_copy(start_wire, choice, spec, lent):
+    wire = start_wire(choice)
+    slot = wire.sender.loan('large', spec)
+    assert (slot is not None) == lent
+    if lent:
+        slot[:] = LARGE
+        msg = wire.send(large=slot)
+        with wire.receiver.open(msg.tensors, ('large',)) as (large,):
+            np.testing.assert_array_equal(large, LARGE)
+            slot[:] = 0  # nothing was copied on the way
+            assert not large.any()
+            slot[:] = LARGE
+
+
+def test_slot_that_was_lent_goes_into_the_message_once_a_reader_may_be_elsewhere(
+    start_wire, monkeypatch
+):
+    wire = start_wire('auto')
+    slot = wire.sender.loan('large', TensorSpec('float32', LARGE.shape))
+    slot[:] = LARGE
+    monkeypatch.setattr(tensors, 'FAST_DDS', ())
+    wire.sender._look_due = 0.0
+    msg = wire.send(large=slot)
+    assert not msg.tensors[0].segment
+    with wire.receiver.open(msg.tensors, ('large',)) as (large,):
+        np.testing.assert_array_equal(large, LARGE)
+
+
 def test_readers_of_which_one_may_be_elsewhere_get_the_bytes(start_wire, monkeypatch):
     monkeypatch.setattr(tensors, 'FAST_DDS', ())  # of another middleware, hosts are not known
     assert not start_wire('auto').send(large=LARGE).tensors[0].segment
@@ -86,6 +125,7 @@ def test_full_shared_memory_is_reported_and_the_bytes_go_into_the_message(
 
     monkeypatch.setattr(os, 'posix_fallocate', no_room)
     for _ in range(2):
+        assert wire.sender.loan('large', TensorSpec('float32', LARGE.shape)) is None
         msg = wire.send(large=LARGE)
         with wire.receiver.open(msg.tensors, ('large',)) as (large,):
             np.testing.assert_array_equal(large, LARGE)

@@ -79,6 +79,49 @@ def test_array_stays_whole_until_its_slot_is_written_again(tmp_path: Path) -> No
     assert read(reader, places[1], VALUES)[0, 0, 0] == 1
 
 
+def test_array_that_was_made_in_its_slot_is_not_copied(tmp_path: Path) -> None:
+    writer, reader = SharedWriter(tmp_path), SharedReader(tmp_path)
+    for i in range(2 * SLOTS):
+        slot = writer.loan('x', 'float32', VALUES.shape)
+        slot[...] = VALUES + i
+        place = writer.put('x', slot)
+        values = reader.view('x', place, 'float32', VALUES.shape)
+        np.testing.assert_array_equal(values, VALUES + i)
+        slot[0, 0, 0] = -1  # what is lent and what is read are the same memory
+        assert values[0, 0, 0] == -1
+
+
+def test_array_is_torn_from_its_loan_until_it_is_put(tmp_path: Path) -> None:
+    writer, reader = SharedWriter(tmp_path), SharedReader(tmp_path)
+    places = [writer.put('x', VALUES + i) for i in range(SLOTS)]
+    slot = writer.loan('x', 'float32', VALUES.shape)
+    with pytest.raises(VlaError, match='overwritten'):
+        reader.view('x', places[0], 'float32', VALUES.shape)
+    assert writer.loan('x', 'float32', VALUES.shape).ctypes.data == slot.ctypes.data
+    for i, place in enumerate(places[1:], 1):
+        np.testing.assert_array_equal(read(reader, place, VALUES), VALUES + i)
+
+
+def test_array_that_was_put_before_and_is_put_again_is_copied(tmp_path: Path) -> None:
+    writer, reader = SharedWriter(tmp_path), SharedReader(tmp_path)
+    slot = writer.loan('x', 'float32', VALUES.shape)
+    slot[...] = VALUES
+    places = [writer.put('x', slot), writer.put('x', slot)]
+    assert places[0].offset != places[1].offset
+    for place in places:
+        np.testing.assert_array_equal(read(reader, place, VALUES), VALUES)
+
+
+def test_array_put_instead_of_the_one_that_was_lent_is_the_one_that_is_read(
+    tmp_path: Path,
+) -> None:
+    writer, reader = SharedWriter(tmp_path), SharedReader(tmp_path)
+    writer.loan('x', 'float32', VALUES.shape)[...] = 0
+    np.testing.assert_array_equal(read(reader, writer.put('x', VALUES), VALUES), VALUES)
+    writer.loan('x', 'uint8', (10,))[...] = 0  # a smaller one may be lent
+    np.testing.assert_array_equal(read(reader, writer.put('x', VALUES), VALUES), VALUES)
+
+
 def test_array_whose_bytes_were_changed_under_its_generation_is_refused(tmp_path: Path) -> None:
     place = SharedWriter(tmp_path).put('x', VALUES)
     path = tmp_path / place.segment

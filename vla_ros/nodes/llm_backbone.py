@@ -27,9 +27,10 @@ class LlmBackboneNode(StageNode):
         self.subscribe(Features, 'vision_features', self._on_vision_features, qos.LATEST)
 
     def _on_vision_features(self, msg: Features) -> None:
+        slot = self._contexts.loan('memory', self._backbone.session.outputs['memory'])
         with self.received.open(msg.tensors, ('features', 'state')) as (features, state):
             memory, timing = self.timed(
-                lambda: self._backbone.run(features, state, msg.instruction)
+                lambda: self._backbone.run(features, state, msg.instruction, slot)
             )
         context = Features(
             header=msg.header,

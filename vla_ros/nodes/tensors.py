@@ -8,8 +8,10 @@ shared memory is full, its bytes are in the message.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import prod
+from typing import TypeVar
 
 import numpy as np
 import rclpy
@@ -19,7 +21,10 @@ from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.msg import Features, Tensor
 from vla_ros.nodes import convert
 from vla_ros.nodes.lifecycle import VlaNode
+from vla_ros.runtime.session import TensorSpec
 from vla_ros.runtime.shared_memory import Place, SharedReader, SharedWriter
+
+T = TypeVar('T')
 
 CHOICES = ('auto', 'always', 'never')
 SMALLEST = 1 << 16  # bytes; a smaller array travels in the message as fast
@@ -45,6 +50,19 @@ class TensorSender:
         self._full_until = self._look_due = 0.0  # s, of time.monotonic
         self._readers, self._are_here = 0, False
 
+    def loan(self, name: str, spec: TensorSpec) -> np.ndarray | None:
+        """
+        Return an array for a tensor that will be published, where that saves its copy.
+
+        It lies in shared memory, is filled by the caller, and holds until the next loan.
+        """
+        if not spec.static or not self._shares():
+            return None
+        shape = [int(size) for size in spec.shape]
+        if prod(shape) * np.dtype(spec.dtype).itemsize < SMALLEST:
+            return None
+        return self._try(lambda: self._memory.loan(name, spec.dtype, shape))
+
     def publish(self, msg: Features, tensors: Mapping[str, np.ndarray]) -> None:
         """Publish ``msg`` with ``tensors``; a shared memory that is full is reported."""
         shared = self._shares()
@@ -56,13 +74,22 @@ class TensorSender:
         self._memory.close()
 
     def _tensor(self, name: str, values: np.ndarray, shared: bool) -> Tensor:
-        if shared and values.nbytes >= SMALLEST and time.monotonic() >= self._full_until:
-            try:
-                return place_to_msg(name, values, self._memory.put(name, values))
-            except VlaError as error:
-                self._full_until = time.monotonic() + RETRY
-                self._node.report('shared memory', str(error))
+        if shared and values.nbytes >= SMALLEST:
+            place = self._try(lambda: self._memory.put(name, values))
+            if place is not None:
+                return place_to_msg(name, values, place)
         return convert.tensor_to_msg(name, values)
+
+    def _try(self, use: Callable[[], T]) -> T | None:
+        """Return what ``use`` gets of the shared memory, None while that is full."""
+        if time.monotonic() < self._full_until:
+            return None
+        try:
+            return use()
+        except VlaError as error:
+            self._full_until = time.monotonic() + RETRY
+            self._node.report('shared memory', str(error))
+            return None
 
     def _shares(self) -> bool:
         """Say whether shared memory reaches every reader."""

@@ -10,7 +10,7 @@ input and prints the seconds until the receiver had read every byte, or ``lost``
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 
 import numpy as np
 import rclpy
@@ -21,12 +21,14 @@ from std_msgs.msg import Float64MultiArray
 
 from vla_ros.msg import Features
 from vla_ros.nodes import qos
-from vla_ros.nodes.lifecycle import VlaNode, keep_freed_memory
+from vla_ros.nodes.lifecycle import VlaNode, context_is_gone, keep_freed_memory
 from vla_ros.nodes.tensors import TensorReceiver, TensorSender
+from vla_ros.runtime.session import TensorSpec
 
 # name -> (parameter shared_memory, quality of service)
 WAYS: dict[str, tuple[str, QoSProfile]] = {
-    'slots': ('always', qos.LATEST),
+    'slots': ('always', qos.LATEST),  # the array was made where it lies, as the nodes do
+    'copied': ('always', qos.LATEST),  # into a slot
     'reliable': ('never', qos.LATEST),
     'best_effort': ('never', qos.SENSOR),
 }
@@ -36,18 +38,22 @@ PATIENCE = 2.0  # s after which a tensor is lost
 def receive() -> None:
     """Sum up what arrives, and answer when that was done, with the sum."""
     node = _start('receiver')
-    tensors = TensorReceiver()
     answers = node.create_publisher(Float64MultiArray, 'answer', qos.LATEST)
 
-    def on_features(msg: Features) -> None:
+    def on_features(tensors: TensorReceiver, msg: Features) -> None:
         with tensors.open(msg.tensors, ('values',)) as (values,):
             total = float(np.add.reduce(values.view(np.uint64)) % 2**32)
         answers.publish(Float64MultiArray(data=[time.monotonic(), total]))
 
     for way, (_, profile) in WAYS.items():
-        node.create_subscription(Features, way, on_features, profile)
-    with suppress(ExternalShutdownException):
+        node.create_subscription(Features, way, partial(on_features, TensorReceiver()), profile)
+    try:
         rclpy.spin(node)
+    except ExternalShutdownException:
+        pass
+    except RuntimeError as error:
+        if not context_is_gone(error):
+            raise
 
 
 def send(size: int) -> None:
@@ -63,11 +69,17 @@ def send(size: int) -> None:
         senders[way] = TensorSender(node, publisher, choice)
     _wait(node, lambda: node.count_subscribers('best_effort') and node.count_publishers('answer'))
     values = np.random.default_rng(0).integers(0, 2**63, size // 8, np.uint64)
+    spec = TensorSpec('uint64', values.shape)
     print('ready', flush=True)
     for count, line in enumerate(sys.stdin):
         values[0] = count
         got.clear()
-        print(_hand_over(node, senders[line.strip()], values, got), flush=True)
+        way = line.strip()
+        sender, made = senders[way], values
+        if way == 'slots' and (slot := sender.loan('values', spec)) is not None:
+            slot[:] = values
+            made = slot
+        print(_hand_over(node, sender, made, got), flush=True)
     for sender in senders.values():
         sender.close()
 

@@ -156,13 +156,16 @@ class VisionEncoderNode(StageNode):
                 'expected a live one; start its driver anew'
             )
 
-    def _encoded(self, observation: Observation) -> tuple[np.ndarray, StageTiming]:
-        """Return the features of an observation, and when they were made."""
+    def _encoded(
+        self, observation: Observation, slot: np.ndarray | None = None
+    ) -> tuple[np.ndarray, StageTiming]:
+        """Return the features of an observation, in ``slot`` if given, and when they were made."""
         images = self._images(observation)
-        return self.timed(lambda: self._encoder.encode(images), 'vision_encoder')
+        return self.timed(lambda: self._encoder.encode(images, slot), 'vision_encoder')
 
     def _publish_answer(self, observation: Observation, request: int) -> None:
-        features, timing = self._encoded(observation)
+        slot = self._features.loan('features', self._encoder.features)
+        features, timing = self._encoded(observation, slot)
         msg = Features(sequence=request, instruction=self._instruction, timings=[timing])
         msg.header.stamp = convert.stamp(observation.time)
         state = observation.values[JOINT_STATES]

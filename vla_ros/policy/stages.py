@@ -17,7 +17,7 @@ from vla_ros.policy.cameras import CameraGroup, open_encoding
 from vla_ros.policy.reuse import PictureMemory
 from vla_ros.policy.spec import CameraSpec
 from vla_ros.runtime.placement import NodePlacement
-from vla_ros.runtime.session import WARM_UP_ROUNDS
+from vla_ros.runtime.session import WARM_UP_ROUNDS, TensorSpec
 
 
 class VisionEncoder:
@@ -43,15 +43,24 @@ class VisionEncoder:
             self.encode(pictures)
         self.memory = PictureMemory(reuse_threshold)
 
-    def encode(self, images: Mapping[str, np.ndarray]) -> np.ndarray:
+    @property
+    def features(self) -> TensorSpec:
+        """Return the type and shape of what ``encode`` returns."""
+        return TensorSpec('float32', self._last.shape)
+
+    def encode(
+        self, images: Mapping[str, np.ndarray], features: np.ndarray | None = None
+    ) -> np.ndarray:
         """
         Return the features, (1, tokens, size) float32, of the pictures by camera name.
 
-        Each is (height, width, 3) uint8 RGB. Raise VlaError naming the camera that is missing
-        or has another size or type.
+        Each is (height, width, 3) uint8 RGB. They are written into ``features`` where that is
+        given. Raise VlaError naming the camera that is missing or has another size or type.
         """
         checked = {c.name: check_image(c, images.get(c.name)) for c in self._cameras}
-        groups, features = self._encoding.groups, self._encoding.new_features()
+        groups = self._encoding.groups
+        if features is None:
+            features = self._encoding.new_features()
         known = [i for i, group in enumerate(groups) if self._knows(group, checked)]
         fresh = [i for i in range(len(groups)) if i not in known]
         self._encoding.run(checked, features, fresh)
@@ -59,7 +68,8 @@ class VisionEncoder:
         for i in known:
             new[i][:] = old[i]
         self._note(fresh, known, checked)
-        self._last = features
+        if self.memory.threshold > 0:
+            self._last[:] = features
         return features
 
     def _knows(self, group: CameraGroup, images: Mapping[str, np.ndarray]) -> bool:
@@ -81,15 +91,22 @@ class LlmBackbone:
         self.session = bundle.open('llm_backbone', placement)
         self.session.warm_up()
 
-    def run(self, features: np.ndarray, state: np.ndarray, instruction: str) -> np.ndarray:
+    def run(
+        self,
+        features: np.ndarray,
+        state: np.ndarray,
+        instruction: str,
+        memory: np.ndarray | None = None,
+    ) -> np.ndarray:
         """
         Return the memory, (1, tokens, size) float32, for ``state``, (joints,) in rad.
 
-        ACT knows one task and does not read ``instruction``. Raise VlaError for a state of
-        another length or with NaN.
+        It is written into ``memory`` where that is given. ACT knows one task and does not read
+        ``instruction``. Raise VlaError for a state of another length or with NaN.
         """
         inputs = {'features': features, 'state': check_state(state, self._joint_names)[None]}
-        return self.session.run(inputs)['memory']
+        outputs = {} if memory is None else {'memory': memory}
+        return self.session.run(inputs, outputs)['memory']
 
 
 class ActionExpert:

@@ -105,7 +105,7 @@ class Session(ABC):
         given = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
         for name, spec in self.inputs.items():
             self._check(name, given[name], spec, '; start every block with the same policy')
-        buffers = {**self._new_outputs(), **(outputs or {})}
+        buffers = self._new_outputs(outputs or {})
         for name, array in buffers.items():
             self._check(name, array, self.outputs[name])
         return self._compute(given, buffers)
@@ -131,12 +131,10 @@ class Session(ABC):
     def _compute(self, inputs: Arrays, outputs: Arrays) -> dict[str, np.ndarray]:
         """Return all outputs, those that have a buffer in ``outputs`` in it."""
 
-    def _new_outputs(self) -> dict[str, np.ndarray]:
-        return {
-            name: np.empty(spec.shape, spec.dtype)
-            for name, spec in self.outputs.items()
-            if spec.static
-        }
+    def _new_outputs(self, given: Arrays) -> dict[str, np.ndarray]:
+        """Return ``given`` with an array for every other output whose shape is known."""
+        new = {n: spec for n, spec in self.outputs.items() if spec.static and n not in given}
+        return {**{n: np.empty(spec.shape, spec.dtype) for n, spec in new.items()}, **given}
 
     def _check(self, name: str, array: np.ndarray, expected: TensorSpec, mend: str = '') -> None:
         if not expected.takes(array):

@@ -8,7 +8,8 @@ it as long as it lives, so that what a killed one left behind is known and remov
 with its generation, odd while it is being written, and the writer goes round the slots. Nothing
 waits for a reader: one that is so slow that its slot is written again is told so and gets an
 error, never an array that is half old and half new. The checksum holds that promise on
-processors that reorder memory accesses, too.
+processors that reorder memory accesses, too. Who makes an array may do so in its slot, which it
+borrows: then nothing is copied at all.
 """
 
 import fcntl
@@ -50,19 +51,33 @@ class SharedWriter:
         """Remove what dead writers left in ``folder``; take nothing before the first array."""
         self._folder = folder
         self._segments: dict[str, _Segment] = {}
+        self._loans: dict[str, np.ndarray] = {}
         remove_stale_slots(folder)
+
+    def loan(self, name: str, dtype: str, shape: Sequence[int]) -> np.ndarray:
+        """
+        Return the next slot of ``name`` as an array, to be filled and then given to ``put``.
+
+        One that is never put is lent again. Raise VlaError where the shared memory is full.
+        """
+        size = prod(shape) * np.dtype(dtype).itemsize
+        segment = self._segments.get(name)
+        if segment is None or segment.capacity < size:
+            self._drop(name)
+            segment = self._segments[name] = _Segment(self._folder, size)
+        self._loans[name] = segment.open(size).view(dtype).reshape(tuple(shape))
+        return self._loans[name]
 
     def put(self, name: str, values: np.ndarray) -> Place:
         """
-        Copy an array into the next slot of ``name`` and return its place.
+        Return the place of an array: of ``loan``, or copied into the next slot of ``name``.
 
         Raise VlaError where the shared memory is full.
         """
-        segment = self._segments.get(name)
-        if segment is None or segment.capacity < values.nbytes:
-            self._drop(name)
-            segment = self._segments[name] = _Segment(self._folder, values.nbytes)
-        return segment.write(values)
+        if self._loans.get(name) is not values:
+            self.loan(name, values.dtype.name, values.shape)[...] = values
+        del self._loans[name]
+        return self._segments[name].commit()
 
     def close(self) -> None:
         """Remove every segment; arrays that a reader holds stay valid."""
@@ -71,6 +86,7 @@ class SharedWriter:
 
     def _drop(self, name: str) -> None:
         segment = self._segments.pop(name, None)
+        self._loans.pop(name, None)
         if segment is not None:
             segment.close()
 
@@ -175,19 +191,26 @@ class _Segment:
             ) from None
         self._memory = _map(os.dup(self._lock), mmap.PROT_READ | mmap.PROT_WRITE)
         self._written = 0
+        self._size = 0  # bytes of the array that is being written
 
-    def write(self, values: np.ndarray) -> Place:
-        """Copy ``values`` into the slot that was written longest ago."""
-        offset = self._written % SLOTS * self._stride
+    def open(self, size: int) -> np.ndarray:
+        """Return ``size`` bytes of the slot that was written longest ago; it counts as torn."""
+        offset, self._size = self._offset, size
+        _generation(self._memory, offset)[0] = 2 * self._written + 1
+        return self._memory[offset + HEADER : offset + HEADER + size]
+
+    def commit(self) -> Place:
+        """Declare the slot that is open whole, and return its place."""
+        offset = self._offset
         self._written += 1
-        generation = _generation(self._memory, offset)
-        generation[0] = 2 * self._written - 1
-        size = values.nbytes
-        slot = self._memory[offset + HEADER : offset + HEADER + _padded(size)]
-        slot[:size].view(values.dtype).reshape(values.shape)[...] = values
-        slot[size:] = 0
-        generation[0] = 2 * self._written
+        slot = self._memory[offset + HEADER : offset + HEADER + _padded(self._size)]
+        slot[self._size :] = 0
+        _generation(self._memory, offset)[0] = 2 * self._written
         return Place(self._path.name, host_id(), offset, 2 * self._written, _checksum(slot))
+
+    @property
+    def _offset(self) -> int:
+        return self._written % SLOTS * self._stride
 
     def close(self) -> None:
         """Remove the file and give the lock back."""
