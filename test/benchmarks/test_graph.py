@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import sys
 import time
+from itertools import islice
 
 import pytest
 
-from vla_ros.benchmarks import graphs
+from vla_ros.benchmarks.contestants import random_observations
 from vla_ros.benchmarks.graphs import WARM_UP, Graph, RunningGraph
 from vla_ros.core.errors import VlaError
+from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.spec import BLOCKS
 from vla_ros.runtime.domain import isolate
 from vla_ros.tools.main import main
@@ -99,23 +101,32 @@ def test_variant_that_takes_other_observations_is_refused(tiny_bundle, tmp_path,
     )
 
 
-def test_graphs_that_do_not_answer_are_started_anew_but_not_for_ever(monkeypatch, capsys):
+def test_observation_that_was_lost_on_the_way_is_sent_anew(tiny_bundle, monkeypatch):
     pytest.importorskip('rclpy')
-    from vla_ros.nodes.graph_probe import NoAnswerError
+    from vla_ros.nodes import graph_probe
 
-    outcomes = [NoAnswerError('/graph_0: got no answer'), ['an outcome']]
+    class Deaf:
+        """Stands for a publisher that nobody hears yet."""
 
-    def start(*given):
-        outcome = outcomes.pop(0)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        def publish(self, msg):
+            self.lost = msg
 
-    monkeypatch.setattr(graphs, '_alternate', start)
-    monkeypatch.setenv(graphs.PROFILE, '')  # and it is as before, after the test
-    assert graphs.alternate(None, [], 1) == ['an outcome']
-    assert 'got no answer; starting all graphs anew' in capsys.readouterr().err
-    outcomes += [NoAnswerError('/graph_0: got no answer')] * graphs.ATTEMPTS
-    with pytest.raises(NoAnswerError):
-        graphs.alternate(None, [], 1)
-    assert not outcomes
+    send, heard, deaf = graph_probe.Graph._send, [], Deaf()
+
+    def lose_the_first(graph, images, state):
+        if not heard:
+            heard.append(graph._joints)
+            graph._joints = deaf
+        else:
+            graph._joints = heard[0]
+        send(graph, images, state)
+
+    monkeypatch.setattr(graph_probe.Graph, '_send', lose_the_first)
+    monkeypatch.setattr(graph_probe, 'ANSWER_TIMEOUT', 3.0)
+    for name, value in isolate().items():
+        monkeypatch.setenv(name, value)
+    spec = load_bundle(tiny_bundle, ()).spec
+    with RunningGraph(Graph('/whole', ('policy',), tiny_bundle, '')) as running:
+        (answers,) = graph_probe.compare(spec, [running], islice(random_observations(spec), 3))
+    assert len(answers) == 3
+    assert answers[0].lost >= 1 and deaf.lost.name == list(spec.joint_names)

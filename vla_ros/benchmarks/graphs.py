@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 PROFILE = 'FASTDDS_DEFAULT_PROFILES_FILE'
 WARM_UP = 5  # observations that do not count
-ATTEMPTS = 3  # to start graphs that answer
 STOP_TIMEOUT = 20.0  # s
 
 
@@ -132,24 +131,12 @@ def alternate(spec: PolicySpec, graphs: Sequence[Graph], rounds: int) -> list[Ou
     """
     Run the graphs at once, in a ROS domain of their own, and show them observations in turn.
 
-    All see the same: WARM_UP observations, then ``rounds`` that count. Fast DDS at times never
-    tells a node of a topic: where a graph does not answer, all start anew. Raise VlaError where
-    one does not come up, and where none of ATTEMPTS is answered.
+    All see the same: WARM_UP observations, then ``rounds`` that count. Raise VlaError where one
+    does not come up, or does not answer.
     """
-    from vla_ros.nodes.graph_probe import NoAnswerError
-
-    os.environ.setdefault(PROFILE, str(find_config('', 'fastdds.xml')))
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return _alternate(spec, graphs, rounds)
-        except NoAnswerError as error:
-            print(f'{error}; starting all graphs anew', file=sys.stderr, flush=True)
-    return _alternate(spec, graphs, rounds)
-
-
-def _alternate(spec: PolicySpec, graphs: Sequence[Graph], rounds: int) -> list[Outcome]:
     from vla_ros.nodes.graph_probe import compare
 
+    os.environ.setdefault(PROFILE, str(find_config('', 'fastdds.xml')))
     os.environ.update(isolate())
     with ExitStack() as stack:
         running = [stack.enter_context(RunningGraph(graph)) for graph in graphs]

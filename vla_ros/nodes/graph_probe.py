@@ -26,12 +26,9 @@ from vla_ros.runtime.memory import keep_freed_memory
 START_TIMEOUT = 180.0  # s, for all policies to load at once
 ANSWER_TIMEOUT = 10.0  # s, after which an observation is taken for lost
 TRIES = 3  # observations; pictures are best effort, and some get lost
+SAME_TIME = 1e-4  # s between stamps that are one, but for their rounding
 
 Images = Mapping[str, np.ndarray]  # by camera, (height, width, 3) uint8
-
-
-class NoAnswerError(VlaError):
-    """A graph that runs, and does not answer."""
 
 
 class Processes(Protocol):
@@ -63,6 +60,7 @@ class Graph:
         self._node, self._spec, self._processes = node, spec, processes
         self._answers: list[ActionChunk] = []
         self._request = 0
+        self._stamp = 0.0  # s, of the newest observation
         namespace = processes.namespace
         self._images = {
             camera: node.create_publisher(Image, f'{namespace}/{image_topic(camera)}', qos.SENSOR)
@@ -106,7 +104,7 @@ class Graph:
     def _send(self, images: Images, state: np.ndarray) -> None:
         self._request += 1
         self._answers.clear()
-        now = time.time()
+        self._stamp = now = time.time()
         for camera, publisher in self._images.items():
             publisher.publish(convert.image_to_msg(images[camera.name], now, camera.name))
         joints = JointState(name=list(self._spec.joint_names), position=state.tolist())
@@ -115,8 +113,15 @@ class Graph:
         self._status.publish(QueueStatus(request=True, request_id=self._request))
 
     def _answer(self) -> ActionChunk | None:
-        """Return the chunk that answers the newest request, None before it is there."""
-        return next((msg for msg in self._answers if msg.sequence == self._request), None)
+        """
+        Return the chunk for the newest observation, None before it is there.
+
+        Where the one before was lost, its request was still open, and this answers that one.
+        """
+        return next((msg for msg in self._answers if self._is_newest(msg)), None)
+
+    def _is_newest(self, msg: ActionChunk) -> bool:
+        return abs(convert.seconds(msg.header.stamp) - self._stamp) < SAME_TIME
 
     def _spin_until(self, condition: Callable[[], object], timeout: float) -> bool:
         end = time.monotonic() + timeout
@@ -124,8 +129,8 @@ class Graph:
             rclpy.spin_once(self._node, timeout_sec=0.05)
         return bool(condition())
 
-    def _silence(self, waited: float) -> NoAnswerError:
-        return NoAnswerError(
+    def _silence(self, waited: float) -> VlaError:
+        return VlaError(
             f'{self._processes.namespace}: got no answer in {waited:.0f} s, expected a chunk; '
             'look at what the nodes say above'
         )

@@ -119,6 +119,8 @@ class VisionEncoderNode(StageNode):
             self._waits_since = self.now()
         self._request = request
         self._answer()
+        if self._request is not None and self.now() - self._waits_since > PATIENCE:
+            self.report('observation', f'no answer yet: {self._observations.waiting_for}')
 
     def _add(self, source: str, time: float, value: object) -> None:
         self._observations.add(source, time, value)
@@ -131,8 +133,6 @@ class VisionEncoderNode(StageNode):
         observation = self._observations.take(self.now())
         if observation is not None:
             self._encode(observation, self._request)
-        elif self.now() - self._waits_since > PATIENCE:
-            self.report('observation', f'no answer yet: {self._observations.waiting_for}')
 
     def _encode(self, observation: Observation, request: int) -> None:
         """Publish the answer; where that fails, the request stays open for the next pictures."""
