@@ -6,7 +6,7 @@ import os
 import random
 import socket
 
-from vla_ros.core.config import find_config
+from vla_ros.runtime.fastdds import PROFILE, shipped_profile
 
 _kept = []  # sockets, open as long as the process runs
 
@@ -15,14 +15,12 @@ def isolated():
     """
     Return the environment in which other ROS graphs here do not see the tests', nor they those.
 
-    It has to be set before rclpy is imported. With it comes the Fast DDS profile that deployments
-    have: without that, nodes at times never find one another.
+    It has to be set before rclpy is imported.
     """
-    profile = 'FASTDDS_DEFAULT_PROFILES_FILE'
     return {
         'ROS_DOMAIN_ID': str(claim_domain()),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-        profile: os.environ.get(profile) or str(find_config('', 'fastdds.xml')),
+        PROFILE: os.environ.get(PROFILE) or str(shipped_profile()),
     }
 
 

@@ -7,7 +7,9 @@ import os
 import time
 from pathlib import Path
 
-from vla_ros.runtime.fastdds import remove_stale_segments
+import pytest
+
+from vla_ros.runtime.fastdds import PROFILE, remove_stale_segments, use_profile
 
 
 def make_segment(folder: Path, name: str, age: float = 60.0) -> Path:
@@ -75,3 +77,14 @@ def test_a_lock_without_a_segment_is_removed(tmp_path: Path) -> None:
     make_segment(tmp_path, 'fastdds_0123456789abcdef').unlink()
     assert remove_stale_segments(tmp_path) == (1, 0)
     assert names(tmp_path) == []
+
+
+def test_profile_that_ships_is_taken_unless_another_was_chosen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(PROFILE, raising=False)
+    use_profile()
+    assert Path(os.environ[PROFILE]).name == 'fastdds.xml'
+    monkeypatch.setenv(PROFILE, '/of/the/user.xml')
+    use_profile()
+    assert os.environ[PROFILE] == '/of/the/user.xml'

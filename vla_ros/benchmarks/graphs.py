@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vla_ros.benchmarks.contestants import random_observations
-from vla_ros.core.config import find_config
 from vla_ros.core.errors import VlaError
 from vla_ros.policy.spec import PolicySpec
 from vla_ros.runtime.domain import isolate
@@ -25,7 +24,6 @@ from vla_ros.runtime.usage import read_cpu_time, read_memory
 if TYPE_CHECKING:
     from vla_ros.nodes.graph_probe import Answer
 
-PROFILE = 'FASTDDS_DEFAULT_PROFILES_FILE'
 WARM_UP = 5  # observations that do not count
 STOP_TIMEOUT = 20.0  # s
 
@@ -136,7 +134,6 @@ def alternate(spec: PolicySpec, graphs: Sequence[Graph], rounds: int) -> list[Ou
     """
     from vla_ros.nodes.graph_probe import compare
 
-    os.environ.setdefault(PROFILE, str(find_config('', 'fastdds.xml')))
     os.environ.update(isolate())
     with ExitStack() as stack:
         running = [stack.enter_context(RunningGraph(graph)) for graph in graphs]

@@ -22,7 +22,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from vla_ros.core.config import find_config
 from vla_ros.core.errors import VlaError
 
 _PATIENCE = 60.0  # s for the nodes to find each other
@@ -136,8 +135,7 @@ def _stage(args: Namespace, seconds: float) -> Iterator[tuple[Path, dict[str, st
     """Have the traffic run; give a folder for recordings and the environment of its domain."""
     from vla_ros.runtime.domain import isolate
 
-    profile = str(find_config('', 'fastdds.xml'))
-    environment = {**os.environ, 'FASTDDS_DEFAULT_PROFILES_FILE': profile, **isolate()}
+    environment = {**os.environ, **isolate()}
     settings = {
         'cameras': ','.join(_cameras(args)),
         'width': args.width,

@@ -23,12 +23,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vla_ros.core.config import find_config
 from vla_ros.core.errors import VlaError
 from vla_ros.runtime.domain import isolate
+from vla_ros.runtime.fastdds import PROFILE, shipped_profile
 from vla_ros.runtime.supervisor import end_with_parent
 
-PROFILE = 'fastdds.xml'
 ROOM = 4  # messages that the large profile has room for
 WARM_UP = 3  # hand-overs of each way that do not count
 MODULE = 'vla_ros.nodes.transport_probe'
@@ -114,7 +113,7 @@ def measure(size: int, rounds: int) -> list[Row]:
     """Return a row for each way to hand ``size`` bytes over, measured ``rounds`` times."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='vla_ros_')))
-        profiles = {'shipped': find_config('', PROFILE), 'large': large_profile(folder, size)}
+        profiles = {'shipped': shipped_profile(), 'large': large_profile(folder, size)}
         pairs = {
             name: stack.enter_context(_pair(size, profile)) for name, profile in profiles.items()
         }
@@ -136,18 +135,19 @@ def ratio(rows: Sequence[Row]) -> float:
 
 def large_profile(folder: Path, size: int) -> Path:
     """Write the profile that ships, with room for several messages of ``size`` bytes."""
-    text = find_config('', PROFILE).read_text()
+    shipped = shipped_profile()
+    text = shipped.read_text()
     for tag, value in (('segment_size', ROOM * size), ('maxMessageSize', 2 * size)):
         head, _, rest = text.partition(f'<{tag}>')
         text = f'{head}<{tag}>{max(value, 1 << 20)}</{tag}>{rest.partition(f"</{tag}>")[2]}'
-    path = folder / PROFILE
+    path = folder / shipped.name
     path.write_text(text)
     return path
 
 
 @contextmanager
 def _pair(size: int, profile: Path) -> Iterator[Pair]:
-    environment = {**os.environ, **isolate(), 'FASTDDS_DEFAULT_PROFILES_FILE': str(profile)}
+    environment = {**os.environ, **isolate(), PROFILE: str(profile)}
     pair = Pair(size, environment)
     try:
         yield pair

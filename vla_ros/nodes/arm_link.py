@@ -19,6 +19,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_ros.core.errors import VlaError
 from vla_ros.nodes import convert, qos
+from vla_ros.runtime.fastdds import use_profile
 
 
 class Reading(NamedTuple):
@@ -35,6 +36,7 @@ class ArmLink:
     def __init__(self, joint_names: Sequence[str], cameras: Sequence[str]) -> None:
         """Join the ROS graph in a context of its own; signals stay the caller's."""
         self._context = rclpy.Context()
+        use_profile()
         rclpy.init(context=self._context)
         self._joint_names = list(joint_names)
         self._node = rclpy.create_node('arm_link', context=self._context)

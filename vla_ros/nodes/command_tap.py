@@ -13,6 +13,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.msg import EpisodeEvent, QueueStatus
 from vla_ros.nodes import convert, qos
+from vla_ros.runtime.fastdds import use_profile
 
 ENDS = {EpisodeEvent.SUCCESS: True, EpisodeEvent.FAILURE: False, EpisodeEvent.TIMEOUT: False}
 
@@ -57,6 +58,7 @@ class CommandTap:
     def __enter__(self) -> 'CommandTap':
         """Join the ROS graph."""
         self._context = rclpy.Context()
+        use_profile()
         rclpy.init(context=self._context)
         node = rclpy.create_node('command_tap', context=self._context)
         for msg_type, topic, callback, profile in (

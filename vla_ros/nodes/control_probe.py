@@ -15,6 +15,7 @@ from vla_ros.core.errors import VlaError
 from vla_ros.msg import ActionChunk as ActionChunkMsg
 from vla_ros.msg import QueueStatus
 from vla_ros.nodes import convert, qos
+from vla_ros.runtime.fastdds import use_profile
 
 STATE_RATE = 50.0  # Hz
 ROWS, STEP = 60, 1 / 30  # of a chunk, s
@@ -62,6 +63,7 @@ class ControlProbe(Node):
 
 def watch(joint_names: tuple[str, ...], seconds: float) -> dict[str, str]:
     """Keep an action queue in motion for a while; return its last diagnostics."""
+    use_profile()
     rclpy.init()
     probe = ControlProbe(joint_names)
     end = time.monotonic() + START_TIMEOUT

@@ -21,6 +21,7 @@ from vla_ros.msg import ActionChunk, QueueStatus
 from vla_ros.nodes import convert, qos
 from vla_ros.nodes.vision_encoder import JOINT_STATES, image_topic
 from vla_ros.policy.spec import PolicySpec
+from vla_ros.runtime.fastdds import use_profile
 from vla_ros.runtime.memory import keep_freed_memory
 
 START_TIMEOUT = 180.0  # s, for all policies to load at once
@@ -147,6 +148,7 @@ def compare(
     A graph computes while the others wait; the first one changes from observation to observation.
     """
     keep_freed_memory()
+    use_profile()
     rclpy.init()
     node = rclpy.create_node('graph_probe')
     try:

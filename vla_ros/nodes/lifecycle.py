@@ -41,6 +41,7 @@ from vla_ros.core.errors import VlaError
 from vla_ros.nodes import qos
 from vla_ros.nodes.diagnostics import Diagnostics, MeasuredPublisher
 from vla_ros.nodes.params import declare, param
+from vla_ros.runtime.fastdds import use_profile
 from vla_ros.runtime.memory import keep_freed_memory
 from vla_ros.runtime.placement import NodePlacement, Placement, apply, load_placement
 
@@ -328,6 +329,7 @@ def spin_node(factory: Callable[[], VlaNode], args: list[str] | None = None) -> 
         node.finished = True
 
     keep_freed_memory()
+    use_profile()
     # rclpy's own handlers would cut the node off from ROS before an arm can brake
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     for number in STOP_SIGNALS:

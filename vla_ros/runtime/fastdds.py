@@ -1,6 +1,10 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Shared memory that Fast DDS left behind: a process that is killed never removes its segment."""
+"""
+The middleware Fast DDS: its settings for images, and what it leaves behind.
+
+A process that is killed never removes its shared-memory segment.
+"""
 
 import fcntl
 import os
@@ -8,10 +12,27 @@ import sys
 import time
 from pathlib import Path
 
+from vla_ros.core.config import find_config
+
+PROFILE = 'FASTDDS_DEFAULT_PROFILES_FILE'  # environment variable that Fast DDS reads
 SHARED_MEMORY = Path('/dev/shm')
 PORTS = 'fastdds_port*[0-9]'
 READY = (2).to_bytes(4, sys.byteorder)  # a segment's first word, once Boost.Interprocess made it
 YOUNGEST = 5.0  # s; a segment is a moment old before its owner has locked it
+
+
+def shipped_profile() -> Path:
+    """Return the profile for images and short restarts; it says itself what is in it and why."""
+    return find_config('', 'fastdds.xml')
+
+
+def use_profile() -> None:
+    """
+    Let this process take the profile that ships, where none was chosen for it.
+
+    To be called before rclpy.init: Fast DDS reads it with the first participant of a process.
+    """
+    os.environ.setdefault(PROFILE, str(shipped_profile()))
 
 
 def remove_stale_segments(folder: Path = SHARED_MEMORY) -> tuple[int, int]:
