@@ -67,6 +67,52 @@ def test_every_stop_brakes_and_begins_at_the_measured_position_afterwards(stop):
     assert brakes(ticks[60:-1] + [ticks[-2]])
 
 
+SQUEEZE = np.array([0.0, 0.4])  # what the second joint holds stops it so far from its command
+
+
+def squeezing():
+    """Return an executor that moves its arm while its second joint squeezes, and its last tick."""
+    executor = make(arm=robot(**ARM))
+    tick = executor.tick(0.0, np.zeros(2))
+    executor.push(ramp(30), 0.0)
+    for k in range(1, 101):
+        tick = executor.tick(k * TICK, tick.positions + min(k / 50, 1.0) * SQUEEZE)
+    return executor, tick
+
+
+def test_gripper_that_squeezes_goes_on_squeezing_after_a_hold():
+    executor, tick = squeezing()
+    executor.hold()
+    ticks = [tick]
+    for k in range(101, 160):
+        ticks.append(executor.tick(k * TICK, ticks[-1].positions + SQUEEZE))
+    assert ticks[-1].mode is Mode.WAITING  # it went on
+    assert np.abs(np.diff([tick.positions[1] for tick in ticks])).max() <= 5.0 * TICK
+    assert ticks[-1].positions[1] == ticks[-1].positions[0] and brakes(ticks)
+
+
+@pytest.mark.parametrize('sag', [0.0, 0.1])
+def test_joint_that_was_moved_meanwhile_begins_there_and_a_gripper_goes_on_squeezing(sag):
+    executor, tick = squeezing()
+    for k in range(101, 200):
+        stood = executor.stop(k * TICK)
+    measured = stood.positions + SQUEEZE - [sag, 0.0]
+    tick = executor.tick(2.0, measured)
+    np.testing.assert_allclose(tick.positions, stood.positions - [sag, 0.0])
+
+
+@pytest.mark.parametrize('stop', ['disable', 'estop'])
+def test_gripper_of_an_arm_that_was_disabled_begins_where_it_is_measured(stop):
+    executor, tick = squeezing()
+    getattr(executor, stop)()
+    for k in range(101, 160):
+        stood = executor.tick(k * TICK, tick.positions + SQUEEZE)
+    executor.rearm()
+    executor.enable()
+    measured = stood.positions + SQUEEZE
+    np.testing.assert_array_equal(executor.tick(1.6, measured).positions, measured)
+
+
 def test_arm_whose_state_is_unknown_brakes_and_then_is_told_nothing():
     executor, ticks = moving()
     after = [executor.stop(k * TICK) for k in range(101, 140)]

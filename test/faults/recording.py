@@ -137,9 +137,10 @@ class Recording:
         for before, after in pairwise(self.stretches):
             first, last = after[0], before[-1]
             if first.measured is not None:
-                off = np.abs(first.positions - first.measured).max()
-                went_on = np.abs(first.positions - last.positions).max()
-                found += [off] if min(off, went_on) > NEAR else []
+                off = np.abs(first.positions - first.measured)
+                went_on = np.abs(first.positions - last.positions)
+                step = np.minimum(off, went_on).max()
+                found += [step] if step > NEAR else []
         return found
 
 

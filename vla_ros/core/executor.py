@@ -22,7 +22,9 @@ each chunk is played from the moment that it arrives.
 
 Commands stay within the limits of the robot in position, velocity and acceleration at once, and
 every way to stop (the queue runs dry, the arm is disabled, its state or what it sees is not known,
-an emergency) brakes within them. The first command after such a stop is the measured position.
+an emergency) brakes within them. After such a stop the first command is the measured position, but
+for joints that stand off from their command as they did before it: a gripper that squeezes goes on
+squeezing. After an emergency stop, or once the arm was disabled, it is the measured position.
 """
 
 from dataclasses import replace
@@ -43,6 +45,7 @@ from vla_ros.core.watch import BudgetWatch
 
 SETTLE_TIME = 0.2  # s, in which an arm that was told to stop comes to rest
 LARGEST_LAG = 0.2  # rad or m; an arm that is further from its command was moved by something else
+SAME_LAG = 0.03  # rad or m by which a joint at rest stands where it stood before
 
 
 class Executor:
@@ -68,7 +71,8 @@ class Executor:
         self._observed = float('-inf')  # s, the newest observation that the arm acts on
         self._enabled = False
         self._motion: Motion | None = None  # None: where the arm was told to be is not known
-        self._anchored = False  # False: once it stands, begin at the measured position
+        self._anchored = False  # False: once it stands, see where it is
+        self._lag: np.ndarray = np.full(len(robot.joint_names), np.nan)  # measured less commanded
         self._stood = 0.0  # s, since it was braked
         self._last_time = float('-inf')
         self._period = 0.0  # s, between the last two ticks
@@ -134,6 +138,7 @@ class Executor:
     def disable(self) -> None:
         """Brake and hold, and forget what is queued and what was asked for."""
         self._enabled = False
+        self._lag[:] = np.nan  # whatever happens to the arm now
         self.hold()
 
     def estop(self) -> None:
@@ -150,7 +155,7 @@ class Executor:
         """
         Brake and hold for now, and forget what is queued and what was asked for.
 
-        Once it stands, the arm goes on from the measured position.
+        Once it stands, the arm goes on from where it is.
         """
         self.queue.clear()
         self._refill.forget()
@@ -204,6 +209,8 @@ class Executor:
                 self._mode = Mode.ESTOP if self.estopped else Mode.HOLDING
                 return self._tick(send=moved and motion is self._motion)
             self._anchored, elapsed = True, 0.0
+        assert self._motion is not None
+        self._lag = measured - self._motion.position
         self._drop_stale(now)
         target = self.queue.sample(now)
         self._change_mode(target is not None)
@@ -247,16 +254,17 @@ class Executor:
 
     def _stands(self, measured: np.ndarray) -> bool:
         """
-        Say whether the arm has come to rest; then it goes on from the measured positions.
+        Say whether the arm has come to rest; then it goes on from where it is.
 
-        But not before it had the time to get where it was told to be: a servo lags behind, and
-        its lag must not become a step.
+        That is the measured position for every joint that is not where it was left.
         """
         if self._motion is not None and self._motion.moving:
             return False
         measured = self._checked(measured)
-        if self._motion is None or self._stood > SETTLE_TIME or self._is_elsewhere(measured):
+        if self._motion is None:
             self._motion = Motion(self._robot, measured)
+        elif not (left := self._are_left(measured)).all():
+            self._motion = Motion(self._robot, np.where(left, self._motion.position, measured))
         return True
 
     def _brake(self, elapsed: float) -> bool:
@@ -268,10 +276,19 @@ class Executor:
         self._stood = 0.0 if self._motion.moving else self._stood + elapsed
         return moved
 
-    def _is_elsewhere(self, measured: np.ndarray) -> bool:
-        """Say whether the arm is not where it was told to be, nor about to get there."""
+    def _are_left(self, measured: np.ndarray) -> np.ndarray:
+        """
+        Say which joints (joints,) are where the arm left them, or about to get there.
+
+        A servo lags behind, and its lag must not become a step; nor must that of a joint that
+        something stops, be it what the gripper holds. Who was disabled is where it is measured.
+        """
         assert self._motion is not None
-        return bool(np.abs(measured - self._motion.position).max() > LARGEST_LAG)
+        lag = measured - self._motion.position
+        if self._stood > SETTLE_TIME:
+            return np.abs(lag - self._lag) <= SAME_LAG
+        off = np.fmin(np.abs(lag), np.abs(lag - self._lag))
+        return np.full(len(off), off.max() <= LARGEST_LAG)
 
     def _check(self, chunk: ActionChunk, delayed: ActionChunk, now: float) -> PushResult:
         if not self._refill.knows(chunk.sequence):
