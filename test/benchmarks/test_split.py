@@ -13,13 +13,16 @@ from vla_ros.benchmarks.split import describe
 from vla_ros.tools.main import main
 
 
-def test_split_and_fused_graphs_answer_with_the_same_chunks(tiny_bundle: Path) -> None:
+def test_split_and_fused_graphs_answer_with_the_same_chunks(
+    tiny_bundle: Path, tmp_path: Path
+) -> None:
     pytest.importorskip('rclpy')
-    words = ['benchmark', 'split', '--policy', str(tiny_bundle), '--rounds', '4', '--json']
-    argv = [sys.executable, '-m', 'vla_ros.tools.main', *words]
+    file = tmp_path / 'split.json'
+    words = ['--policy', str(tiny_bundle), '--rounds', '4', '--json', str(file)]
+    argv = [sys.executable, '-m', 'vla_ros.tools.main', 'benchmark', 'split', *words]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
-    figures = json.loads(done.stdout)
+    figures = json.loads(file.read_text())
     assert figures['difference'] == 0.0
     assert 0.0 < figures['split p50'] <= figures['split p95']
     assert 0.0 < figures['fused p50'] <= figures['fused p95']

@@ -7,7 +7,6 @@ For each strategy and latency: by how much the plan steps where a chunk is merge
 rough the commands are (jerk), how long the arm waited, and how many episodes succeeded.
 """
 
-import json
 from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from vla_ros.core.blending import AGGREGATES
 from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.config import find_config
 from vla_ros.core.executor import Executor
+from vla_ros.core.files import write_json
 from vla_ros.core.queue import PushResult
 from vla_ros.core.robot import RobotSpec, load_robot
 from vla_ros.core.settings import ExecutorConfig
@@ -208,7 +208,7 @@ def run(args: Namespace) -> int:
         content = {'policy': args.policy, 'set': args.set, 'seed': args.seed}
         content['chunk_size_threshold'] = args.chunk_size_threshold
         content['outcomes'] = [outcome.as_dict() for outcome in outcomes]
-        args.json.write_text(json.dumps(content, indent=1))
+        write_json(args.json, content)
     if args.plot:
         plot(outcomes, robot, args.plot)
     return 0

@@ -7,7 +7,6 @@ Simulates recordings, spoils each of them in every way, and asks all checks. The
 drawn from seeds of their own, on which no threshold was chosen.
 """
 
-import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from vla_ros.core.files import write_json
 
 if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
     from vla_ros.benchmarks.defects import Recording
@@ -58,7 +59,7 @@ def run(args: Namespace) -> int:
     result = summarise(trials)
     print(make_table(result))
     if args.json:
-        args.json.write_text(json.dumps(result, indent=1))
+        write_json(args.json, result)
     missed = any(row['found'] < row['of'] for row in result['defects'])
     return int(missed or result['false_alarms'] > 0)
 

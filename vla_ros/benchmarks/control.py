@@ -25,6 +25,7 @@ import numpy as np
 
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import VlaError
+from vla_ros.core.files import write_json
 from vla_ros.core.robot import load_robot
 from vla_ros.runtime.domain import isolate
 from vla_ros.runtime.supervisor import end_with_parent
@@ -76,7 +77,7 @@ def run(args: Namespace) -> int:
                     print(runs[-1], flush=True)
     print(summary(runs))
     if args.json:
-        args.json.write_text(json.dumps([asdict(item) for item in runs], indent=1))
+        write_json(args.json, [asdict(item) for item in runs])
     return 0
 
 

@@ -11,7 +11,6 @@ far the plan steps where a chunk is merged, against the largest step inside the 
 code is 1 where one of them is violated.
 """
 
-import json
 import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
@@ -25,6 +24,7 @@ from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import VlaError
 from vla_ros.core.executor import Executor
+from vla_ros.core.files import write_json
 from vla_ros.core.queue import ActionQueue, PushResult
 from vla_ros.core.robot import RobotSpec, load_robot
 from vla_ros.core.settings import ExecutorConfig
@@ -283,7 +283,7 @@ def run(args: Namespace) -> int:
     found = fuzz(robot, args.ticks, args.seed)
     print(_text(found))
     if args.json:
-        args.json.write_text(json.dumps({**vars(found), 'seed': args.seed}, indent=1))
+        write_json(args.json, {**vars(found), 'seed': args.seed})
     return 1 if found.violations else 0
 
 

@@ -11,7 +11,6 @@ action queue would read it; the command follows at the next tick of the control 
 is their proportional set size: what the graphs share, libraries above all, counts in parts.
 """
 
-import json
 import tempfile
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -30,6 +29,7 @@ from vla_ros.benchmarks.variants import (
 )
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import write_json
 from vla_ros.policy.bundle import Bundle, load_bundle
 from vla_ros.policy.spec import BLOCKS, PolicySpec
 from vla_ros.runtime.machine import machine_facts
@@ -68,8 +68,7 @@ def run(args: Namespace) -> int:
         'graphs': rows,
     }
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(figures, indent=1) + '\n', encoding='utf-8')
+        write_json(args.json, figures)
     print(graph_table(figures), node_table(rows), sep='\n\n')
     return 0
 

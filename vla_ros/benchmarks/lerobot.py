@@ -31,6 +31,7 @@ import yaml
 from vla_ros.benchmarks.commands import Play, summarize
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.files import write_json
 from vla_ros.dataset.plan import CLUSTER_SETS, PlannedEpisode, evaluation_plan
 from vla_ros.runtime.domain import isolate
 from vla_ros.runtime.fastdds import remove_stale_segments
@@ -103,7 +104,7 @@ def run(args: Namespace) -> int:
     figures = {side: summarize(plays[side]) for side in SIDES}
     print(table(figures))
     if args.json:
-        args.json.write_text(json.dumps({**figures, 'settings': settings(args, spec)}, indent=1))
+        write_json(args.json, {**figures, 'settings': settings(args, spec)})
     return 0
 
 

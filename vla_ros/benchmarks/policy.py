@@ -8,7 +8,6 @@ with it: without --variant, ONNX Runtime and OpenVINO at each precision. Writes 
 which `vla_ros plan` reads.
 """
 
-import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -39,6 +38,7 @@ from vla_ros.benchmarks.variants import (
 )
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import write_json
 from vla_ros.policy.bundle import Bundle, load_bundle
 from vla_ros.policy.spec import BLOCKS
 from vla_ros.runtime.machine import machine_facts
@@ -94,8 +94,7 @@ def run(args: Namespace) -> int:
             profile['entries'] += entries
             print(totals_table(base, threads, rows), block_table(entries), sep='\n\n', flush=True)
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(profile, indent=1) + '\n', encoding='utf-8')
+        write_json(args.json, profile)
         print(f'profile: {args.json}')
     return 0
 

@@ -8,7 +8,6 @@ With --kills it is killed (SIGKILL) at random moments and started again, into th
 each episode that it ever showed as whole has to stay readable, to the last message.
 """
 
-import json
 import os
 import random
 import signal
@@ -23,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from vla_ros.core.errors import VlaError
+from vla_ros.core.files import write_json
 
 _PATIENCE = 60.0  # s for the nodes to find each other
 _LIFE = (0.3, 2.0)  # s that a recorder lives once it writes, before it is killed
@@ -53,7 +53,7 @@ def run(args: Namespace) -> int:
         print(describe_kills(result['kills']))
         failed |= result['kills']['damaged'] > 0
     if args.json:
-        args.json.write_text(json.dumps(result, indent=1))
+        write_json(args.json, result)
     return int(failed)
 
 

@@ -9,7 +9,6 @@ policy is a bundle that ships, or a folder; for a policy with random weights and
 size, give --height and --width (that needs LeRobot: pip install 'vla_ros[train]').
 """
 
-import json
 import tempfile
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from vla_ros.benchmarks.graphs import Graph, alternate
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import write_json
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.spec import BLOCKS
 
@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--width', type=int, default=0, help='pictures of a random policy')
     parser.add_argument('--placement', default='', help='threads and cores (name or file)')
     parser.add_argument('--rounds', type=int, default=100, help='observations')
-    parser.add_argument('--json', action='store_true', help='print the figures as JSON')
+    parser.add_argument('--json', type=Path, help='write the figures to this file')
 
 
 def run(args: Namespace) -> int:
@@ -40,7 +40,9 @@ def run(args: Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix='vla_ros_') as folder:
         policy = choose_policy(args, Path(folder))
         figures = measure(policy, args.placement, args.rounds)
-    print(json.dumps(figures) if args.json else describe(figures))
+    print(describe(figures))
+    if args.json:
+        write_json(args.json, figures)
     return 0
 
 

@@ -10,7 +10,6 @@ are measured with the Fast DDS profile that ships and with one that has room for
 messages.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from vla_ros.core.errors import VlaError
+from vla_ros.core.files import write_json
 from vla_ros.runtime.domain import isolate
 from vla_ros.runtime.fastdds import PROFILE, shipped_profile
 from vla_ros.runtime.supervisor import end_with_parent
@@ -105,7 +105,7 @@ def run(args: Namespace) -> int:
     print(f'slots against the best plain topic, p50: {ratio(rows):.1f}x')
     if args.json:
         found = {'rows': [asdict(row) for row in rows], 'ratio': ratio(rows)}
-        args.json.write_text(json.dumps(found, indent=1))
+        write_json(args.json, found)
     return 0
 
 

@@ -8,13 +8,13 @@ first episode, or with that of another dataset (--reference), recorded when all 
 is not known of a dataset, such as its clusters, is not checked. Exit code 1: a check did not pass.
 """
 
-import json
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import write_json, write_text
 from vla_ros.dataset.plan import TRAINING_CLUSTERS, VALIDATION_CLUSTER
 
 if TYPE_CHECKING:
@@ -67,12 +67,10 @@ def run(args: Namespace) -> int:
     print(report.write_table(findings))
     name = args.dataset.resolve().name
     if args.json:
-        args.json.write_text(json.dumps(report.make_json(name, episodes, findings), indent=1))
+        write_json(args.json, report.make_json(name, episodes, findings))
     if args.html:
-        args.html.write_text(
-            report.write_html(name, episodes, findings, figures.draw(episodes, limits)),
-            encoding='utf-8',
-        )
+        pictures = figures.draw(episodes, limits)
+        write_text(args.html, report.write_html(name, episodes, findings, pictures))
     return int(not all(finding.passed for finding in findings))
 
 

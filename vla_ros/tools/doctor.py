@@ -6,12 +6,12 @@ Say what this machine can do and what it lacks, for what.
 Inference back ends are tried with a tiny model, real-time priority is tried too.
 """
 
-import json
 from argparse import ArgumentParser, Namespace
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
+from vla_ros.core.files import write_json
 from vla_ros.runtime.capabilities import Capability, capabilities
 
 
@@ -25,9 +25,7 @@ def run(args: Namespace) -> int:
     found = capabilities()
     print(table(found))
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        content = [item.as_dict() for item in found]
-        args.json.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
+        write_json(args.json, [item.as_dict() for item in found])
     return 0
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import write_json
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import CLUSTER_SETS, VALIDATION_CLUSTER, PlannedEpisode
 
@@ -122,8 +123,7 @@ def _write(
         'sets': {name: part.as_dict() for name, part in scores.items()},
         'episodes': [_episode_facts(result) for result in results],
     }
-    args.json.parent.mkdir(parents=True, exist_ok=True)
-    args.json.write_text(json.dumps(content, indent=1))
+    write_json(args.json, content)
     print(f'figures: {args.json}')
 
 

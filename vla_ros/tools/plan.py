@@ -10,7 +10,6 @@ compares predicted with measured latency: each recipe predicted from the other r
 each policy (size of pictures) from the others.
 """
 
-import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from textwrap import fill
@@ -21,6 +20,7 @@ import yaml
 from vla_ros.core.budget import Budget
 from vla_ros.core.config import config_names, find_config
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import write_json, write_text
 
 if TYPE_CHECKING:  # ONNX is loaded when the command runs
     from vla_ros.quantization.planner import Plan
@@ -85,10 +85,10 @@ def run(args: Namespace) -> int:
     _explain(plans[0], board, args)
     if args.output and plans[0].fits:
         content = placement_content(plans[0], board, spec.name)
-        _write(args.output, yaml.safe_dump(content, sort_keys=False))
+        write_text(args.output, yaml.safe_dump(content, sort_keys=False))
         print(f'placement: {args.output}')
     if args.json:
-        _write(args.json, json.dumps([_facts(plan) for plan in plans], indent=1))
+        write_json(args.json, [_facts(plan) for plan in plans])
     return 0
 
 
@@ -231,11 +231,6 @@ def _explain(plan: 'Plan', board: 'Board', args: Namespace) -> None:
         f'start with chunk_size_threshold:={plan.threshold:.2f}; up to {plan.chunk_rate:.1f} '
         'chunks per second'
     )
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding='utf-8')
 
 
 def _facts(plan: 'Plan') -> dict[str, Any]:

@@ -3,13 +3,13 @@
 """A replay for people: a table, and an HTML page."""
 
 import base64
-import json
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vla_ros.core.files import write_json, write_text
 from vla_ros.dataset.replay.result import Replay
 from vla_ros.dataset.replay.scores import by_cluster, summarise
 
@@ -40,11 +40,11 @@ def publish(
     """
     say(f'{write_table(replay)}\n\n{write_verdict(replay, limit)}')
     if file:
-        Path(file).write_text(json.dumps(replay.as_json(), indent=1))
+        write_json(Path(file), replay.as_json())
     if page:
         from vla_ros.dataset.replay.figures import draw
 
-        Path(page).write_text(write_html(replay, limit, draw(replay)))
+        write_text(Path(page), write_html(replay, limit, draw(replay)))
     return int(limit is not None and replay.mae > limit)
 
 
