@@ -6,7 +6,7 @@ Recipes: at which precision each block of a policy, and each layer in it, comput
 A recipe is a YAML file; a block that it leaves out stays at fp32::
 
     target: onnxruntime
-    calibration: {frames: 64, method: percentile}
+    calibration: {frames: 64, method: minmax}
     blocks:
       vision_encoder: {precision: int8_static, layers: {'/projection/*': fp32}}
       llm_backbone: {precision: int8_dynamic}
@@ -47,7 +47,7 @@ class Calibration:
     """How the ranges of activations are found on recorded frames."""
 
     frames: int = 64  # from all over the dataset
-    method: str = 'percentile'
+    method: str = 'minmax'
     percentile: float = 99.999  # share of values within the range, where the method takes one
 
     def __post_init__(self) -> None:
