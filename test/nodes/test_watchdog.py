@@ -10,6 +10,7 @@ import time
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from std_msgs.msg import Empty
 
 from vla_ros.msg import QueueStatus
 from vla_ros.nodes import qos
@@ -50,6 +51,21 @@ def time_until_noticed(graph, watchdog, process, number):
     process.send_signal(number)
     graph.until(lambda: watchdog.missing)
     return time.monotonic() - began
+
+
+def test_node_whose_sign_of_life_was_lost_is_heard_all_the_same(start_graph, start_watched):
+    graph = start_graph()
+    watchdog = Watchdog(graph.start(VlaNode('watcher')), ['watched'])
+    process = start_watched()
+    graph.until(lambda: not watchdog.missing, START)
+    watchdog._alive['watched'] = False  # as where the middleware did not tell
+    graph.until(lambda: not watchdog.missing, START)
+    began = time.time_ns()
+    process.kill()
+    graph.until(lambda: watchdog.missing)
+    hear = watchdog._hear('watched')
+    hear(Empty(), {'received_timestamp': began})  # it came before, and was handled after
+    assert watchdog.missing == ('watched',)
 
 
 @pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGSTOP])

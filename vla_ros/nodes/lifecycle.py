@@ -307,6 +307,8 @@ class VlaNode(LifecycleNode):
         state = self._state_machine.current_state[1]
         values = {'device': self.placement.device, **self.diagnostics()}
         self._diagnostics.publish(state, values)
+        for publisher in self._alive:
+            publisher.publish(Empty())  # for a watcher that was not told (see Watchdog)
 
 
 def context_is_gone(error: BaseException) -> bool:

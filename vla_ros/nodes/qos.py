@@ -27,7 +27,7 @@ EVENTS = QoSProfile(
 EVERY = QoSProfile(depth=30, reliability=ReliabilityPolicy.BEST_EFFORT)
 EVERY_RELIABLE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 LATE = 3  # periods without a message after which a periodic topic is late
-# a sign that a node is active, without a message: the middleware itself tells whoever watches
+# a sign that a node is active, hardly with a message: the middleware itself tells whoever watches
 # that the process lives, several times within the watcher's lease
 ALIVE = QoSProfile(
     depth=1,
