@@ -34,6 +34,16 @@ def test_request_that_nobody_answers_is_counted_and_made_again(refill):
     assert refill.ask(5.1, 0.0) is None
 
 
+@pytest.mark.parametrize(('latency', 'timeout'), [(0.01, 1.0), (0.5, 2.0), (3.0, 5.0)])
+def test_request_is_made_again_sooner_where_answers_are_known_to_be_quick(
+    refill, latency, timeout
+):
+    refill.expect(latency)
+    refill.ask(0.0, 0.0)
+    assert refill.ask(timeout - 0.01, 0.0) is None
+    assert refill.ask(timeout, 0.0) == 2 and refill.lost == 1
+
+
 def test_late_answer_is_welcome_but_leaves_the_newer_request_open(refill):
     refill.ask(0.0, 0.0)
     refill.ask(5.0, 0.0)

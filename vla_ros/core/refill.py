@@ -3,6 +3,8 @@
 """Refill: when to ask for the next chunk, and which answers are still welcome."""
 
 FAR_AHEAD = 2**32  # requests; a number that is further ahead than this was never given out
+LATE = 4.0  # times as long as an answer hardly ever takes: it does not come any more
+SHORTEST_TIMEOUT = 1.0  # s
 
 
 class Refill:
@@ -10,9 +12,11 @@ class Refill:
     Asks for a chunk when the queue is low; at most one request is open at a time.
 
     Requests are numbered from 1, and a chunk carries the number of the request that it answers.
-    A request that nobody answers counts as lost after ``timeout`` seconds and is made again under
-    the next number; an answer that comes after that is welcome all the same. Whether the robot
-    has moved does not matter: a robot that stands still gets its next chunk too.
+    A request that nobody answers counts as lost after ``timeout`` seconds, or sooner where it is
+    known how long an answer takes (see ``expect``), and is made again under the next number: a
+    node that has just come back may not be connected yet. An answer that comes after that is
+    welcome all the same. Whether the robot has moved does not matter: a robot that stands still
+    gets its next chunk too.
     """
 
     def __init__(self, threshold: float, timeout: float) -> None:
@@ -22,7 +26,7 @@ class Refill:
         self.lost = 0
         self.threshold = threshold
         self.asked_at = 0.0  # s, the open request
-        self._timeout = timeout
+        self._timeout = self._longest = timeout
         self._oldest_welcome = 0
 
     def ask(self, now: float, fill: float) -> int | None:
@@ -37,6 +41,10 @@ class Refill:
         self.newest += 1
         self.open, self.asked_at = self.newest, now
         return self.newest
+
+    def expect(self, latency: float) -> None:
+        """Take note of how long an answer takes (s), hardly ever longer."""
+        self._timeout = min(self._longest, max(SHORTEST_TIMEOUT, LATE * latency))
 
     def welcomes(self, sequence: int) -> bool:
         """Say whether an answer to that request may still be played."""

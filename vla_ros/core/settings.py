@@ -17,7 +17,7 @@ class ExecutorConfig:
     mode: str = 'async'
     chunk_size_threshold: float = 0.2  # fill of the queue at which the next chunk is asked for
     aggregate_fn_name: str = 'weighted_average'
-    request_timeout: float = 5.0  # s after which a request counts as lost and is repeated
+    request_timeout: float = 5.0  # s, at most, after which a request is lost and repeated
     temporal_ensemble_coeff: float = ENSEMBLE_COEFFICIENT
     jump_time: float = 0.5  # s at full velocity; a chunk that begins further away is refused
     observation_timeout: float = 10.0  # s; the arm stops where what it acts on is older

@@ -47,8 +47,10 @@ class BudgetWatch:
         self._latencies.add(latency)
         self._newest = chunk
         budget = self.budget(95.0)
-        if self._auto and budget is not None:
-            self._refill.threshold = budget.raised_threshold
+        if budget is not None:
+            self._refill.expect(budget.latency)
+            if self._auto:
+                self._refill.threshold = budget.raised_threshold
         if measuring:
             self._left -= 1
             typical = self.budget(50.0)

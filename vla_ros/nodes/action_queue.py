@@ -67,7 +67,11 @@ class ActionQueueParams:
         0.01, 'Of temporal_ensemble: above 0, older chunks weigh more.', -100.0, 100.0
     )
     request_timeout: float = param(
-        5.0, 'Seconds after which an unanswered request is repeated.', 0.01, 600.0
+        5.0,
+        'Seconds after which an unanswered request is repeated; at most, for it is repeated after '
+        'four times the usual latency (p95), but no sooner than after 1 s.',
+        0.01,
+        600.0,
     )
     jump_time: float = param(
         0.5,
