@@ -116,7 +116,7 @@ class Recording:
         ratios = self.ratios()
         assert ratios.beyond <= ROUNDING, ratios
         assert ratios.worst <= LIMIT, f'{ratios}; {self.show_worst()}'
-        assert not self.jumps(), f'begins {self.jumps()} rad from where the arm is'
+        assert not self.jumps(), f'begins away from where the arm is: {self.jumps()}'
         return ratios.worst
 
     def show_worst(self):
@@ -132,7 +132,7 @@ class Recording:
         return float(np.maximum(positions - robot.upper, robot.lower - positions).max())
 
     def jumps(self):
-        """Return the starts after a pause that are not where the arm was measured to be, rad."""
+        """Return the starts after a pause that are not where the arm was measured to be."""
         found = []
         for before, after in pairwise(self.stretches):
             first, last = after[0], before[-1]
@@ -140,7 +140,7 @@ class Recording:
                 off = np.abs(first.positions - first.measured)
                 went_on = np.abs(first.positions - last.positions)
                 step = np.minimum(off, went_on).max()
-                found += [step] if step > NEAR else []
+                found += [(step, last, first)] if step > NEAR else []
         return found
 
 

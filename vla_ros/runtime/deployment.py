@@ -20,10 +20,10 @@ import yaml
 
 from vla_ros.core.config import find_config, load_yaml
 from vla_ros.core.errors import ConfigError
+from vla_ros.runtime.fastdds import shipped_profile
 
 Scalar = bool | int | float | str
 Entry = TypeVar('Entry')
-PROFILE = 'fastdds.xml'  # lies where the configuration that ships does
 REFERENCE = re.compile(r'\$\{(\w*)\}')
 TYPE_NAMES = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}
 
@@ -143,7 +143,7 @@ class Deployment:
     def resolve(self, chosen: Mapping[str, str]) -> list[ProcessSpec]:
         """Return the processes to start, in order; raises what ``values`` raises."""
         values = self.values(chosen)
-        filled = values | {'config': str(find_config('', PROFILE).parent)}
+        filled = values | {'config': str(shipped_profile().parent)}
         return [
             self._process(entry, filled)
             for entry in self.nodes
