@@ -97,8 +97,19 @@ def test_joint_that_was_moved_meanwhile_begins_there_and_a_gripper_goes_on_squee
     for k in range(101, 200):
         stood = executor.stop(k * TICK)
     measured = stood.positions + SQUEEZE - [sag, 0.0]
-    tick = executor.tick(2.0, measured)
+    for k in range(200, 225):
+        tick = executor.tick(k * TICK, measured)
     np.testing.assert_allclose(tick.positions, stood.positions - [sag, 0.0])
+
+
+def test_arm_that_still_moves_when_it_is_seen_again_begins_where_it_comes_to_rest():
+    executor, _ = moving()
+    for k in range(101, 200):
+        executor.stop(k * TICK)
+    ticks = [executor.tick(k * TICK, HOME + min(k - 200, 15) * 0.02) for k in range(200, 225)]
+    sent = [tick for tick in ticks if tick.send]
+    assert 4 <= len(sent) <= 6 and not any(tick.send for tick in ticks[:19])
+    np.testing.assert_allclose(sent[0].positions, HOME + 0.3)
 
 
 @pytest.mark.parametrize('stop', ['disable', 'estop'])

@@ -14,6 +14,7 @@ LIMIT = 1.001  # of a limit: rounding
 STILL = 0.02  # rad/s; slower is standing
 PAUSE = 0.5  # s without a command, after which the arm begins anew at its measured position
 NEAR = 0.05  # rad between a command and the measured position that it begins at
+AT_HOME = 0.02  # rad; a command after a reset that is nearer to the arm is meant for after it
 ROUNDING = 1e-6  # rad
 
 
@@ -51,7 +52,8 @@ class Recording:
     Commands in the order in which they were made.
 
     A simulation puts the arm elsewhere at each of its ``resets``, and the arm begins anew there.
-    What is commanded meanwhile may still be meant for before, and moves nothing.
+    What is commanded meanwhile may still be meant for before, and moves nothing: the simulation
+    follows from the first command on that is where the arm is.
     """
 
     robot: RobotSpec
@@ -79,14 +81,26 @@ class Recording:
     @property
     def stretches(self):
         """Return the commands in runs without a pause; an arm may move by hand in a pause."""
-        runs = [[]]
+        runs, counted = [[]], float('-inf')
         for command in self.commands:
-            if any(r.time <= command.time and command.sent < r.over for r in self.resets):
+            if self._is_for_before(command, counted):
                 continue
+            counted = command.time
             if runs[-1] and self._begins_anew(runs[-1][-1].time, command.time):
                 runs.append([])
             runs[-1].append(command)
         return [run for run in runs if run]
+
+    def _is_for_before(self, command, counted):
+        """Say whether a command may not know of a reset since ``counted``, the last one (s)."""
+        at_home = (
+            command.measured is not None
+            and np.abs(command.positions - command.measured).max() <= AT_HOME
+        )
+        return not at_home and any(
+            counted < reset.time <= command.time and command.sent < reset.over
+            for reset in self.resets
+        )
 
     def _begins_anew(self, before, time):
         """Say whether there is a pause or a reset between two commands (s)."""

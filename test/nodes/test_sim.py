@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sim node: what it publishes, how episodes begin and end, what it refuses."""
 
+import math
 import subprocess
 import sys
 import time
@@ -28,6 +29,11 @@ NAMES = {
     getattr(EpisodeEvent, name): name
     for name in ('RESET', 'START', 'SUCCESS', 'FAILURE', 'TIMEOUT', 'DONE')
 }
+
+
+def began(world):
+    """Return when the newest episode began, s."""
+    return convert.seconds(world.events[-1].header.stamp)
 
 
 class World:
@@ -60,7 +66,7 @@ class World:
             return {}
         began = convert.seconds(self.events[0].header.stamp)
         return {
-            round((convert.seconds(msg.header.stamp) - began) * 60): np.array(
+            math.ceil((convert.seconds(msg.header.stamp) - began) * 60): np.array(
                 [*msg.qpos, *msg.mug_pose, msg.light]
             )
             for msg in self.states
@@ -222,6 +228,36 @@ def test_command_for_the_last_episode_moves_nothing(start_world):
     for _ in range(5):
         world.command(world.target + 0.3, time=began + 0.05)
     assert world.story == ['RESET']
+
+
+def test_reset_is_later_than_every_state_of_before_and_earlier_than_those_after(start_world):
+    world = start_world('episodes:=3')
+    world.move()
+    world.graph.until(lambda: len(world.joints) > 10)
+    world.call(Trigger, 'reset', Trigger.Request())
+    world.graph.until(lambda: len(world.events) == 3)
+    world.graph.until(lambda: convert.seconds(world.joints[-1].header.stamp) > began(world) + 0.1)
+    home = world.node._home
+    for msg in world.joints:
+        at_home = np.abs(np.array(msg.position) - home).max() < 0.02
+        assert at_home == (convert.seconds(msg.header.stamp) > began(world))
+    stamps = [convert.seconds(msg.header.stamp) for msg in world.joints]
+    assert min(abs(stamp - began(world)) for stamp in stamps) > 0.4 / 60
+
+
+def test_arm_that_was_put_elsewhere_follows_from_its_place_and_not_from_another(start_world):
+    world = start_world('episodes:=3')
+    world.graph.until(lambda: world.clock)
+    node, home, far = world.node, world.node._home.copy(), world.node._home + 0.3
+    at = world.node._began + 0.05  # s; may still be meant for the last episode
+    world.command(far, time=at)
+    np.testing.assert_array_equal(node._target, home)
+    world.command(home + 0.01, time=world.node._began - 0.01)
+    np.testing.assert_array_equal(node._target, home)
+    world.command(home + 0.01, time=at)  # whoever sends that knows where the arm is
+    np.testing.assert_array_equal(node._target, home + 0.01)
+    world.command(far, time=at)
+    np.testing.assert_array_equal(node._target, far)
 
 
 def test_reset_begins_the_next_episode_at_once(start_world):

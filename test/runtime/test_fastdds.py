@@ -4,12 +4,22 @@
 
 import fcntl
 import os
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from vla_ros.runtime.fastdds import PROFILE, remove_stale_segments, use_profile
+from vla_ros.core.config import find_config
+from vla_ros.runtime.fastdds import (
+    PROFILE,
+    RANGE,
+    remove_stale_segments,
+    shipped_profile,
+    use_profile,
+)
 
 
 def make_segment(folder: Path, name: str, age: float = 60.0) -> Path:
@@ -79,12 +89,66 @@ def test_a_lock_without_a_segment_is_removed(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """Return the variables of this process, without those of ROS, to be put back afterwards."""
+    with monkeypatch.context() as patch:
+        for name in (PROFILE, 'ROS_LOCALHOST_ONLY', 'ROS_STATIC_PEERS', RANGE):
+            patch.setenv(name, '')
+        yield os.environ
+
+
 def test_profile_that_ships_is_taken_unless_another_was_chosen(
-    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
 ) -> None:
-    monkeypatch.delenv(PROFILE, raising=False)
     use_profile()
-    assert Path(os.environ[PROFILE]).name == 'fastdds.xml'
-    monkeypatch.setenv(PROFILE, '/of/the/user.xml')
-    use_profile()
-    assert os.environ[PROFILE] == '/of/the/user.xml'
+    assert Path(environment[PROFILE]).name == 'fastdds.xml'
+    for images in (True, False):
+        environment[PROFILE] = '/of/the/user.xml'
+        use_profile(images)
+        assert environment[PROFILE] == '/of/the/user.xml'
+
+
+@pytest.mark.parametrize('given', ['', str(shipped_profile())])
+def test_node_without_images_takes_udp_only(environment: dict[str, str], given: str) -> None:
+    environment[PROFILE] = given
+    use_profile(images=False)
+    assert Path(environment[PROFILE]).name == 'fastdds_udp.xml'
+
+
+@pytest.mark.parametrize(('name', 'value'), [(RANGE, 'LOCALHOST'), ('ROS_LOCALHOST_ONLY', '1')])
+def test_node_without_images_that_stays_on_its_host_does_so_by_itself(
+    environment: dict[str, str], name: str, value: str
+) -> None:
+    environment[name] = value
+    use_profile(images=False)
+    assert Path(environment[PROFILE]).name == 'fastdds_udp_localhost.xml'
+    assert environment[RANGE] == 'SYSTEM_DEFAULT'
+    assert 'ROS_LOCALHOST_ONLY' not in environment
+
+
+def test_node_that_has_peers_of_its_own_leaves_them_to_ros(environment: dict[str, str]) -> None:
+    environment |= {RANGE: 'LOCALHOST', 'ROS_STATIC_PEERS': '10.0.0.2'}
+    use_profile(images=False)
+    assert Path(environment[PROFILE]).name == 'fastdds.xml'
+    assert environment[RANGE] == 'LOCALHOST'
+
+
+@pytest.mark.parametrize(
+    ('profile', 'segments'),
+    [('fastdds.xml', True), ('fastdds_udp.xml', False), ('fastdds_udp_localhost.xml', False)],
+)
+def test_profile_opens_shared_memory_only_where_images_are(profile: str, segments: bool) -> None:
+    pytest.importorskip('rclpy')
+    code = (
+        "import rclpy; rclpy.init(); node = rclpy.create_node('a'); "
+        "print('fastdds_port' in open('/proc/self/maps').read())"
+    )
+    found = subprocess.run(
+        [sys.executable, '-c', code],
+        env=os.environ | {PROFILE: str(find_config('', profile)), RANGE: 'SYSTEM_DEFAULT'},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout == f'{segments}\n'

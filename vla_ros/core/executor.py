@@ -24,7 +24,8 @@ Commands stay within the limits of the robot in position, velocity and accelerat
 every way to stop (the queue runs dry, the arm is disabled, its state or what it sees is not known,
 an emergency) brakes within them. After such a stop the first command is the measured position, but
 for joints that stand off from their command as they did before it: a gripper that squeezes goes on
-squeezing. After an emergency stop, or once the arm was disabled, it is the measured position.
+squeezing. After an emergency stop, or once the arm was disabled, it is the measured position. An
+arm that could not be seen may still move when it is seen again, and is watched for a moment first.
 """
 
 from dataclasses import replace
@@ -43,7 +44,7 @@ from vla_ros.core.settings import ExecutorConfig
 from vla_ros.core.status import Counters, Mode, Tick
 from vla_ros.core.watch import BudgetWatch
 
-SETTLE_TIME = 0.2  # s, in which an arm that was told to stop comes to rest
+SETTLE_TIME = 0.2  # s, in which an arm that was told to stop, or is seen again, comes to rest
 LARGEST_LAG = 0.2  # rad or m; an arm that is further from its command was moved by something else
 SAME_LAG = 0.03  # rad or m by which a joint at rest stands where it stood before
 
@@ -74,6 +75,7 @@ class Executor:
         self._anchored = False  # False: once it stands, see where it is
         self._lag: np.ndarray = np.full(len(robot.joint_names), np.nan)  # measured less commanded
         self._stood = 0.0  # s, since it was braked
+        self._seen = 0.0  # s, since its state was not known
         self._last_time = float('-inf')
         self._period = 0.0  # s, between the last two ticks
         self._since = float('-inf')  # chunks of older observations are stale
@@ -203,8 +205,9 @@ class Executor:
         elapsed = self._elapse(now, elapsed)
         if not (self._enabled and self._anchored):
             moved, motion = self._brake(elapsed), self._motion
+            self._seen += elapsed
             if not self._stands(measured):
-                return self._tick(send=True)
+                return self._tick(send=moved)
             if not self._enabled:
                 self._mode = Mode.ESTOP if self.estopped else Mode.HOLDING
                 return self._tick(send=moved and motion is self._motion)
@@ -226,6 +229,7 @@ class Executor:
         """
         self.hold()
         elapsed = self._elapse(now, elapsed)
+        self._seen = 0.0
         if self._motion is None:
             return None
         return self._tick(send=self._brake(elapsed))
@@ -258,7 +262,9 @@ class Executor:
 
         That is the measured position for every joint that is not where it was left.
         """
-        if self._motion is not None and self._motion.moving:
+        if self._motion is not None and (
+            self._motion.moving or self._stood > SETTLE_TIME > self._seen
+        ):
             return False
         measured = self._checked(measured)
         if self._motion is None:

@@ -37,7 +37,7 @@ class ActionExpertNode(StageNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node; return its exit code."""
-    return spin_node(ActionExpertNode, args)
+    return spin_node(ActionExpertNode, args, images=False)
 
 
 if __name__ == '__main__':

@@ -363,7 +363,7 @@ class ActionQueueNode(VlaNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node; return its exit code."""
-    return spin_node(ActionQueueNode, args)
+    return spin_node(ActionQueueNode, args, images=False)
 
 
 if __name__ == '__main__':

@@ -316,11 +316,14 @@ def context_is_gone(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and not rclpy.ok()  # RCLError, which rclpy hides
 
 
-def spin_node(factory: Callable[[], VlaNode], args: list[str] | None = None) -> int:
+def spin_node(
+    factory: Callable[[], VlaNode], args: list[str] | None = None, images: bool = True
+) -> int:
     """
     Run the node that ``factory`` makes until it is told to stop; return the exit code.
 
-    The code is 1 where the node can't be made, configured or activated (one line says why).
+    The code is 1 where the node can't be made, configured or activated (one line says why). A node
+    that neither gets nor sends ``images`` stays off the shared memory of the middleware.
     """
     node: VlaNode | None = None
 
@@ -331,7 +334,7 @@ def spin_node(factory: Callable[[], VlaNode], args: list[str] | None = None) -> 
         node.finished = True
 
     keep_freed_memory()
-    use_profile()
+    use_profile(images)
     # rclpy's own handlers would cut the node off from ROS before an arm can brake
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     for number in STOP_SIGNALS:

@@ -43,7 +43,7 @@ class LlmBackboneNode(StageNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node; return its exit code."""
-    return spin_node(LlmBackboneNode, args)
+    return spin_node(LlmBackboneNode, args, images=False)
 
 
 if __name__ == '__main__':

@@ -14,6 +14,7 @@ from vla_ros.msg import QueueStatus
 from vla_ros.nodes import convert
 
 LOOK_BACK = 0.5  # s; the observation that answers a request may be that much older than it
+COMING_TO_REST = 'the arm comes to rest'
 REASONS = {
     Mode.HOLDING: 'not enabled',
     Mode.RUNNING: '',
@@ -72,4 +73,6 @@ def reason(executor: Executor, obstacle: str) -> str:
         return REASONS[Mode.ESTOP]
     if executor.mode is Mode.RUNNING:
         return ''
+    if executor.mode is Mode.HOLDING and executor.enabled:
+        return obstacle or COMING_TO_REST
     return obstacle or executor.note or REASONS[executor.mode]

@@ -35,8 +35,8 @@ from vla_ros.sim.demonstrator import Demonstrator
 from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.kinematics import JOINT_NAMES
 
-FIRST_MOTION = 0.02  # rad, of any joint's target
-RESET_TIME = 0.1  # s after a reset in which commands may still be meant for the last episode
+FIRST_MOTION = 0.02  # rad, of any joint's target, from where the arm stands after a reset
+RESET_TIME = 0.1  # s, at most, in which commands may still be meant for the last episode
 SETTLE = 0.5  # s that the bag must stay in the mug
 CLOCK_STEP = 0.1  # s; a system clock that is further off was set by somebody
 LATEST_CATCH_UP = 0.5  # s; a simulation that is further behind gives the time up
@@ -151,7 +151,9 @@ class SimNode(VlaNode):
         """Forget the last episode: the arm rests, and nothing has happened."""
         self._rotation = self._env.scene.state().bag_yaw
         self._target = self._home = self._env.positions
-        self._began, self._started, self._succeeded = self._time, math.inf, math.inf
+        self._began = self._time + 0.5 / self._params.rate  # after every state of before
+        self._followed = False  # whoever commands the arm may not know of it yet
+        self._started = self._succeeded = math.inf
 
     def _on_next_start(self, msg: EpisodeEvent) -> None:
         """Have the expert play an episode; one that is still running is given up."""
@@ -180,10 +182,12 @@ class SimNode(VlaNode):
                 f'joint_commands: joints missing {missing}, positions {target.tolist()}: '
                 f'expected finite positions of {", ".join(JOINT_NAMES)}'
             )
-        if convert.seconds(msg.header.stamp) < self._began + RESET_TIME:
+        moved = np.max(np.abs(target - self._home)) > FIRST_MOTION
+        since = convert.seconds(msg.header.stamp) - self._began
+        self._followed |= since >= (RESET_TIME if moved else 0.0)
+        if not self._followed:
             return
         self._target = target
-        moved = np.max(np.abs(target - self._home)) > FIRST_MOTION
         if moved and self._started == math.inf:
             self._started = self._time
             self._announce(EpisodeEvent.START)
@@ -313,7 +317,8 @@ class SimNode(VlaNode):
             duration=duration,
             rotation=[self._rotation],
         )
-        msg.header.stamp = convert.stamp(self._time)
+        began = event == EpisodeEvent.RESET
+        msg.header.stamp = convert.stamp(self._began if began else self._time)
         self._events.publish(msg)
         return duration
 
@@ -343,7 +348,7 @@ def parse_clusters(text: str) -> tuple[int, ...]:
 
 def main(args: list[str] | None = None) -> int:
     """Run the node; return its exit code."""
-    return spin_node(SimNode, args)
+    return spin_node(SimNode, args, images=False)
 
 
 if __name__ == '__main__':

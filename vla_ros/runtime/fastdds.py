@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The middleware Fast DDS: its settings for images, and what it leaves behind.
+The middleware Fast DDS: its settings, and what it leaves behind.
 
 A process that is killed never removes its shared-memory segment.
 """
@@ -16,23 +16,39 @@ from vla_ros.core.config import find_config
 
 PROFILE = 'FASTDDS_DEFAULT_PROFILES_FILE'  # environment variable that Fast DDS reads
 SHARED_MEMORY = Path('/dev/shm')
+RANGE, LOCALHOST_ONLY = 'ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY'
 PORTS = 'fastdds_port*[0-9]'
 READY = (2).to_bytes(4, sys.byteorder)  # a segment's first word, once Boost.Interprocess made it
 YOUNGEST = 5.0  # s; a segment is a moment old before its owner has locked it
 
 
 def shipped_profile() -> Path:
-    """Return the profile for images and short restarts; it says itself what is in it and why."""
+    """Return the profile for who has to do with images; it says itself what is in it and why."""
     return find_config('', 'fastdds.xml')
 
 
-def use_profile() -> None:
+def use_profile(images: bool = True) -> None:
     """
-    Let this process take the profile that ships, where none was chosen for it.
+    Let this process take the profile that ships, unless the user has chosen another.
 
-    To be called before rclpy.init: Fast DDS reads it with the first participant of a process.
+    Without ``images`` it is that for UDP only. To be called before rclpy.init: Fast DDS reads it
+    with the first participant of a process.
     """
-    os.environ.setdefault(PROFILE, str(shipped_profile()))
+    chosen = os.environ.get(PROFILE)
+    if chosen and Path(chosen).resolve() != shipped_profile().resolve():
+        return
+    os.environ[PROFILE] = str(shipped_profile())
+    if not images and not _stays_on_host():
+        os.environ[PROFILE] = str(find_config('', 'fastdds_udp.xml'))
+    elif not images and not os.environ.get('ROS_STATIC_PEERS'):
+        os.environ[PROFILE] = str(find_config('', 'fastdds_udp_localhost.xml'))
+        os.environ.pop(LOCALHOST_ONLY, None)
+        os.environ[RANGE] = 'SYSTEM_DEFAULT'  # which the profile replaces
+
+
+def _stays_on_host() -> bool:
+    """Say whether ROS is told to find nobody on other hosts; what rmw_fastrtps does then."""
+    return os.environ.get(LOCALHOST_ONLY) == '1' or os.environ.get(RANGE) == 'LOCALHOST'
 
 
 def remove_stale_segments(folder: Path = SHARED_MEMORY) -> tuple[int, int]:
