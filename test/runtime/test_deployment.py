@@ -79,6 +79,19 @@ def test_a_node_overrides_what_every_node_is_given(small: str) -> None:
     assert load_deployment(small).resolve({'mode': 'sync'})[1].parameters == {'shared': 'own'}
 
 
+def test_a_node_may_have_an_environment_of_its_own(tmp_path: Path) -> None:
+    job = write(
+        tmp_path,
+        'environment: {VLA_ROS_TEST_A: 1, VLA_ROS_TEST_B: 1}\n'
+        'nodes:\n'
+        '  - {name: one, executable: x, environment: {VLA_ROS_TEST_B: 2, VLA_ROS_TEST_C: 3}}\n'
+        '  - {name: two, executable: x}\n',
+    )
+    one, two = load_deployment(job).resolve({})
+    assert one.env == {'VLA_ROS_TEST_A': '1', 'VLA_ROS_TEST_B': '2', 'VLA_ROS_TEST_C': '3'}
+    assert two.env == {'VLA_ROS_TEST_A': '1', 'VLA_ROS_TEST_B': '1'}
+
+
 def test_the_callers_environment_wins(small: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('VLA_ROS_TEST_LEVEL', 'mine')
     assert load_deployment(small).resolve({})[0].env == {}

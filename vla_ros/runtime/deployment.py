@@ -67,6 +67,7 @@ class NodeEntry:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     remappings: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()  # command line, before the ROS arguments
+    environment: Mapping[str, Scalar] = field(default_factory=dict)  # beside the deployment's
     when: Mapping[str, Scalar] = field(default_factory=dict)  # values that arguments must have
     required: bool = False  # the run fails when it ends
     ends_run: bool = False  # the run is over when it ends, and fails with it
@@ -152,7 +153,8 @@ class Deployment:
 
     def _process(self, entry: NodeEntry, values: Mapping[str, Scalar]) -> ProcessSpec:
         executable = str(_fill(entry.executable, values))
-        env = {name: as_text(_fill(text, values)) for name, text in self.environment.items()}
+        given = {**self.environment, **entry.environment}
+        env = {name: as_text(_fill(text, values)) for name, text in given.items()}
         return ProcessSpec(
             name=entry.name,
             namespace=str(_fill(self.namespace, values)),
