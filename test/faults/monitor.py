@@ -46,7 +46,7 @@ class Monitor:
     def __init__(self, robot='so101'):
         self.recording = Recording(load_robot(find_config('robots', robot)))
         self.statuses, self.events, self.faults = [], [], []
-        self.measured = None  # (joints,) rad, the newest
+        self.measured, self._felt = None, 0.0  # the newest, (joints,) rad, and its time, s
         self.by_arrival = False  # commands have the time of their arrival, for clocks that are set
         self._clients = {}
         self.context = rclpy.Context()
@@ -120,11 +120,16 @@ class Monitor:
 
     def _on_command(self, msg, info):
         arrived = info['received_timestamp'] * 1e-9
-        time = arrived if self.by_arrival else convert.seconds(msg.header.stamp)
-        self.recording.add(time, msg.points[-1].positions, self.measured, arrived)
+        time, positions = self._time(msg, arrived), msg.points[-1].positions
+        self.recording.add(time, positions, self.measured, arrived, self._felt)
 
-    def _on_joint_states(self, msg):
+    def _on_joint_states(self, msg, info):
         self.measured = convert.joint_positions(msg, self.recording.robot.joint_names)
+        self._felt = self._time(msg, info['received_timestamp'] * 1e-9)
+
+    def _time(self, msg, arrived):
+        """Return when a message was made, s."""
+        return arrived if self.by_arrival else convert.seconds(msg.header.stamp)
 
     def _on_status(self, msg, info):
         self.statuses.append(Status(info['received_timestamp'] * 1e-9, msg))
@@ -133,8 +138,7 @@ class Monitor:
         arrived = info['received_timestamp'] * 1e-9
         self.events.append(Event(arrived, msg))
         if msg.event == EpisodeEvent.RESET:
-            stamp = arrived if self.by_arrival else convert.seconds(msg.header.stamp)
-            self.recording.resets.append(Reset(stamp, arrived + RESET_TIME))
+            self.recording.resets.append(Reset(self._time(msg, arrived), arrived + RESET_TIME))
 
     def _on_diagnostics(self, msg):
         for status in msg.status:

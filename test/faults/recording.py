@@ -25,6 +25,7 @@ class Command(NamedTuple):
     positions: np.ndarray  # (joints,) rad
     measured: np.ndarray | None  # (joints,) rad; None: not known
     sent: float  # s, by the clock of who watches
+    felt: float  # s, when the arm was there
 
 
 class Reset(NamedTuple):
@@ -61,10 +62,10 @@ class Recording:
     jitter: float = 0.0  # s between the stamp of a command and the tick that it was made for
     resets: list[Reset] = field(default_factory=list)
 
-    def add(self, time, positions, measured=None, sent=None):
-        """Note a command."""
-        sent = time if sent is None else sent
-        self.commands.append(Command(time, np.array(positions, float), measured, sent))
+    def add(self, time, positions, measured=None, sent=None, felt=None):
+        """Note a command; ``sent`` and ``felt`` are ``time`` where they are left out."""
+        sent, felt = (time if each is None else each for each in (sent, felt))
+        self.commands.append(Command(time, np.array(positions, float), measured, sent, felt))
 
     def since(self, time):
         """Return the part of the recording from ``time`` (s) on."""
@@ -97,8 +98,10 @@ class Recording:
             command.measured is not None
             and np.abs(command.positions - command.measured).max() <= AT_HOME
         )
-        return not at_home and any(
-            counted < reset.time <= command.time and command.sent < reset.over
+        return any(
+            counted < reset.time <= command.time
+            and command.sent < reset.over
+            and not (at_home and command.felt > reset.time)
             for reset in self.resets
         )
 
