@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.slow]
 KILL, FREEZE = signal.SIGKILL, signal.SIGSTOP
 WORDS = {KILL: 'killed', FREEZE: 'frozen'}
 RESTART = 2.0  # s, promised, until a node is there again, plus the load of its model
+FREEZES = 20
 LOAD = 6.0  # s, at most: imports, model, discovery
 
 
@@ -79,6 +80,26 @@ def test_a_robot_that_freezes_is_held_and_goes_on(run):
     )
     assert noticed.time - began <= STALE + run.slack()
     assert held - began <= STALE + BRAKING + run.slack()
+
+
+def test_a_robot_that_freezes_again_and_again_keeps_nobody_else_from_working(run):
+    """Whatever lock it holds at that moment: others have to go on, and to notice it in time."""
+    late, longest = [], 0.0
+    run.begin()
+    for _ in range(FREEZES):
+        run.graph.until_moving()
+        _, began = run.graph.send('sim', FREEZE)
+        noticed = run.noticed(began, 'joint state')
+        _, ended = run.graph.send('sim', signal.SIGCONT)
+        late.append(noticed.time - began)
+        longest = max(longest, run.went_on(ended) - ended)
+    run.conclude(
+        f'robot (sim) is frozen {FREEZES} times',
+        'held, went on',
+        detected=max(late),
+        recovered=longest,
+    )
+    assert max(late) <= STALE + run.slack()
 
 
 def test_ctrl_c_in_motion_brakes_the_arm_and_ends_every_node(run):

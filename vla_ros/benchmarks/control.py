@@ -5,8 +5,9 @@ How late the control loop ticks while every core is kept busy.
 
 The real action_queue process plays chunks while one process for each core computes without end.
 Lateness counts from the absolute deadline of each tick until the loop has woken. Each run is a
-process of its own; as usual, first by its nice value, and with SCHED_FIFO take turns, since a
-machine has better and worse minutes. Where SCHED_FIFO is not permitted, the table says so.
+process of its own; as usual, with short time slices (the node's default), first by its nice value,
+and with SCHED_FIFO take turns, since a machine has better and worse minutes. Where SCHED_FIFO is
+not permitted, the table says so.
 """
 
 import json
@@ -28,10 +29,17 @@ from vla_ros.core.errors import VlaError
 from vla_ros.core.files import write_json
 from vla_ros.core.robot import load_robot
 from vla_ros.runtime.domain import isolate
+from vla_ros.runtime.slices import CONTROL
 from vla_ros.runtime.supervisor import end_with_parent
 
 ROBOT = 'so101'
-PLACEMENTS = ('priority: 0', 'priority: -20', 'realtime: 40')  # of the action queue
+USUAL = 'priority: 0'
+KINDS = (  # placement of the action queue, and its time slice, s
+    (USUAL, 0.0),
+    (USUAL, CONTROL),
+    ('priority: -20', 0.0),
+    ('realtime: 40', 0.0),
+)
 BUSY = 'while True: pass'
 LATENESS = re.compile(r'p50 (\S+) p99 (\S+) max (\S+) ms, (\d+) of (\d+) missed')
 
@@ -41,7 +49,7 @@ class Run:
     """One run; times in s."""
 
     rate: float  # Hz
-    scheduler: str  # that the process really had: usual, nice -20 or FIFO
+    scheduler: str  # that the process really had: usual, 0.3 ms, nice -20 or FIFO
     p50: float
     p99: float
     largest: float
@@ -72,8 +80,8 @@ def run(args: Namespace) -> int:
     with _busy_cores(0 if args.idle else len(os.sched_getaffinity(0))):
         for _ in range(args.runs):
             for rate in args.rates:
-                for placement in PLACEMENTS:
-                    runs.append(measure(rate, placement, args.seconds))
+                for placement, time_slice in KINDS:
+                    runs.append(measure(rate, placement, time_slice, args.seconds))
                     print(runs[-1], flush=True)
     print(summary(runs))
     if args.json:
@@ -81,13 +89,13 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def measure(rate: float, placement: str, seconds: float) -> Run:
-    """Return how late an action queue of its own, placed like this, ticked."""
+def measure(rate: float, placement: str, time_slice: float, seconds: float) -> Run:
+    """Return how late an action queue of its own, scheduled like this, ticked."""
     with tempfile.TemporaryDirectory(prefix='vla_ros_') as folder:
         file = Path(folder, 'control.yaml')
         file.write_text(f'nodes: {{action_queue: {{{placement}}}}}')
         environment = {**os.environ, **isolate()}
-        with _process(queue_command(rate, file), environment):
+        with _process(queue_command(rate, file, time_slice), environment):
             values = _watch(seconds, environment)
     found = LATENESS.fullmatch(values['tick lateness'])
     if found is None or not int(values['accepted']):
@@ -97,13 +105,14 @@ def measure(rate: float, placement: str, seconds: float) -> Run:
     return Run(rate, _scheduler(values), p50, p99, largest, missed, ticks)
 
 
-def queue_command(rate: float, placement: Path) -> list[str]:
+def queue_command(rate: float, placement: Path, time_slice: float) -> list[str]:
     """Return the command line of the action queue."""
     parameters = {
         'rate': rate,
         'enabled': 'true',
         'robot': ROBOT,
         'placement': placement,
+        'time_slice': time_slice,
         'joint_state_timeout': 1.0,  # the robot of this benchmark is kept from its core, too
         'budget_chunks': 0,
     }
@@ -137,8 +146,12 @@ def summary(runs: list[Run]) -> str:
 
 def _scheduler(values: dict[str, str]) -> str:
     """Return in a word how the process is scheduled, by its diagnostics."""
-    first = values['scheduler'] == 'usual' and values['nice'] != '0'
-    return f'nice {values["nice"]}' if first else values['scheduler']
+    if values['scheduler'] != 'usual':
+        return values['scheduler']
+    if values['nice'] != '0':
+        return f'nice {values["nice"]}'
+    short = f'{1e3 * CONTROL:.1f} ms'
+    return short if values['time slice'] == short else 'usual'
 
 
 def _watch(seconds: float, environment: dict[str, str]) -> dict[str, str]:

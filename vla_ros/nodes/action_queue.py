@@ -11,6 +11,7 @@ While it is not enabled, does not know where the joints are, or has played the l
 publishes no command, and the robot's own controller holds.
 """
 
+import os
 import sys
 import time
 from collections import deque
@@ -39,6 +40,7 @@ from vla_ros.nodes.params import declare, param
 from vla_ros.nodes.queue_status import command_msg, status_msg
 from vla_ros.nodes.watchdog import LEASE, Watchdog, parse_names
 from vla_ros.runtime.pacing import Pacer
+from vla_ros.runtime.slices import CONTROL, LONGEST, SHORTEST, set_time_slice, time_slice
 
 STATUS_PERIOD = 0.1  # s
 BRAKING_TIME = 1.0  # s, at most, until a deactivated arm stands
@@ -102,6 +104,13 @@ class ActionQueueParams:
     dry_run: bool = param(
         False, 'Publish on ~/dry_run_commands what would be commanded; command nothing.'
     )
+    time_slice: float = param(
+        CONTROL,
+        'Seconds that the control loop computes at a stretch where others want its core: the '
+        'fewer, the sooner Linux (6.12) wakes it. 0: as the kernel likes.',
+        0.0,
+        LONGEST,
+    )
     watched_nodes: str = param(
         '', 'Nodes, separated by commas, without which the arm holds: they must be active.'
     )
@@ -136,6 +145,7 @@ class ActionQueueNode(VlaNode):
             self, parse_names(self._params.watched_nodes), self._params.watch_lease
         )
         self._pacer = Pacer(1.0 / self._params.rate)
+        self._time_slice = 0.0  # s, of the control loop; 0: the kernel has none
         self._running = self._closing = False
 
     def configure(self) -> None:
@@ -191,6 +201,7 @@ class ActionQueueNode(VlaNode):
         return {
             'mode': self._executor.mode.name,
             'tick lateness': str(self._pacer.lateness()),
+            'time slice': f'{1e3 * self._time_slice:.1f} ms',
             'budget': str(self._executor.budget() or 'not known yet'),
             'forecast': f'{self._executor.forecast(self.now()):.3f}',
             **{
@@ -255,12 +266,24 @@ class ActionQueueNode(VlaNode):
 
     def _loop(self) -> None:
         """Tick at absolute deadlines."""
+        self._shorten_slices()
         self._pacer, last = Pacer(1.0 / self._params.rate), time.monotonic()
         while self._running:
             self._pacer.wait()
             now = self.now()
             last, before = time.monotonic(), last
             self._tick(now, last - before if self._steady else None)
+
+    def _shorten_slices(self) -> None:
+        """Have Linux wake this thread soon, where it has no real-time priority."""
+        seconds = max(self._params.time_slice, SHORTEST)
+        usual = os.sched_getscheduler(0) == os.SCHED_OTHER
+        if self._params.time_slice and usual and not set_time_slice(seconds):
+            self.get_logger().info(
+                'time_slice: this kernel gives none (Linux 6.12 does): on busy cores a tick waits '
+                'for others, unless the placement gives action_queue a realtime priority'
+            )
+        self._time_slice = time_slice()
 
     def _tick(self, now: float, elapsed: float | None) -> None:
         """Do one step of control, ``elapsed`` seconds after the last; None: by the ROS clock."""
