@@ -199,7 +199,8 @@ def test_joint_state_that_makes_no_sense_stops_the_commands_until_it_does(start_
     arm.graph.spin(0.2)
     assert not arm.commands
     assert arm.status.mode == QueueStatus.HOLDING and 'no joint state' in arm.status.reason
-    assert 'joint state: got' in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert 'joint state: got' in said and 'the arm holds: no joint state' in said
     moved = MEASURED + 0.1  # by hand, meanwhile
     arm.graph.until(lambda: arm.feel(moved) or arm.commands)
     assert (np.array(arm.positions) == moved).all()

@@ -289,6 +289,7 @@ class ActionQueueNode(VlaNode):
         """Do one step of control, ``elapsed`` seconds after the last; None: by the ROS clock."""
         self._empty_inbox()
         executor = self._executor
+        ran = executor.mode is Mode.RUNNING
         if self._estopped and not executor.estopped:
             executor.estop()
         measured, obstacle = self._measured, self._obstacle(now)
@@ -302,6 +303,8 @@ class ActionQueueNode(VlaNode):
         elif self._closing:
             self._running = False
         self._publish_status(now, obstacle)
+        if ran and obstacle not in ('', NO_EPISODE, NOT_ACTIVE):
+            self.report('hold', f'the arm holds: {obstacle}')
         self._warn(now)
 
     def _obstacle(self, now: float) -> str:
