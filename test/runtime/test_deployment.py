@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.runtime.deployment import ProcessSpec, load_deployment
+from vla_ros.runtime.fastdds import PROFILE
 
 SMALL = """
 arguments:
@@ -66,7 +68,7 @@ def test_references_are_filled_in_everywhere(small: str, tmp_path: Path) -> None
     one = load_deployment(small).resolve({'mode': 'sync', 'count': '7'})[0]
     assert one.remappings == {'image': 'image_sync'}
     assert one.arguments[0] == '-d' and one.arguments[1].endswith('/x.rviz')
-    assert one.env == {'VLA_ROS_TEST_LEVEL': '7'}
+    assert one.env['VLA_ROS_TEST_LEVEL'] == '7'
 
 
 def test_a_node_runs_only_when_its_arguments_say_so(small: str) -> None:
@@ -79,22 +81,24 @@ def test_a_node_overrides_what_every_node_is_given(small: str) -> None:
     assert load_deployment(small).resolve({'mode': 'sync'})[1].parameters == {'shared': 'own'}
 
 
-def test_a_node_may_have_an_environment_of_its_own(tmp_path: Path) -> None:
+def test_every_node_gets_the_transport_profile_that_is_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = write(
         tmp_path,
-        'environment: {VLA_ROS_TEST_A: 1, VLA_ROS_TEST_B: 1}\n'
         'nodes:\n'
-        '  - {name: one, executable: x, environment: {VLA_ROS_TEST_B: 2, VLA_ROS_TEST_C: 3}}\n'
-        '  - {name: two, executable: x}\n',
+        '  - {name: viewer, executable: x}\n'
+        '  - {name: driver, executable: x, images: false}\n',
     )
-    one, two = load_deployment(job).resolve({})
-    assert one.env == {'VLA_ROS_TEST_A': '1', 'VLA_ROS_TEST_B': '2', 'VLA_ROS_TEST_C': '3'}
-    assert two.env == {'VLA_ROS_TEST_A': '1', 'VLA_ROS_TEST_B': '1'}
+    monkeypatch.delenv(PROFILE, raising=False)
+    viewer, driver = load_deployment(job).resolve({})
+    assert viewer.env == {PROFILE: str(find_config('', 'fastdds.xml'))}
+    assert driver.env == {PROFILE: str(find_config('', 'fastdds_udp.xml'))}
 
 
 def test_the_callers_environment_wins(small: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('VLA_ROS_TEST_LEVEL', 'mine')
-    assert load_deployment(small).resolve({})[0].env == {}
+    assert 'VLA_ROS_TEST_LEVEL' not in load_deployment(small).resolve({})[0].env
 
 
 def test_parameters_are_written_as_ros_reads_them(small: str, tmp_path: Path) -> None:
@@ -209,14 +213,6 @@ def test_tea_bag_shows_the_cameras_only_when_asked(tmp_path: Path) -> None:
     assert rviz.package == 'rviz2'
     assert Path(rviz.arguments[1]).is_file()
     assert not rviz.required
-
-
-def test_tea_bag_sets_the_transport_profile_that_ships(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv('FASTDDS_DEFAULT_PROFILES_FILE', raising=False)
-    env = resolve_tea_bag(tmp_path)['sim'].env
-    assert Path(env['FASTDDS_DEFAULT_PROFILES_FILE']).is_file()
 
 
 @pytest.mark.parametrize('argument', ['policy', 'placement', 'robot'])

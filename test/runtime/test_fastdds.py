@@ -109,6 +109,24 @@ def test_profile_that_ships_is_taken_unless_another_was_chosen(
         assert environment[PROFILE] == '/of/the/user.xml'
 
 
+@pytest.mark.parametrize(
+    ('distribution', 'name'),
+    [('jazzy', 'FASTRTPS'), ('kilted', 'FASTDDS'), ('rolling', 'FASTDDS'), ('', 'FASTDDS')],
+)
+def test_profile_is_named_as_the_fast_dds_of_the_distribution_knows_it(
+    distribution: str, name: str
+) -> None:
+    code = 'from vla_ros.runtime.fastdds import PROFILE; print(PROFILE)'
+    found = subprocess.run(
+        [sys.executable, '-c', code],
+        env=os.environ | {'ROS_DISTRO': distribution},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout == f'{name}_DEFAULT_PROFILES_FILE\n'
+
+
 @pytest.mark.parametrize('given', ['', str(shipped_profile())])
 def test_node_without_images_takes_udp_only(environment: dict[str, str], given: str) -> None:
     environment[PROFILE] = given

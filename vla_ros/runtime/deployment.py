@@ -20,7 +20,7 @@ import yaml
 
 from vla_ros.core.config import find_config, load_yaml
 from vla_ros.core.errors import ConfigError
-from vla_ros.runtime.fastdds import shipped_profile
+from vla_ros.runtime.fastdds import PROFILE, shipped_profile
 
 Scalar = bool | int | float | str
 Entry = TypeVar('Entry')
@@ -67,11 +67,11 @@ class NodeEntry:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     remappings: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()  # command line, before the ROS arguments
-    environment: Mapping[str, Scalar] = field(default_factory=dict)  # beside the deployment's
     when: Mapping[str, Scalar] = field(default_factory=dict)  # values that arguments must have
     required: bool = False  # the run fails when it ends
     ends_run: bool = False  # the run is over when it ends, and fails with it
     respawn: bool = False  # it is started again when it ends
+    images: bool = True  # false: it stays off the shared memory of the middleware
 
     def __post_init__(self) -> None:
         """Check that the node has one role."""
@@ -153,7 +153,7 @@ class Deployment:
 
     def _process(self, entry: NodeEntry, values: Mapping[str, Scalar]) -> ProcessSpec:
         executable = str(_fill(entry.executable, values))
-        given = {**self.environment, **entry.environment}
+        given = {PROFILE: str(shipped_profile(entry.images)), **self.environment}
         env = {name: as_text(_fill(text, values)) for name, text in given.items()}
         return ProcessSpec(
             name=entry.name,

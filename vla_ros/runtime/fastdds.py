@@ -14,7 +14,12 @@ from pathlib import Path
 
 from vla_ros.core.config import find_config
 
-PROFILE = 'FASTDDS_DEFAULT_PROFILES_FILE'  # environment variable that Fast DDS reads
+BEFORE_3 = ('humble', 'iron', 'jazzy')  # distributions with Fast DDS 2, which knows the other name
+PROFILE = (  # environment variable that Fast DDS reads
+    'FASTRTPS_DEFAULT_PROFILES_FILE'
+    if os.environ.get('ROS_DISTRO') in BEFORE_3
+    else 'FASTDDS_DEFAULT_PROFILES_FILE'
+)
 SHARED_MEMORY = Path('/dev/shm')
 RANGE, LOCALHOST_ONLY = 'ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY'
 PORTS = 'fastdds_port*[0-9]'
@@ -22,9 +27,9 @@ READY = (2).to_bytes(4, sys.byteorder)  # a segment's first word, once Boost.Int
 YOUNGEST = 5.0  # s; a segment is a moment old before its owner has locked it
 
 
-def shipped_profile() -> Path:
-    """Return the profile for who has to do with images; it says itself what is in it and why."""
-    return find_config('', 'fastdds.xml')
+def shipped_profile(images: bool = True) -> Path:
+    """Return the profile for who has to do with ``images``, or for who has not; each says why."""
+    return find_config('', 'fastdds.xml' if images else 'fastdds_udp.xml')
 
 
 def use_profile(images: bool = True) -> None:
@@ -39,7 +44,7 @@ def use_profile(images: bool = True) -> None:
         return
     os.environ[PROFILE] = str(shipped_profile())
     if not images and not _stays_on_host():
-        os.environ[PROFILE] = str(find_config('', 'fastdds_udp.xml'))
+        os.environ[PROFILE] = str(shipped_profile(images))
     elif not images and not os.environ.get('ROS_STATIC_PEERS'):
         os.environ[PROFILE] = str(find_config('', 'fastdds_udp_localhost.xml'))
         os.environ.pop(LOCALHOST_ONLY, None)
