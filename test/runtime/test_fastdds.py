@@ -89,11 +89,14 @@ def test_a_lock_without_a_segment_is_removed(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+OTHERS = ('ROS_LOCALHOST_ONLY', 'ROS_STATIC_PEERS', 'RMW_IMPLEMENTATION')
+
+
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """Return the variables of this process, without those of ROS, to be put back afterwards."""
     with monkeypatch.context() as patch:
-        for name in (PROFILE, 'ROS_LOCALHOST_ONLY', 'ROS_STATIC_PEERS', RANGE):
+        for name in (PROFILE, RANGE, *OTHERS):
             patch.setenv(name, '')
         yield os.environ
 
@@ -143,6 +146,13 @@ def test_node_without_images_that_stays_on_its_host_does_so_by_itself(
     assert Path(environment[PROFILE]).name == 'fastdds_udp_localhost.xml'
     assert environment[RANGE] == 'SYSTEM_DEFAULT'
     assert 'ROS_LOCALHOST_ONLY' not in environment
+
+
+def test_another_middleware_is_left_alone(environment: dict[str, str]) -> None:
+    given = {RANGE: 'LOCALHOST', 'RMW_IMPLEMENTATION': 'rmw_cyclonedds_cpp', PROFILE: ''}
+    environment |= given
+    use_profile(images=False)
+    assert {name: environment[name] for name in given} == given
 
 
 def test_node_that_has_peers_of_its_own_leaves_them_to_ros(environment: dict[str, str]) -> None:

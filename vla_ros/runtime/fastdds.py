@@ -39,7 +39,9 @@ def use_profile(images: bool = True) -> None:
     Without ``images`` it is that for UDP only. To be called before rclpy.init: Fast DDS reads it
     with the first participant of a process.
     """
-    chosen = os.environ.get(PROFILE)
+    chosen, middleware = os.environ.get(PROFILE), os.environ.get('RMW_IMPLEMENTATION')
+    if middleware and not middleware.startswith('rmw_fastrtps'):
+        return
     if chosen and Path(chosen).resolve() != shipped_profile().resolve():
         return
     os.environ[PROFILE] = str(shipped_profile())
@@ -52,7 +54,7 @@ def use_profile(images: bool = True) -> None:
 
 
 def _stays_on_host() -> bool:
-    """Say whether ROS is told to find nobody on other hosts; what rmw_fastrtps does then."""
+    """Say whether ROS is told to look for nobody on other hosts."""
     return os.environ.get(LOCALHOST_ONLY) == '1' or os.environ.get(RANGE) == 'LOCALHOST'
 
 
