@@ -64,11 +64,12 @@ def test_chosen_values_take_the_type_of_the_default(small: str) -> None:
     assert parameters['loud'] is True
 
 
-def test_references_are_filled_in_everywhere(small: str, tmp_path: Path) -> None:
+def test_references_are_filled_in_everywhere(small: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PROFILE, 'mine')
     one = load_deployment(small).resolve({'mode': 'sync', 'count': '7'})[0]
     assert one.remappings == {'image': 'image_sync'}
     assert one.arguments[0] == '-d' and one.arguments[1].endswith('/x.rviz')
-    assert one.env['VLA_ROS_TEST_LEVEL'] == '7'
+    assert one.env == {'VLA_ROS_TEST_LEVEL': '7'}
 
 
 def test_a_node_runs_only_when_its_arguments_say_so(small: str) -> None:
@@ -98,7 +99,8 @@ def test_every_node_gets_the_transport_profile_that_is_for_it(
 
 def test_the_callers_environment_wins(small: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('VLA_ROS_TEST_LEVEL', 'mine')
-    assert 'VLA_ROS_TEST_LEVEL' not in load_deployment(small).resolve({})[0].env
+    monkeypatch.setenv(PROFILE, 'mine')
+    assert load_deployment(small).resolve({})[0].env == {}
 
 
 def test_parameters_are_written_as_ros_reads_them(small: str, tmp_path: Path) -> None:
@@ -213,6 +215,14 @@ def test_tea_bag_shows_the_cameras_only_when_asked(tmp_path: Path) -> None:
     assert rviz.package == 'rviz2'
     assert Path(rviz.arguments[1]).is_file()
     assert not rviz.required
+
+
+def test_tea_bag_sets_the_transport_profile_that_ships(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(PROFILE, raising=False)
+    env = resolve_tea_bag(tmp_path)['sim'].env
+    assert Path(env[PROFILE]).is_file()
 
 
 @pytest.mark.parametrize('argument', ['policy', 'placement', 'robot'])

@@ -44,10 +44,10 @@ def use_profile(images: bool = True) -> None:
         return
     if chosen and Path(chosen).resolve() != shipped_profile().resolve():
         return
-    os.environ[PROFILE] = str(shipped_profile())
-    if not images and not _stays_on_host():
-        os.environ[PROFILE] = str(shipped_profile(images))
-    elif not images and not os.environ.get('ROS_STATIC_PEERS'):
+    stays = _stays_on_host()
+    images = images or (stays and bool(os.environ.get('ROS_STATIC_PEERS')))  # those ROS looks for
+    os.environ[PROFILE] = str(shipped_profile(images))
+    if stays and not images:
         os.environ[PROFILE] = str(find_config('', 'fastdds_udp_localhost.xml'))
         os.environ.pop(LOCALHOST_ONLY, None)
         os.environ[RANGE] = 'SYSTEM_DEFAULT'  # which the profile replaces
