@@ -12,6 +12,8 @@ from vla_ros.sim.kinematics import JOINT_NAMES
 
 CAMERAS = ('top', 'left', 'gripper')
 
+_STOWED = -0.5  # m, height of a saucer that nobody needs
+
 
 @dataclass(frozen=True)
 class SceneState:
@@ -19,12 +21,14 @@ class SceneState:
     Everything a camera needs to draw the scene.
 
     qpos (20,): arm joints (rad), then bag and tag poses (m, unit quaternion);
-    mug_pose (3,): x, y (m) and yaw (rad); light: brightness, 1 is nominal.
+    mug_pose (3,): x, y (m) and yaw (rad); light: brightness, 1 is nominal;
+    saucer: whether it stands on the table.
     """
 
     qpos: np.ndarray
     mug_pose: np.ndarray
     light: float
+    saucer: bool = False
 
     @property
     def bag_yaw(self) -> float:
@@ -46,6 +50,7 @@ class Scene:
         self.model = spec.compile()
         self.data = mujoco.MjData(self.model)
         self._mug = self.model.body('mug').id
+        self._saucer = self.model.body('saucer').id
         self._nominal_light = self.model.light_diffuse.copy()
         self._nominal_headlight = self._headlight()
         self._light = 1.0
@@ -65,12 +70,13 @@ class Scene:
 
     def state(self) -> SceneState:
         """Return a copy of the state."""
-        return SceneState(self.data.qpos.copy(), self.mug_pose, self._light)
+        return SceneState(self.data.qpos.copy(), self.mug_pose, self._light, self.has_saucer)
 
     def apply(self, state: SceneState) -> None:
         """Take over a state, ready to be drawn."""
         self.place_mug(state.mug_pose)
         self.light(state.light)
+        self.show_saucer(state.saucer)
         self.data.qpos[:] = state.qpos
         mujoco.mj_forward(self.model, self.data)
 
@@ -78,6 +84,15 @@ class Scene:
         """Move the mug to x, y (m) and yaw (rad)."""
         self.model.body_pos[self._mug][:2] = pose[:2]
         self.model.body_quat[self._mug] = yaw_quaternion(pose[2])
+
+    @property
+    def has_saucer(self) -> bool:
+        """Whether the saucer stands on the table."""
+        return bool(self.model.body_pos[self._saucer][2] == 0.0)
+
+    def show_saucer(self, shown: bool) -> None:
+        """Put the saucer on the table, or stow it below."""
+        self.model.body_pos[self._saucer][2] = 0.0 if shown else _STOWED
 
     def light(self, level: float) -> None:
         """Scale every light; 1 is nominal."""
