@@ -26,6 +26,8 @@ class PlannedEpisode(NamedTuple):
     cluster: int
     recovery: str
     seed: int
+    goal: str = ''  # of those that the task knows; empty: its usual one
+    instruction: str = ''  # empty: one of those that ask for the goal
 
 
 def recording_plan(

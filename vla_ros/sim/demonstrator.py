@@ -15,7 +15,7 @@ class Demonstrator:
 
     def __init__(self, env: TeaBagEnv, planned: PlannedEpisode) -> None:
         """Set the scene up; raise VlaError for a cluster that does not exist."""
-        env.reset(planned.seed, planned.cluster)
+        env.reset(planned.seed, planned.cluster, planned.goal)
         self.expert = Expert(env, np.random.default_rng([planned.seed, 1]))
         self._env = env
         self._recovery = planned.recovery
@@ -40,7 +40,7 @@ class Demonstrator:
     def objection(self) -> str:
         """Return why the episode is not the planned one, once it is over; empty: it is."""
         if not self._env.success:
-            return self.expert.failure or 'the bag is not in the mug'
+            return self.expert.failure or f'the bag is not at the {self._env.goal.place.name}'
         if self._disturbance and not (self._disturbance.fired and self._recovered):
             return f'{self._recovery}: the mishap did not happen'
         return ''

@@ -10,16 +10,16 @@ import numpy as np
 from vla_ros.core.errors import VlaError
 from vla_ros.dataset.plan import VALIDATION_CLUSTER, check_cluster
 from vla_ros.dataset.workspace import CENTRES, CLUSTER_SIZE
+from vla_ros.sim.goals import DEFAULT_GOAL, GOALS, SAUCER, Place, find_goal
 from vla_ros.sim.kinematics import HOME, JOINT_NAMES, LOWER, UPPER
 from vla_ros.sim.scene import Scene, yaw_quaternion
 
-INSTRUCTION = 'Grab the tea bag and place it in the mug.'
+INSTRUCTION = GOALS[DEFAULT_GOAL].instruction
 
 MUG_POSITION = np.array([0.06, 0.25])  # m
-MUG_HEIGHT = 0.08  # m
-_MUG_INSIDE = 0.036  # m, radius in which the bag's centre counts as inside
 _CLUSTER_HALF = CLUSTER_SIZE / 2 - 0.012  # m, so that the whole bag lies in its cluster
 _SETTLE_STEPS = 60
+_CARRIED = 0.08  # m, height of a bag that is on its way
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Variation:
 
 class TeaBagEnv:
     """
-    One arm, one tea bag, one mug.
+    One arm, one tea bag, a mug, and a saucer where a goal needs one.
 
     Time passes only in step(). The same seed and commands give bit-identical trajectories.
     """
@@ -53,6 +53,7 @@ class TeaBagEnv:
         self.rate = rate
         self.cluster = VALIDATION_CLUSTER
         self.seed = 0
+        self.goal = find_goal(DEFAULT_GOAL)
         self._substeps = round(steps)
         self._bag = self.model.body('bag').id
         self._bag_geom = self.model.geom('bag').id
@@ -81,13 +82,19 @@ class TeaBagEnv:
         """Return the measured joint positions (6,), rad."""
         return self.scene.positions
 
-    def reset(self, seed: int, cluster: int) -> None:
-        """Start an episode with the bag somewhere in ``cluster`` (1 to 11)."""
+    def reset(self, seed: int, cluster: int, goal: str = DEFAULT_GOAL) -> None:
+        """
+        Start an episode with the bag somewhere in ``cluster`` (1 to 11).
+
+        Goals that the same things stand ready for have the same start.
+        """
         check_cluster(cluster)
+        self.goal = find_goal(goal)
         rng = np.random.default_rng(seed)
         self.seed, self.cluster = seed, cluster
         mujoco.mj_resetData(self.model, self.data)
         self.model.geom_friction[list(self._pads)] = self._friction  # a mishap may have cut it
+        self.scene.show_saucer(SAUCER in self.goal.places)
         self._vary(rng)
         centre = np.array(CENTRES[cluster])
         position = centre + rng.uniform(-_CLUSTER_HALF, _CLUSTER_HALF, 2)
@@ -127,16 +134,36 @@ class TeaBagEnv:
         return all(pad in touched for pad in self._pads)
 
     @property
-    def bag_in_mug(self) -> bool:
-        """Whether the bag's centre is inside the mug."""
+    def goal_position(self) -> np.ndarray:
+        """Return where the goal of the episode stands (2,), m."""
+        return self.scene.position_of(self.goal.place.name)
+
+    def bag_at(self, place: Place) -> bool:
+        """Whether the bag's centre is in the mug, or on the saucer."""
         bag = self.bag_position
-        distance = np.linalg.norm(bag[:2] - self.scene.mug_pose[:2])
-        return bool(distance < _MUG_INSIDE and bag[2] < MUG_HEIGHT - 0.01)
+        distance = np.linalg.norm(bag[:2] - self.scene.position_of(place.name))
+        return bool(distance < place.radius and bag[2] < place.height)
+
+    @property
+    def bag_at_goal(self) -> bool:
+        """Whether the bag's centre is where it is to go."""
+        return self.bag_at(self.goal.place)
 
     @property
     def success(self) -> bool:
-        """Whether the bag lies in the mug and the gripper has let it go."""
-        return self.bag_in_mug and not self.grasped
+        """Whether the bag lies where it is to go, and the gripper has let it go."""
+        return self.bag_at_goal and not self.grasped
+
+    @property
+    def at_other_goal(self) -> bool:
+        """Whether the bag was put where another goal asks for."""
+        others = (place for place in self.goal.places if place is not self.goal.place)
+        return any(map(self.bag_at, others)) and not self.grasped
+
+    @property
+    def carried(self) -> bool:
+        """Whether the bag is on its way, high above the table."""
+        return self.grasped and bool(self.bag_position[2] > _CARRIED)
 
     def _vary(self, rng: np.random.Generator) -> None:
         vary = self.variation

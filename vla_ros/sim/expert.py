@@ -31,8 +31,7 @@ PHASES = (
     'raise',
 )
 
-_TRAVEL_HEIGHT = 0.150  # m, of the grasp site on the way to the mug
-_RELEASE_HEIGHT = 0.112  # m
+_TRAVEL_HEIGHT = 0.150  # m, of the grasp site on the way to the goal
 _APPROACH = 0.075  # m, above the grasp
 _TRAVEL_PITCH = np.radians(55)
 _RELEASED = 0.45  # rad, gripper
@@ -66,11 +65,12 @@ class Expert:
         self._aim: np.ndarray = np.zeros(2)
         self._bag: np.ndarray = np.zeros(2)
         self._above: np.ndarray | None = None
+        self._goal = env.goal
         self.restart()
 
     def restart(self) -> None:
-        """Begin anew from where the arm and the bag are now."""
-        self.phase = ''
+        """Begin anew from where the arm and the bag are now, with the goal that is asked for."""
+        self.phase, self._goal = '', self._env.goal
         self._target: np.ndarray = self._env.data.ctrl.copy()
         self._segment: _Segment | None = None
 
@@ -80,7 +80,9 @@ class Expert:
         return self._tick / self._segment.ticks if self._segment else 0.0
 
     def act(self) -> np.ndarray:
-        """Return the joint target (6,), rad, for this tick."""
+        """Return the joint target (6,), rad, for this tick; a new goal is a new beginning."""
+        if self._env.goal is not self._goal:
+            self.restart()
         if self._segment is None:
             self._next()
         if self._segment is None:
@@ -100,7 +102,7 @@ class Expert:
 
     def _begin(self) -> None:
         env = self._env
-        if env.bag_in_mug:
+        if env.bag_at_goal:
             self._after_lower() if env.grasped else self._go_home()
         elif env.grasped:
             self._centre = self._site[:2]
@@ -184,10 +186,10 @@ class Expert:
     def _after_lift(self) -> None:
         if self._lost():
             return
-        mug = self._mug + self._rng.normal(0, 0.002, 2)
-        over = self._joints(mug, _TRAVEL_HEIGHT, _TRAVEL_PITCH, self._grasp.roll, CLOSED)
+        aim = self._env.goal_position + self._rng.normal(0, 0.002, 2)
+        over = self._joints(aim, _TRAVEL_HEIGHT, _TRAVEL_PITCH, self._grasp.roll, CLOSED)
         if over is None:
-            return self._fail('the mug is out of reach')
+            return self._fail(f'the {self._goal.place.name} is out of reach')
         distance = np.max(np.abs(over[:5] - self._target[:5]))
         self._go('transfer', [over], max(1.0, distance / 1.2))
 
@@ -195,14 +197,14 @@ class Expert:
         if self._lost():
             return
         hanging = self._site[:2] - self._env.bag_position[:2]
-        self._aim = self._mug + np.clip(hanging, -0.02, 0.02)
+        self._aim = self._env.goal_position + np.clip(hanging, -0.02, 0.02)
         self._go(
             'lower',
             self._vertical(
                 self._aim,
                 _TRAVEL_HEIGHT,
-                _RELEASE_HEIGHT,
-                (_TRAVEL_PITCH, _TRAVEL_PITCH),
+                self._goal.place.release_height,
+                (_TRAVEL_PITCH, self._goal.place.release_pitch),
                 self._grasp.roll,
                 CLOSED,
             ),
@@ -210,7 +212,7 @@ class Expert:
         )
 
     def _after_lower(self) -> None:
-        if self._env.bag_in_mug or not self._lost():
+        if self._env.bag_at_goal or not self._lost():
             self._aim = self._site[:2]
             self._go('release', [_with_gripper(self._target, _RELEASED)], 0.5)
 
@@ -219,7 +221,7 @@ class Expert:
         self._go('retreat', [up], 0.6)
 
     def _after_retreat(self) -> None:
-        if self._env.bag_in_mug:
+        if self._env.bag_at_goal:
             self._go_home()
         elif self._may_retry():
             self._reach()
@@ -229,7 +231,7 @@ class Expert:
 
     def _lost(self) -> bool:
         """Whether the bag slipped away; then raise the hand for another attempt."""
-        if self._env.grasped or self._env.bag_in_mug:
+        if self._env.grasped or self._env.bag_at_goal:
             return False
         if self._may_retry():
             self._raise()
@@ -290,10 +292,6 @@ class Expert:
     @property
     def _bag_moved(self) -> bool:
         return bool(np.linalg.norm(self._env.bag_position[:2] - self._bag) > _MOVED)
-
-    @property
-    def _mug(self) -> np.ndarray:
-        return self._env.scene.mug_pose[:2]
 
     @property
     def _site(self) -> np.ndarray:

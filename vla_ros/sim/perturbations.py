@@ -45,7 +45,7 @@ class Miss(Perturbation):
 
 
 class Drop(Perturbation):
-    """The fingers turn slippery for a moment on the way to the mug."""
+    """The fingers turn slippery for a moment on the way to the goal."""
 
     _TICKS = 8
 
@@ -89,23 +89,24 @@ class Push(Perturbation):
         self.env.data.qvel[address + 5] += self.rng.uniform(-4, 4)
 
     def _way(self) -> np.ndarray:
-        """Return a direction (2,) that keeps the bag within reach and away from the mug."""
+        """Return a direction (2,) that keeps the bag within reach and away from every goal."""
+        places = [self.env.scene.position_of(place.name) for place in self.env.goal.places]
         for _ in range(20):
             way = direction(self.rng.uniform(0, 2 * np.pi))
             end = self.env.bag_position[:2] + 0.05 * way
-            mug = np.linalg.norm(end - self.env.scene.mug_pose[:2])
-            if 0.10 < np.linalg.norm(end) < 0.33 and end[0] > 0 and mug > 0.09:
+            gap = min(np.linalg.norm(end - place) for place in places)
+            if 0.10 < np.linalg.norm(end) < 0.33 and end[0] > 0 and gap > 0.09:
                 break
         return way
 
 
 class FromMug(Perturbation):
-    """The arm starts near the mug with an open, empty gripper, as after a lost bag."""
+    """The arm starts near the goal with an open, empty gripper, as after a lost bag."""
 
     def __init__(self, env: TeaBagEnv, expert: Expert, rng: np.random.Generator) -> None:
-        """Put the arm near the mug."""
+        """Put the arm near the goal."""
         super().__init__(env, expert, rng)
-        position = [*(env.scene.mug_pose[:2] + rng.normal(0, 0.02, 2)), rng.uniform(0.14, 0.18)]
+        position = [*(env.goal_position + rng.normal(0, 0.02, 2)), rng.uniform(0.14, 0.18)]
         reach = inverse(np.array(position), np.radians(55), HOME[4] + rng.normal(0, 0.4), OPEN)
         if reach is not None:
             env.data.qpos[: len(JOINT_NAMES)] = reach.joints

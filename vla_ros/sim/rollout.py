@@ -119,7 +119,7 @@ class Rollout:
         With keep_states the result holds the SceneState of every control step.
         """
         env, config = self.env, self._config
-        env.reset(planned.seed, planned.cluster)
+        env.reset(planned.seed, planned.cluster, planned.goal)
         self._memory.forget()
         result = EpisodeResult(planned.seed, planned.cluster)
         executor = self.make_executor(self._robot, config.executor)

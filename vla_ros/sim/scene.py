@@ -68,6 +68,10 @@ class Scene:
         yaw = 2 * np.arctan2(quaternion[3], quaternion[0])
         return np.array([*self.model.body_pos[self._mug][:2], yaw])
 
+    def position_of(self, body: str) -> np.ndarray:
+        """Return where a thing stands on the table (2,), m."""
+        return self.model.body_pos[self.model.body(body).id][:2].copy()
+
     def state(self) -> SceneState:
         """Return a copy of the state."""
         return SceneState(self.data.qpos.copy(), self.mug_pose, self._light, self.has_saucer)
