@@ -64,3 +64,23 @@ def test_file_without_joints_is_refused(tmp_path):
 def test_unknown_key_of_the_file_is_refused(tmp_path):
     with pytest.raises(ConfigError, match='unknown key colour'):
         load_robot(write(tmp_path, {'a': LIMITS}, colour='orange'))
+
+
+def test_a_robot_names_its_urdf_and_the_frame_of_its_tool(tmp_path):
+    (tmp_path / 'arm.urdf').touch()
+    path = write(tmp_path, {'a': LIMITS}, urdf='arm.urdf', tool='tip')
+    robot = load_robot(path)
+    assert (robot.urdf, robot.tool) == (tmp_path / 'arm.urdf', 'tip')
+
+
+@pytest.mark.parametrize(
+    ('more', 'complaint'),
+    [
+        ({'urdf': 'hand.urdf', 'tool': 'tip'}, 'urdf: got .*hand.urdf, expected a file'),
+        ({'urdf': 'hand.urdf'}, r'expected urdf \(a file\) and tool'),
+        ({'urdf': 3, 'tool': 'tip'}, 'urdf: got 3, expected a name'),
+    ],
+)
+def test_a_urdf_that_is_not_there_is_named(tmp_path, more, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        load_robot(write(tmp_path, {'a': LIMITS}, **more))

@@ -1,9 +1,11 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Facts about a robot: its joints and what they can do."""
+"""Facts about a robot: its joints and what they can do, and the URDF that draws it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +23,8 @@ class RobotSpec:
     upper: np.ndarray  # rad or m
     velocity: np.ndarray  # rad/s or m/s
     acceleration: np.ndarray  # rad/s^2 or m/s^2
+    urdf: Path | None = None  # describes links and frames; core/kinematics.py reads it
+    tool: str = ''  # frame of the URDF between the finger tips
 
     def __post_init__(self) -> None:
         """Check that the limits make sense."""
@@ -43,7 +47,8 @@ _LIMITS = ('lower', 'upper', 'velocity', 'acceleration')
 
 def load_robot(path: Path) -> RobotSpec:
     """Read config/robots/<name>.yaml; raise ConfigError naming the file, joint and key."""
-    joints = load_yaml(path, ('description', 'joints')).get('joints')
+    content = load_yaml(path, ('description', 'joints', 'urdf', 'tool'))
+    joints = content.get('joints')
     if not isinstance(joints, dict) or not joints:
         raise ConfigError(f'{path}: joints: expected a mapping from joint name to limits')
     for joint, limits in joints.items():
@@ -57,4 +62,20 @@ def load_robot(path: Path) -> RobotSpec:
                     f'{path}: joint {joint}: {key}: got {value!r}, expected a number'
                 )
     arrays = {key: np.array([float(limits[key]) for limits in joints.values()]) for key in _LIMITS}
-    return RobotSpec(path.stem, tuple(joints), **arrays)
+    urdf, tool = _find_urdf(path, content)
+    return RobotSpec(path.stem, tuple(joints), **arrays, urdf=urdf, tool=tool)
+
+
+def _find_urdf(path: Path, content: Mapping[str, Any]) -> tuple[Path | None, str]:
+    """Return the URDF that a robot's file names, beside it or by a path, and its tool frame."""
+    for key in {'urdf', 'tool'} & set(content):
+        if not isinstance(content[key], str) or not content[key]:
+            raise ConfigError(f'{path}: {key}: got {content[key]!r}, expected a name')
+    if ('urdf' in content) != ('tool' in content):
+        raise ConfigError(f'{path}: expected urdf (a file) and tool (a frame of it), or neither')
+    if 'urdf' not in content:
+        return None, ''
+    urdf = path.parent / content['urdf']
+    if not urdf.is_file():
+        raise ConfigError(f'{path}: urdf: got {urdf}, expected a file')
+    return urdf, content['tool']
