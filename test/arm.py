@@ -12,8 +12,8 @@ from vla_ros.core.config import find_config
 from vla_ros.core.robot import load_robot
 from vla_ros.msg import ActionChunk as ActionChunkMsg
 from vla_ros.msg import EpisodeEvent, QueueStatus
-from vla_ros.nodes import convert, qos
 from vla_ros.nodes.action_queue import ActionQueueNode
+from vla_ros.ros import messages, qos
 
 JOINTS = load_robot(find_config('robots', 'so101')).joint_names
 MEASURED = np.linspace(-0.5, 0.5, len(JOINTS))
@@ -50,7 +50,7 @@ class Arm:
         msg = JointState(name=list(names), position=[float(value) for value in positions])
 
         def publish():
-            msg.header.stamp = convert.stamp(time or self.now())
+            msg.header.stamp = messages.stamp(time or self.now())
             self._joints.publish(msg)
 
         self._feeling = publish
@@ -70,7 +70,7 @@ class Arm:
         rows = MEASURED + np.asarray(values, float)[:, None]
         given = {'start': self.now(), 'step': 0.1, 'sequence': self.status.request_id, **given}
         chunk = ActionChunk(rows, joint_names=JOINTS, **given)
-        self._chunks.publish(convert.chunk_to_msg(chunk))
+        self._chunks.publish(messages.chunk_to_msg(chunk))
         return chunk
 
     def play_message(self, **given):
@@ -80,7 +80,7 @@ class Arm:
             step=0.1,
             joint_names=list(JOINTS),
             values=[0.0] * len(JOINTS) * 20,
-            start=convert.stamp(self.now()),
+            start=messages.stamp(self.now()),
         )
         for name, value in given.items():
             setattr(msg, name, value)
@@ -89,7 +89,7 @@ class Arm:
     def announce(self, event, time):
         """Publish an event of an episode."""
         msg = EpisodeEvent(event=event)
-        msg.header.stamp = convert.stamp(time)
+        msg.header.stamp = messages.stamp(time)
         self._episodes.publish(msg)
         self.graph.spin(0.1)
 

@@ -6,7 +6,7 @@ import os
 import random
 import socket
 
-from vla_ros.runtime.fastdds import PROFILE, shipped_profile
+from vla_ros.deployment.fastdds import PROFILE, shipped_profile
 
 _kept = []  # sockets, open as long as the process runs
 

@@ -14,9 +14,9 @@ import pytest
 from vla_ros.benchmarks.contestants import random_observations
 from vla_ros.benchmarks.graphs import WARM_UP, Graph, RunningGraph
 from vla_ros.core.errors import VlaError
+from vla_ros.deployment.domain import isolate
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.spec import BLOCKS
-from vla_ros.runtime.domain import isolate
 from vla_ros.tools.main import main
 
 PLACEMENT = 'defaults: {backend: onnxruntime, cameras: single}\n'
@@ -103,7 +103,7 @@ def test_variant_that_takes_other_observations_is_refused(tiny_bundle, tmp_path,
 
 def test_observation_that_was_lost_on_the_way_is_sent_anew(tiny_bundle, monkeypatch):
     pytest.importorskip('rclpy')
-    from vla_ros.nodes import graph_probe
+    from vla_ros.benchmarks.probes import graph
 
     class Deaf:
         """Stands for a publisher that nobody hears yet."""
@@ -111,7 +111,7 @@ def test_observation_that_was_lost_on_the_way_is_sent_anew(tiny_bundle, monkeypa
         def publish(self, msg):
             self.lost = msg
 
-    send, heard, deaf = graph_probe.Graph._send, [], Deaf()
+    send, heard, deaf = graph.Graph._send, [], Deaf()
 
     def lose_the_first(graph, images, state):
         if not heard:
@@ -121,12 +121,12 @@ def test_observation_that_was_lost_on_the_way_is_sent_anew(tiny_bundle, monkeypa
             graph._joints = heard[0]
         send(graph, images, state)
 
-    monkeypatch.setattr(graph_probe.Graph, '_send', lose_the_first)
-    monkeypatch.setattr(graph_probe, 'ANSWER_TIMEOUT', 3.0)
+    monkeypatch.setattr(graph.Graph, '_send', lose_the_first)
+    monkeypatch.setattr(graph, 'ANSWER_TIMEOUT', 3.0)
     for name, value in isolate().items():
         monkeypatch.setenv(name, value)
     spec = load_bundle(tiny_bundle, ()).spec
     with RunningGraph(Graph('/whole', ('policy',), tiny_bundle, '')) as running:
-        (answers,) = graph_probe.compare(spec, [running], islice(random_observations(spec), 3))
+        (answers,) = graph.compare(spec, [running], islice(random_observations(spec), 3))
     assert len(answers) == 3
     assert answers[0].lost >= 1 and deaf.lost.name == list(spec.joint_names)

@@ -14,8 +14,8 @@ from vla_ros.benchmarks.commands import summarize
 from vla_ros.benchmarks.lerobot import Match
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
+from vla_ros.deployment.deployment import load_deployment
 from vla_ros.policy.bundle import load_bundle
-from vla_ros.runtime.deployment import load_deployment
 
 PERIOD = 33_333_333  # ns
 

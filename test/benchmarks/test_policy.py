@@ -80,7 +80,7 @@ def test_memory_is_that_of_a_process_of_its_own(tiny_bundle):
 
 
 def test_profile_is_what_the_planner_reads(tiny_bundle, tmp_path, capsys):
-    from vla_ros.runtime.profile import load_profile
+    from vla_ros.planning.profile import load_profile
 
     profile = tmp_path / 'profile.json'
     variant = f'a={tiny_bundle}'

@@ -20,11 +20,11 @@ from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.bag import EpisodeInfo, header_time
 from vla_ros.dataset.bags import open_bags
+from vla_ros.dataset.replay.bag_samples import read_track
 from vla_ros.dataset.replay.drive import drive, plan
 from vla_ros.dataset.replay.fast import answer_all
 from vla_ros.dataset.replay.scores import roughness, score, summarise
 from vla_ros.dataset.replay.settings import Settings
-from vla_ros.dataset.replay.track import read_track
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.tools.main import main

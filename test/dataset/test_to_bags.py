@@ -17,7 +17,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.align import align, find_streams
 from vla_ros.dataset.bag import EpisodeInfo, decode, list_episodes
 from vla_ros.dataset.bags import open_bags
-from vla_ros.dataset.convert import convert, describe, make_frames, set_apart
+from vla_ros.dataset.from_bags import convert, describe, make_frames, set_apart
 from vla_ros.dataset.stored import StoredDataset
 from vla_ros.dataset.to_bags import convert_to_bags
 from vla_ros.tools.main import main

@@ -16,7 +16,7 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_ros.core.config import find_config
 from vla_ros.core.robot import load_robot
 from vla_ros.msg import EpisodeEvent, QueueStatus
-from vla_ros.nodes import convert, qos
+from vla_ros.ros import messages, qos
 
 RESET_TIME = 0.1  # s after a reset in which the sim node takes no command
 
@@ -124,12 +124,12 @@ class Monitor:
         self.recording.add(time, positions, self.measured, arrived, self._felt)
 
     def _on_joint_states(self, msg, info):
-        self.measured = convert.joint_positions(msg, self.recording.robot.joint_names)
+        self.measured = messages.joint_positions(msg, self.recording.robot.joint_names)
         self._felt = self._time(msg, info['received_timestamp'] * 1e-9)
 
     def _time(self, msg, arrived):
         """Return when a message was made, s."""
-        return arrived if self.by_arrival else convert.seconds(msg.header.stamp)
+        return arrived if self.by_arrival else messages.seconds(msg.header.stamp)
 
     def _on_status(self, msg, info):
         self.statuses.append(Status(info['received_timestamp'] * 1e-9, msg))

@@ -26,7 +26,7 @@ def run(start_run, relays):
     from faults.relay import Relay, through
 
     from vla_ros.msg import ActionChunk
-    from vla_ros.nodes import qos
+    from vla_ros.ros import qos
 
     def prepare(monitor):
         relays['chunk'] = Relay(monitor.node, ActionChunk, 'action_chunk', qos.LATEST)
@@ -43,7 +43,7 @@ def button(run):
     """Return the function that says on the topic estop whether the button is pressed."""
     from std_msgs.msg import Bool
 
-    from vla_ros.nodes import qos
+    from vla_ros.ros import qos
 
     publisher = run.monitor.node.create_publisher(Bool, 'estop', qos.LATCHED)
     run.graph.until(lambda: publisher.get_subscription_count(), 60.0)
@@ -178,7 +178,7 @@ def test_an_arm_that_is_disabled_in_motion_brakes_and_takes_no_chunk(run, call):
 
 def test_commands_while_inactive_move_nothing(run, call, change):
     from vla_ros.msg import ActionChunk
-    from vla_ros.nodes import qos
+    from vla_ros.ros import qos
 
     run.begin()
     chunks = run.monitor.node.create_publisher(ActionChunk, 'relayed/action_chunk', qos.LATEST)

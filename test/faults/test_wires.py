@@ -33,7 +33,7 @@ def run(start_run, relays):
     from sensor_msgs.msg import Image, JointState
 
     from vla_ros.msg import ActionChunk
-    from vla_ros.nodes import qos
+    from vla_ros.ros import qos
 
     def prepare(monitor):
         relays[CAMERA] = Relay(monitor.node, Image, CAMERA, qos.SENSOR)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from vla_ros.runtime.deployment import as_text, load_deployment
+from vla_ros.deployment.deployment import as_text, load_deployment
 from vla_ros.tools.up import make_command
 
 pytest.importorskip('launch_ros')
@@ -19,7 +19,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.utilities import perform_substitutions
 from launch_ros.actions import Node
 
-from vla_ros.runtime.restarts import LIMIT
+from vla_ros.deployment.restarts import LIMIT
 from vla_ros.tools.launch_file import kill_frozen, make_node
 
 FOLDER = Path(__file__).parents[2] / 'launch'

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from vla_ros.runtime.deployment import Deployment, NodeEntry, load_deployment
+from vla_ros.deployment.deployment import Deployment, NodeEntry, load_deployment
 
 pytest.importorskip('rclpy')
 pytest.importorskip('mujoco')
 pytest.importorskip('rosbags')
 
-from vla_ros.nodes.lifecycle import VlaNode
+from vla_ros.ros.lifecycle import VlaNode
 
 DEPLOYMENTS = [load_deployment(name) for name in ('tea_bag', 'record')]
 

@@ -18,8 +18,8 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.msg import EpisodeEvent, QueueStatus
-from vla_ros.nodes import convert, qos
 from vla_ros.nodes.action_queue import ActionQueueNode
+from vla_ros.ros import messages, qos
 
 RATE = 50.0  # Hz
 
@@ -40,7 +40,7 @@ def test_chunk_is_followed_at_the_control_rate(start_arm):
     arm.graph.until(lambda: arm.status.mode == QueueStatus.RUNNING)
     arm.commands.clear()
     arm.graph.spin(1.0)
-    times = np.array([convert.seconds(command.header.stamp) for command in arm.commands])
+    times = np.array([messages.seconds(command.header.stamp) for command in arm.commands])
     delay = arm.status.latency  # the arm stood still until the chunk came, and the plan with it
     expected = [chunk.at(time - delay) for time in times]
     assert 0 < delay < 0.1
@@ -160,7 +160,7 @@ def test_synchronous_queue_plays_a_late_chunk_from_its_first_row(start_arm):
         ({'values': [0.0] * 7}, 'got 7 values for 6 joints, expected whole rows'),
         ({'values': []}, 'got 0 values for 6 joints'),
         ({'step': 0.0}, 'step: got 0.0 s, expected above 0'),
-        ({'start': convert.stamp(9e9 / 8)}, 'ended before it arrived'),
+        ({'start': messages.stamp(9e9 / 8)}, 'ended before it arrived'),
     ],
 )
 def test_chunk_that_is_no_use_is_reported_counted_and_asked_for_anew(

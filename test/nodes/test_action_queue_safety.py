@@ -11,7 +11,7 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_ros.core.config import find_config
 from vla_ros.core.robot import load_robot
 from vla_ros.msg import QueueStatus
-from vla_ros.nodes import convert, qos
+from vla_ros.ros import messages, qos
 
 ROBOT = load_robot(find_config('robots', 'so101'))
 RATE = 50.0  # Hz
@@ -34,7 +34,7 @@ def sweep(arm):
 
 def keeps_its_velocity(arm):
     """Say whether no command is much faster than the joints; the core tests are the exact ones."""
-    times = [convert.seconds(command.header.stamp) for command in arm.commands]
+    times = [messages.seconds(command.header.stamp) for command in arm.commands]
     velocities = np.diff(arm.positions, axis=0) / np.diff(times)[:, None]
     return (np.abs(velocities) <= ROBOT.velocity * 1.5).all()  # stamps are read before the ticks
 
@@ -92,7 +92,7 @@ def test_joint_states_that_cease_stop_the_arm_and_it_says_why(start_arm):
         'joint state is 0.' in arm.status.reason and 'is the driver running' in arm.status.reason
     )
     arm.graph.spin(0.2)
-    last = convert.seconds(arm.commands[-1].header.stamp)
+    last = messages.seconds(arm.commands[-1].header.stamp)
     assert last - silent < 0.1 + 2 / RATE
     arm.graph.until(lambda: arm.feel() or arm.status.mode == QueueStatus.WAITING)
 
@@ -171,8 +171,8 @@ def test_policy_that_continues_the_queue_is_sent_what_is_queued(start_arm):
     arm.begin()
     chunk = arm.play(np.linspace(0, 0.5, 51))
     arm.graph.until(lambda: arm.status.request and arm.status.queued)
-    queued = convert.chunk_from_msg(arm.status.queued[0], ROBOT.joint_names)
-    now = convert.seconds(arm.status.header.stamp)
+    queued = messages.chunk_from_msg(arm.status.queued[0], ROBOT.joint_names)
+    now = messages.seconds(arm.status.header.stamp)
     assert queued.start <= now + 1 / RATE and now < queued.end
     np.testing.assert_allclose(queued.values[-1], chunk.values[-1], atol=1e-6)
 

@@ -18,8 +18,8 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.msg import SimState
-from vla_ros.nodes import convert, qos
 from vla_ros.nodes.camera import CameraNode
+from vla_ros.ros import messages, qos
 from vla_ros.sim.cameras import Renderer
 from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.scene import Scene
@@ -54,13 +54,13 @@ class Viewer:
     @property
     def brightness(self):
         """Return the mean of each picture so far."""
-        return [float(convert.image_from_msg(msg).mean()) for msg in self.images]
+        return [float(messages.image_from_msg(msg).mean()) for msg in self.images]
 
 
 def state_message(state, time):
     """Return the message of a scene at ``time``."""
     msg = SimState(light=state.light, mug_pose=state.mug_pose, qpos=state.qpos.tolist())
-    msg.header.stamp = convert.stamp(time)
+    msg.header.stamp = messages.stamp(time)
     return msg
 
 
@@ -93,11 +93,11 @@ def test_simulated_camera_draws_what_the_renderer_draws_in_process(start_graph, 
     renderer = Renderer(scene, WIDTH, HEIGHT)
     scene.apply(state)
     np.testing.assert_array_equal(
-        convert.image_from_msg(viewer.images[0]), renderer.render(camera)
+        messages.image_from_msg(viewer.images[0]), renderer.render(camera)
     )
     renderer.close()
     header = viewer.images[0].header
-    assert (convert.seconds(header.stamp), header.frame_id) == (1e6 + 0.5, f'camera_{camera}')
+    assert (messages.seconds(header.stamp), header.frame_id) == (1e6 + 0.5, f'camera_{camera}')
     assert viewer.images[0].encoding == 'rgb8'
     info = viewer.infos[0]
     assert (info.header, info.width, info.height) == (header, WIDTH, HEIGHT)
@@ -129,7 +129,7 @@ def test_simulated_camera_draws_as_many_pictures_as_asked_for(start_graph, state
     states = viewer.simulate()
     for step in range(12):
         show(viewer, states, state_message(state, 1e6 + step / 30), step in drawn)
-    times = [convert.seconds(msg.header.stamp) for msg in viewer.images]
+    times = [messages.seconds(msg.header.stamp) for msg in viewer.images]
     np.testing.assert_allclose(times, [1e6 + step / 30 for step in drawn])
 
 
@@ -138,7 +138,7 @@ def test_simulated_camera_follows_a_clock_that_begins_anew(start_graph, state):
     states = viewer.simulate()
     for time in (9e6, 100.0, 100.1):
         show(viewer, states, state_message(state, time))
-    assert [convert.seconds(msg.header.stamp) for msg in viewer.images] == [9e6, 100.0, 100.1]
+    assert [messages.seconds(msg.header.stamp) for msg in viewer.images] == [9e6, 100.0, 100.1]
 
 
 def test_state_of_another_scene_is_reported_and_survived(start_graph, state, capfd):
@@ -159,9 +159,9 @@ def test_video_is_played_at_the_asked_size_and_rate_and_again_from_its_start(sta
     ]
     steps = np.diff(frames) % 6
     assert np.median(steps) == 1  # in order, round and round; a loaded machine may lose some
-    times = [convert.seconds(msg.header.stamp) for msg in viewer.images]
+    times = [messages.seconds(msg.header.stamp) for msg in viewer.images]
     assert np.median(np.diff(times)) > 0.03
-    picture = convert.image_from_msg(viewer.images[0])
+    picture = messages.image_from_msg(viewer.images[0])
     assert picture.shape == (HEIGHT, WIDTH, 3)
     red, _, blue = picture.mean(axis=(0, 1))
     assert red - blue == pytest.approx(30, abs=6)

@@ -18,21 +18,21 @@ from vla_ros.core.config import find_config
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.align import align, find_streams
 from vla_ros.dataset.bag import EpisodeInfo, header_time, list_episodes
-from vla_ros.dataset.convert import describe, make_frames
+from vla_ros.dataset.from_bags import describe, make_frames
+from vla_ros.dataset.replay.bag_samples import read_track
 from vla_ros.dataset.replay.drive import plan
 from vla_ros.dataset.replay.fast import answer_all
 from vla_ros.dataset.replay.result import Replay
 from vla_ros.dataset.replay.settings import Settings
-from vla_ros.dataset.replay.track import read_track
 from vla_ros.msg import ActionChunk, Features, QueueStatus
-from vla_ros.nodes import convert, qos
 from vla_ros.nodes.action_expert import ActionExpertNode
 from vla_ros.nodes.llm_backbone import LlmBackboneNode
-from vla_ros.nodes.playback import SAME, Answers, restamp
 from vla_ros.nodes.player import PlayerNode
 from vla_ros.nodes.vision_encoder import VisionEncoderNode
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
+from vla_ros.ros import messages, qos
+from vla_ros.ros.playback import SAME, Answers, restamp
 
 FPS = 30
 
@@ -94,7 +94,7 @@ def test_an_answer_is_known_by_its_observation():
     answers = Answers()
     for request, time in ((1, 10.0), (2, 11.0)):
         msg = ActionChunk(sequence=request)
-        msg.header.stamp = convert.stamp(time)
+        msg.header.stamp = messages.stamp(time)
         answers.note(msg)
     assert answers.wait(3, 11.0, 0.0)[0].sequence == 2
     assert answers.wait(3, 11.0, 0.0) is None
@@ -153,7 +153,7 @@ def test_the_frames_of_a_dataset_are_what_the_live_vision_encoder_sees(encoder, 
         assert images.keys() == frame.images.keys() == set(CAMERAS)
         for camera, image in images.items():
             np.testing.assert_array_equal(image, frame.images[camera])
-        _, state = convert.tensors_from_msg(answer.tensors, ('features', 'state'))
+        _, state = messages.tensors_from_msg(answer.tensors, ('features', 'state'))
         np.testing.assert_array_equal(state, frame.state)
 
 

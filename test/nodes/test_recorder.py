@@ -19,8 +19,8 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.bag import EpisodeWriter, decode, list_episodes, list_unfinished
 from vla_ros.msg import EpisodeEvent, SimState
-from vla_ros.nodes import convert, qos
 from vla_ros.nodes.recorder import RecorderNode
+from vla_ros.ros import messages, qos
 
 CAMERAS = ('top', 'gripper', 'left')
 FPS = 30
@@ -61,7 +61,7 @@ class Source:
         for frame in range(frames):
             time = 1000.0 + frame / FPS
             for image, info in zip(self.images, self.infos, strict=True):
-                msg = convert.image_to_msg(pictures(frame), time, 'camera')
+                msg = messages.image_to_msg(pictures(frame), time, 'camera')
                 image.publish(msg)
                 info.publish(CameraInfo(header=msg.header))
             self.states.publish(JointState(header=msg.header, name=['a'], position=[1.0]))

@@ -21,8 +21,8 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.msg import EpisodeEvent, SimState
-from vla_ros.nodes import convert, qos
 from vla_ros.nodes.sim import SimNode
+from vla_ros.ros import messages, qos
 from vla_ros.sim.kinematics import JOINT_NAMES
 
 NAMES = {
@@ -33,7 +33,7 @@ NAMES = {
 
 def began(world):
     """Return when the newest episode began, s."""
-    return convert.seconds(world.events[-1].header.stamp)
+    return messages.seconds(world.events[-1].header.stamp)
 
 
 class World:
@@ -64,9 +64,9 @@ class World:
         """Return what each sim_state holds, by the number of control steps since the reset."""
         if not self.events:
             return {}
-        began = convert.seconds(self.events[0].header.stamp)
+        began = messages.seconds(self.events[0].header.stamp)
         return {
-            math.ceil((convert.seconds(msg.header.stamp) - began) * 60): np.array(
+            math.ceil((messages.seconds(msg.header.stamp) - began) * 60): np.array(
                 [*msg.qpos, *msg.mug_pose, msg.light]
             )
             for msg in self.states
@@ -76,8 +76,8 @@ class World:
         """Publish a command and let the simulation take it."""
         point = JointTrajectoryPoint(positions=[float(value) for value in positions])
         msg = JointTrajectory(joint_names=list(names), points=[point])
-        now = convert.seconds(self.clock[-1].clock) if time is None else time
-        msg.header.stamp = convert.stamp(now)
+        now = messages.seconds(self.clock[-1].clock) if time is None else time
+        msg.header.stamp = messages.stamp(now)
         self._commands.publish(msg)
         self.graph.spin(0.05)
 
@@ -119,10 +119,10 @@ def test_joints_clock_and_scene_are_published_in_step(start_world):
     world.graph.until(lambda: len(world.states) > 5)
     assert tuple(world.joints[-1].name) == JOINT_NAMES
     assert len(world.states[-1].qpos) == world.node._env.model.nq
-    times = np.array([convert.seconds(msg.clock) for msg in world.clock])
+    times = np.array([messages.seconds(msg.clock) for msg in world.clock])
     assert (np.diff(times) > 0).all()
-    for messages, rate in ((world.joints, 60), (world.states, 30)):
-        stamps = np.array([convert.seconds(msg.header.stamp) for msg in messages])
+    for heard, rate in ((world.joints, 60), (world.states, 30)):
+        stamps = np.array([messages.seconds(msg.header.stamp) for msg in heard])
         assert np.median(np.diff(stamps)) == pytest.approx(1 / rate, abs=1e-6)
         steps = (stamps - times[0]) * 60
         np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
@@ -131,9 +131,9 @@ def test_joints_clock_and_scene_are_published_in_step(start_world):
 def test_simulated_time_keeps_up_with_the_wall_clock(start_world):
     world = start_world()
     world.graph.until(lambda: world.clock)
-    simulated, wall = convert.seconds(world.clock[-1].clock), time.monotonic()
+    simulated, wall = messages.seconds(world.clock[-1].clock), time.monotonic()
     world.graph.spin(1.0)
-    simulated, wall = convert.seconds(world.clock[-1].clock) - simulated, time.monotonic() - wall
+    simulated, wall = messages.seconds(world.clock[-1].clock) - simulated, time.monotonic() - wall
     assert simulated == pytest.approx(wall, abs=0.6)  # what a loaded machine may be behind
 
 
@@ -224,7 +224,7 @@ def test_command_that_makes_no_sense_moves_nothing(start_world, capfd, fault, co
 def test_command_for_the_last_episode_moves_nothing(start_world):
     world = start_world()
     world.graph.until(lambda: world.clock)
-    began = convert.seconds(world.events[0].header.stamp)
+    began = messages.seconds(world.events[0].header.stamp)
     for _ in range(5):
         world.command(world.target + 0.3, time=began + 0.05)
     assert world.story == ['RESET']
@@ -236,12 +236,12 @@ def test_reset_is_later_than_every_state_of_before_and_earlier_than_those_after(
     world.graph.until(lambda: len(world.joints) > 10)
     world.call(Trigger, 'reset', Trigger.Request())
     world.graph.until(lambda: len(world.events) == 3)
-    world.graph.until(lambda: convert.seconds(world.joints[-1].header.stamp) > began(world) + 0.1)
+    world.graph.until(lambda: messages.seconds(world.joints[-1].header.stamp) > began(world) + 0.1)
     home = world.node._home
     for msg in world.joints:
         at_home = np.abs(np.array(msg.position) - home).max() < 0.02
-        assert at_home == (convert.seconds(msg.header.stamp) > began(world))
-    stamps = [convert.seconds(msg.header.stamp) for msg in world.joints]
+        assert at_home == (messages.seconds(msg.header.stamp) > began(world))
+    stamps = [messages.seconds(msg.header.stamp) for msg in world.joints]
     assert min(abs(stamp - began(world)) for stamp in stamps) > 0.4 / 60
 
 

@@ -14,8 +14,8 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.msg import EpisodeEvent
-from vla_ros.nodes import convert, qos
 from vla_ros.nodes.sim import SimNode
+from vla_ros.ros import messages, qos
 from vla_ros.sim.env import TeaBagEnv
 
 EXPERT = ('sim:driver:=expert', 'sim:rate:=30.0', 'sim:episodes:=0')
@@ -71,7 +71,7 @@ def test_the_start_tells_how_the_bag_is_turned(stage):
 def test_the_scene_rests_before_the_expert_moves(stage):
     stage.ask()
     stage.wait_for(EpisodeEvent.START)
-    reset, start = (convert.seconds(msg.header.stamp) for msg in stage.events)
+    reset, start = (messages.seconds(msg.header.stamp) for msg in stage.events)
     assert 0.45 < start - reset < 0.6
 
 
@@ -79,8 +79,8 @@ def test_commands_and_states_bear_the_same_times(stage):
     stage.ask()
     stage.wait_for(EpisodeEvent.START)
     stage.graph.until(lambda: len(stage.commands) > 10)
-    begin = convert.seconds(stage.states[0].header.stamp)
-    ticks = [30 * (convert.seconds(msg.header.stamp) - begin) for msg in stage.commands]
+    begin = messages.seconds(stage.states[0].header.stamp)
+    ticks = [30 * (messages.seconds(msg.header.stamp) - begin) for msg in stage.commands]
     assert ticks == pytest.approx([round(tick) for tick in ticks], abs=1e-3)
     assert {1.0} == {round(b - a, 3) for a, b in itertools.pairwise(ticks)}
     first, tenth = (stage.commands[i].points[0].positions for i in (0, 10))

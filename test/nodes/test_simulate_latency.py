@@ -7,8 +7,8 @@ from bundles import MEMORY, SIZE
 from rclpy.lifecycle import TransitionCallbackReturn
 
 from vla_ros.msg import ActionChunk, Features
-from vla_ros.nodes import convert, qos
 from vla_ros.nodes.action_expert import ActionExpertNode
+from vla_ros.ros import messages, qos
 
 BOARD = """
 description: So slow that it shows.
@@ -33,11 +33,11 @@ def test_an_answer_takes_as_long_as_on_the_board_that_is_played(
     graph.start(ActionExpertNode())
     chunks = graph.collect(ActionChunk, 'action_chunk', qos.LATEST)
     context = graph.publisher(Features, 'context', qos.LATEST)
-    memory = convert.tensor_to_msg('memory', np.zeros((1, MEMORY, SIZE), np.float32))
+    memory = messages.tensor_to_msg('memory', np.zeros((1, MEMORY, SIZE), np.float32))
     context.publish(Features(sequence=1, tensors=[memory]))
     graph.until(lambda: chunks)
     timing = chunks[0].timings[-1]
-    taken = convert.seconds(timing.end) - convert.seconds(timing.start)
+    taken = messages.seconds(timing.end) - messages.seconds(timing.start)
     assert OPERATORS * 0.1 <= taken < OPERATORS * 0.1 + 0.2
 
 

@@ -15,13 +15,14 @@ from std_msgs.msg import String
 
 from vla_ros.core.errors import VlaError
 from vla_ros.msg import ActionChunk, Features, QueueStatus
-from vla_ros.nodes import convert, qos, tensors, vision_encoder
+from vla_ros.nodes import vision_encoder
 from vla_ros.nodes.action_expert import ActionExpertNode
 from vla_ros.nodes.llm_backbone import LlmBackboneNode
 from vla_ros.nodes.policy import PolicyNode
 from vla_ros.nodes.vision_encoder import VisionEncoderNode
 from vla_ros.policy.bundle import file_sha256, load_bundle
 from vla_ros.policy.pipeline import Policy
+from vla_ros.ros import messages, qos, tensors
 
 STATE = np.linspace(-1, 1, len(JOINTS))
 
@@ -44,17 +45,17 @@ class Robot:
     def show(self, images, time=None):
         """Publish pictures of one time."""
         for name, image in images.items():
-            self._images[name].publish(convert.image_to_msg(image, time or self.now(), name))
+            self._images[name].publish(messages.image_to_msg(image, time or self.now(), name))
 
     def feel(self, state=STATE, names=JOINTS, time=None):
         """Publish joint positions."""
         msg = JointState(name=list(names), position=[float(value) for value in state])
-        msg.header.stamp = convert.stamp(time or self.now())
+        msg.header.stamp = messages.stamp(time or self.now())
         self._joints.publish(msg)
 
     def observe(self, images=None, state=STATE):
         """Publish a whole observation and return its time."""
-        time = convert.seconds(convert.stamp(self.now()))
+        time = messages.seconds(messages.stamp(self.now()))
         self.show(images or pictures(), time)
         self.feel(state, time=time)
         return time
@@ -111,15 +112,15 @@ def test_request_is_answered_with_the_chunk_that_the_fused_policy_computes(
     time = robot.observe()
     robot.ask(1)
     graph.until(lambda: chunks)
-    chunk = convert.chunk_from_msg(chunks[0], JOINTS)
+    chunk = messages.chunk_from_msg(chunks[0], JOINTS)
     expected, _ = policy.predict(pictures(), STATE)
     np.testing.assert_array_equal(chunk.values.astype(np.float32), expected)
     assert chunk.values.shape == (CHUNK, len(JOINTS))
     assert (chunk.start, chunk.step, chunk.sequence) == (time, 1 / FPS, 1)
-    assert convert.seconds(chunks[0].header.stamp) == time
+    assert messages.seconds(chunks[0].header.stamp) == time
     timings = chunks[0].timings
     assert [t.stage for t in timings] == ['vision_encoder', 'llm_backbone', 'action_expert']
-    moments = [convert.seconds(t) for timing in timings for t in (timing.start, timing.end)]
+    moments = [messages.seconds(t) for timing in timings for t in (timing.start, timing.end)]
     assert moments == sorted(moments)
     assert time <= moments[0]
 
@@ -144,7 +145,7 @@ def test_request_is_answered_once_and_the_next_one_with_a_newer_observation(enco
         encoder_graph.spin(0.2)
     assert len(answers) == 1
     second = answer(encoder_graph, robot, answers, 2)
-    times = [convert.seconds(msg.header.stamp) for msg in (answers[0], second)]
+    times = [messages.seconds(msg.header.stamp) for msg in (answers[0], second)]
     assert times[1] > times[0]
 
 
@@ -168,7 +169,7 @@ def test_joint_states_are_mapped_by_name(encoder_graph):
     robot.feel([9.0, *STATE[::-1]], ['other', *JOINTS[::-1]], time)
     robot.ask(1)
     encoder_graph.until(lambda: answers)
-    (state,) = convert.tensors_from_msg(answers[0].tensors, ('state',))
+    (state,) = messages.tensors_from_msg(answers[0].tensors, ('state',))
     np.testing.assert_array_equal(state, STATE)
 
 
@@ -317,12 +318,12 @@ def test_context_that_can_not_be_computed_is_reported_and_survived(
     graph.start(ActionExpertNode())
     chunks = graph.collect(ActionChunk, 'action_chunk', qos.LATEST)
     contexts = graph.publisher(Features, 'context', qos.LATEST)
-    contexts.publish(Features(sequence=1, tensors=convert.tensors_to_msg(tensors)))
+    contexts.publish(Features(sequence=1, tensors=messages.tensors_to_msg(tensors)))
     graph.spin(0.2)
     assert not chunks
     assert message in capfd.readouterr().err
     good = {'memory': np.zeros((1, MEMORY, SIZE), np.float32)}
-    contexts.publish(Features(sequence=2, tensors=convert.tensors_to_msg(good)))
+    contexts.publish(Features(sequence=2, tensors=messages.tensors_to_msg(good)))
     graph.until(lambda: chunks)
     assert chunks[0].sequence == 2
 
@@ -369,7 +370,7 @@ def test_unchanged_pictures_are_not_encoded_again_and_diagnostics_count_them(
     answers = graph.collect(Features, 'vision_features', qos.LATEST)
     robot = Robot(graph)
     first, second = (answer(graph, robot, answers, number) for number in (1, 2))
-    features = [convert.tensors_from_msg(m.tensors, ('features',))[0] for m in (first, second)]
+    features = [messages.tensors_from_msg(m.tensors, ('features',))[0] for m in (first, second)]
     np.testing.assert_array_equal(*features)
     diagnostics = encoder.diagnostics()
     assert diagnostics['features reused'] == 'gripper 1 of 2, top 1 of 2'

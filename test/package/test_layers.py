@@ -14,26 +14,36 @@ PACKAGE = Path(__file__).parents[2] / 'vla_ros'
 MODULES = sorted(path for path in PACKAGE.glob('*/**/*.py') if path.parent.name != 'msg')
 
 # the layers that each layer may import, besides itself
+BASE = {'core', 'runtime', 'policy'}
+WORLD = BASE | {'dataset', 'sim'}
 BELOW = {
     'core': set(),
     'runtime': {'core'},
     'policy': {'core', 'runtime'},
-    'dataset': {'core', 'runtime', 'policy'},
-    'sim': {'core', 'runtime', 'policy', 'dataset'},
-    'train': {'core', 'runtime', 'policy', 'dataset', 'sim'},
-    'nodes': {'core', 'runtime', 'policy', 'dataset', 'sim'},
-    'quantization': {'core', 'runtime', 'policy', 'dataset', 'sim'},
-    'benchmarks': {'core', 'runtime', 'policy', 'dataset', 'sim', 'quantization'},
-    'tools': {'core', 'runtime', 'policy', 'dataset', 'sim', 'quantization'},
+    'dataset': BASE,
+    'sim': BASE | {'dataset'},
+    'deployment': {'core', 'runtime'},
+    'planning': BASE | {'quantization'},
+    'quantization': BASE | {'dataset'},
+    'evaluation': WORLD | {'planning', 'quantization'},
+    'train': WORLD | {'evaluation'},
+    'ros': BASE | {'dataset', 'deployment', 'planning'},
+    'nodes': WORLD | {'deployment', 'ros'},
+    'benchmarks': WORLD | {'deployment', 'evaluation', 'planning', 'quantization'},
+    'benchmarks/probes': BASE | {'dataset', 'deployment', 'ros', 'nodes', 'benchmarks'},
+    'benchmarks/versus_lerobot': BASE | {'deployment'},
+    'tools': WORLD | {'deployment', 'evaluation', 'planning', 'quantization'},
 }
-# these two may run a node or a training, and then load them
-ON_TOP, LAZILY = {'tools', 'benchmarks'}, {'nodes', 'train'}
+# these may run a node or a training, and then load them
+ON_TOP = {'tools', 'benchmarks', 'benchmarks/versus_lerobot'}
+LAZILY = {'nodes', 'ros', 'train', 'benchmarks', 'benchmarks/probes', 'benchmarks/versus_lerobot'}
 # the layers that may import each heavy library
+ROS = {'ros', 'nodes', 'benchmarks/probes'}
 AT_HOME = {
-    'rclpy': {'nodes'},
-    'torch': {'train'},
+    'rclpy': ROS,
+    'torch': {'train', 'benchmarks/versus_lerobot'},
     'torchvision': {'train'},
-    'lerobot': {'train', 'dataset'},
+    'lerobot': {'train', 'dataset', 'benchmarks/versus_lerobot'},
     'onnxruntime': {'runtime', 'quantization'},
     'openvino': {'runtime'},
     'mujoco': {'sim'},
@@ -70,8 +80,14 @@ def runs_late(node: ast.AST) -> bool:
 
 
 def layer_of(path: Path) -> str:
-    """Return the name of the subpackage that the file is in."""
-    return path.relative_to(PACKAGE).parts[0]
+    """Return the room that the file is in."""
+    return room_of(path.relative_to(PACKAGE).parts[:-1])
+
+
+def room_of(parts: tuple[str, ...]) -> str:
+    """Return the innermost room of BELOW that the folders lead to, else the outermost folder."""
+    nested = '/'.join(parts[:2])
+    return nested if nested in BELOW else parts[0]
 
 
 def stray_imports(path: Path) -> Iterator[str]:
@@ -79,14 +95,14 @@ def stray_imports(path: Path) -> Iterator[str]:
     layer = layer_of(path)
     for name, line, lazy in imports(path):
         top, _, rest = name.partition('.')
-        target = rest.split('.')[0]
+        target = room_of(tuple(rest.split('.')))
         if top == 'vla_ros' and target in BELOW and target != layer:
             allowed = BELOW[layer] | (LAZILY if layer in ON_TOP and lazy else set())
             if target not in allowed:
                 yield f'{path.name}:{line}: {layer} imports {name}'
         elif layer not in AT_HOME.get(top, {layer}):
             yield f'{path.name}:{line}: {top} belongs to {", ".join(sorted(AT_HOME[top]))}'
-        elif (top.endswith('_msgs') or name.startswith('vla_ros.msg')) and layer != 'nodes':
+        elif (top.endswith('_msgs') or name.startswith('vla_ros.msg')) and layer not in ROS:
             yield f'{path.name}:{line}: messages belong to nodes, and {layer} imports {name}'
 
 
@@ -117,6 +133,6 @@ def test_a_stray_import_is_seen(tmp_path, monkeypatch):
     path.parent.mkdir()
     path.write_text('import torch\ndef late():\n    from vla_ros import nodes\n    import yaml\n')
     assert list(stray_imports(path)) == [
-        'chunk.py:1: torch belongs to train',
+        'chunk.py:1: torch belongs to benchmarks/versus_lerobot, train',
         'chunk.py:3: core imports vla_ros.nodes',
     ]

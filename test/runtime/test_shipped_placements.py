@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vla_ros.core.config import find_config
-from vla_ros.runtime.deployment import load_deployment
+from vla_ros.deployment.deployment import load_deployment
 from vla_ros.runtime.placement import load_placement
 
 FOLDER = find_config('placement', 'cpu').parent

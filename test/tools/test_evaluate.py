@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip('mujoco')
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.policy.latency import predict
+from vla_ros.planning.blocks import predict
 from vla_ros.sim.rollout import EpisodeResult
 from vla_ros.tools import evaluate
 from vla_ros.tools.main import main

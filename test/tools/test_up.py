@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.runtime.deployment import ProcessSpec, load_deployment
-from vla_ros.runtime.domain import isolate
+from vla_ros.deployment.deployment import ProcessSpec, load_deployment
+from vla_ros.deployment.domain import isolate
 from vla_ros.tools.up import find_executable, parse_assignments, without_wheels
 
 SLEEP = 'sleep 60'
@@ -164,7 +164,7 @@ def test_an_isolated_run_has_a_domain_of_its_own_on_this_host(
 
 
 def test_a_domain_in_use_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('vla_ros.runtime.domain.DOMAINS', range(50, 52))
+    monkeypatch.setattr('vla_ros.deployment.domain.DOMAINS', range(50, 52))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as participant:
         participant.bind(('', 7400 + 250 * 50 + 10))
         assert {isolate()['ROS_DOMAIN_ID'] for _ in range(8)} == {'51'}

@@ -15,10 +15,10 @@ grpc = pytest.importorskip('grpc', reason="needs pip install 'vla_ros[benchmark]
 
 from lerobot.datasets.dataset_metadata import LeRobotDatasetMetadata  # noqa: E402
 
+from vla_ros.benchmarks.versus_lerobot.degrees import in_degrees, read_statistic  # noqa: E402
+from vla_ros.benchmarks.versus_lerobot.rosarm import RosArm, RosArmConfig  # noqa: E402
 from vla_ros.core.errors import VlaError  # noqa: E402
 from vla_ros.train.checkpoint import DatasetFacts, load_checkpoint, new_checkpoint  # noqa: E402
-from vla_ros.train.degrees import in_degrees, read_statistic  # noqa: E402
-from vla_ros.train.rosarm import RosArm, RosArmConfig  # noqa: E402
 
 from .conftest import HEIGHT, JOINTS, SIZE, WIDTH  # noqa: E402
 
@@ -80,7 +80,7 @@ def lerobot_async(tmp_path_factory):
         from lerobot.async_inference import configs, policy_server
         from lerobot.transport import services_pb2_grpc
 
-        from vla_ros.train import async_client
+        from vla_ros.benchmarks.versus_lerobot import async_client
     root.handlers[:] = handlers
     root.setLevel(level)
     return SimpleNamespace(

@@ -16,8 +16,8 @@ from vla_ros.core.errors import ConfigError  # noqa: E402
 from vla_ros.train.checkpoint import load_checkpoint, load_facts  # noqa: E402
 from vla_ros.train.curves import smooth  # noqa: E402
 from vla_ros.train.loop import train  # noqa: E402
-from vla_ros.train.plan import TrainingPlan  # noqa: E402
 from vla_ros.train.run_folder import best_step  # noqa: E402
+from vla_ros.train.training_plan import TrainingPlan  # noqa: E402
 
 from .conftest import JOINTS, SIZE, write_dataset  # noqa: E402
 

@@ -19,9 +19,9 @@ from vla_ros.train.checkpoint import load_checkpoint, load_facts, start_checkpoi
 from vla_ros.train.export import export  # noqa: E402
 from vla_ros.train.frames import load_frames, open_dataset  # noqa: E402
 from vla_ros.train.loop import train  # noqa: E402
-from vla_ros.train.plan import TrainingPlan  # noqa: E402
 from vla_ros.train.smolvla import SmolVlaSize  # noqa: E402
 from vla_ros.train.torch_policy import TorchPolicy  # noqa: E402
+from vla_ros.train.training_plan import TrainingPlan  # noqa: E402
 
 from .conftest import HEIGHT, JOINTS, WIDTH, write_dataset  # noqa: E402
 from .vlm import write_vlm  # noqa: E402

@@ -22,8 +22,8 @@ from vla_ros.core.files import write_json
 from vla_ros.core.queue import PushResult
 from vla_ros.core.robot import RobotSpec, load_robot
 from vla_ros.core.settings import ExecutorConfig
-from vla_ros.core.statistics import success_rate
 from vla_ros.core.status import Tick
+from vla_ros.evaluation.statistics import success_rate
 
 if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
     from vla_ros.dataset.plan import PlannedEpisode
@@ -185,10 +185,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Play, print, write and draw."""
+    from vla_ros.evaluation.protocol import plan_set
     from vla_ros.policy.bundle import load_bundle
     from vla_ros.policy.pipeline import Policy
     from vla_ros.runtime.placement import NodePlacement, Placement
-    from vla_ros.sim.evaluation import plan_set
 
     bundle = load_bundle(find_config('policies', args.policy))
     policy = Policy(bundle, Placement(default=NodePlacement(threads=1)))

@@ -28,9 +28,9 @@ from vla_ros.core.config import find_config
 from vla_ros.core.errors import VlaError
 from vla_ros.core.files import write_json
 from vla_ros.core.robot import load_robot
-from vla_ros.runtime.domain import isolate
-from vla_ros.runtime.slices import CONTROL
-from vla_ros.runtime.supervisor import end_with_parent
+from vla_ros.deployment.domain import isolate
+from vla_ros.deployment.supervisor import end_with_parent
+from vla_ros.runtime.time_slices import CONTROL
 
 ROBOT = 'so101'
 USUAL = 'priority: 0'
@@ -157,7 +157,7 @@ def _scheduler(values: dict[str, str]) -> str:
 def _watch(seconds: float, environment: dict[str, str]) -> dict[str, str]:
     """Return the queue's diagnostics after a while, seen by a process of its own."""
     program = (
-        'import json; from vla_ros.nodes.control_probe import watch; '
+        'import json; from vla_ros.benchmarks.probes.control import watch; '
         f'print(json.dumps(watch({load_robot(find_config("robots", ROBOT)).joint_names!r}, '
         f'{seconds})))'
     )

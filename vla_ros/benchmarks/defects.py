@@ -11,7 +11,7 @@ import numpy as np
 
 from vla_ros.dataset.checks import skew
 from vla_ros.dataset.checks.episodes import Changes, Episode, Episodes, Facts
-from vla_ros.dataset.checks.look import look_at
+from vla_ros.dataset.checks.picture_statistics import look_at
 from vla_ros.dataset.checks.recording import lost_share
 from vla_ros.dataset.plan import VALIDATION_CLUSTER, recording_plan
 from vla_ros.sim.cameras import Renderer

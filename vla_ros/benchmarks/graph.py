@@ -17,9 +17,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from vla_ros.benchmarks.figures import compared, cpu_compared, subject
 from vla_ros.benchmarks.graph_tables import graph_table, node_table
 from vla_ros.benchmarks.graphs import Graph, Outcome, alternate
+from vla_ros.benchmarks.ratios import compared, cpu_compared, subject
 from vla_ros.benchmarks.variants import (
     Variant,
     add_variant_arguments,

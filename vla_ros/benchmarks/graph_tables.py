@@ -5,7 +5,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vla_ros.benchmarks.figures import ratio_cell, times_cell
+from vla_ros.benchmarks.ratios import ratio_cell, times_cell
 
 PERCENTILES = ('p50', 'p95', 'p99')
 

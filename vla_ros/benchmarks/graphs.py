@@ -16,13 +16,13 @@ import numpy as np
 
 from vla_ros.benchmarks.contestants import random_observations
 from vla_ros.core.errors import VlaError
+from vla_ros.deployment.domain import isolate
+from vla_ros.deployment.supervisor import describe_exit, end_with_parent
 from vla_ros.policy.spec import PolicySpec
-from vla_ros.runtime.domain import isolate
-from vla_ros.runtime.supervisor import describe_exit, end_with_parent
 from vla_ros.runtime.usage import read_cpu_time, read_memory
 
 if TYPE_CHECKING:
-    from vla_ros.nodes.graph_probe import Answer
+    from vla_ros.benchmarks.probes.graph import Answer
 
 WARM_UP = 5  # observations that do not count
 STOP_TIMEOUT = 20.0  # s
@@ -132,7 +132,7 @@ def alternate(spec: PolicySpec, graphs: Sequence[Graph], rounds: int) -> list[Ou
     All see the same: WARM_UP observations, then ``rounds`` that count. Raise VlaError where one
     does not come up, or does not answer.
     """
-    from vla_ros.nodes.graph_probe import compare
+    from vla_ros.benchmarks.probes.graph import compare
 
     os.environ.update(isolate())
     with ExitStack() as stack:

@@ -6,8 +6,8 @@ LeRobot's asynchronous client and server against this graph: one policy, one arm
 Both drive the same simulated arm (the nodes sim and camera), from the same starts, at the rate of
 the policy, with the same threshold, blending and one thread for inference. LeRobot 0.6.1 runs as
 it ships and with its defaults, its server and its client each in its process; its robot reads and
-commands the ROS topics, in degrees (vla_ros/train/rosarm.py, vla_ros/train/degrees.py). What the
-arm received is measured by one listener for both. Both start anew for each episode.
+commands the ROS topics, in degrees (versus_lerobot/rosarm.py and degrees.py). What the arm
+received is measured by one listener for both. Both start anew for each episode.
 """
 
 import json
@@ -33,12 +33,12 @@ from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.files import write_json
 from vla_ros.dataset.plan import CLUSTER_SETS, PlannedEpisode, evaluation_plan
-from vla_ros.runtime.domain import isolate
-from vla_ros.runtime.fastdds import remove_stale_segments
-from vla_ros.runtime.supervisor import Command, Supervisor
+from vla_ros.deployment.domain import isolate
+from vla_ros.deployment.fastdds import remove_stale_segments
+from vla_ros.deployment.supervisor import Command, Supervisor
 
 if TYPE_CHECKING:
-    from vla_ros.nodes.command_tap import CommandTap
+    from vla_ros.benchmarks.probes.command_tap import CommandTap
     from vla_ros.policy.spec import PolicySpec
 
 SIDES = ('lerobot', 'vla_ros')
@@ -118,7 +118,7 @@ class Match:
 
     def prepare(self) -> None:
         """Write what all episodes need; raise ConfigError where the policies differ."""
-        from vla_ros.train.degrees import in_degrees, read_statistic
+        from vla_ros.benchmarks.versus_lerobot.degrees import in_degrees, read_statistic
 
         import_module('grpc')  # LeRobot's processes need it: better to hear of it now
 
@@ -133,7 +133,7 @@ class Match:
 
     def play(self, side: str, planned: PlannedEpisode) -> Play:
         """Play one episode; raise VlaError with the last lines of the log where it failed."""
-        from vla_ros.nodes.command_tap import CommandTap
+        from vla_ros.benchmarks.probes.command_tap import CommandTap
 
         path = self.folder / f'{side}.yaml'
         path.write_text(yaml.safe_dump(getattr(self, f'deploy_{side}')(), sort_keys=False))
@@ -193,7 +193,7 @@ class Match:
                 *('--fps', fps),
             ),
             'robot_client': (
-                *('vla_ros.benchmarks.lerobot_client', '--policy', self.args.policy),
+                *('vla_ros.benchmarks.versus_lerobot.client', '--policy', self.args.policy),
                 *('--checkpoint', self.folder / 'checkpoint', '--server', server),
                 *('--chunk-size-threshold', self.args.chunk_size_threshold),
                 *('--aggregate-fn-name', self.args.aggregate_fn_name),

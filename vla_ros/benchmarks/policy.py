@@ -24,8 +24,8 @@ from vla_ros.benchmarks.contestants import (
     memory_of,
     observations,
 )
-from vla_ros.benchmarks.figures import compared, cpu_compared, subject
 from vla_ros.benchmarks.policy_tables import block_table, totals_table
+from vla_ros.benchmarks.ratios import compared, cpu_compared, subject
 from vla_ros.benchmarks.variants import (
     Variant,
     add_variant_arguments,
@@ -215,7 +215,7 @@ def _block_entries(
 
 def _cost(file: Path, cameras: int) -> dict[str, Any]:
     """Return the arithmetic of a block, where the package is there that counts it."""
-    from vla_ros.runtime.cost import count
+    from vla_ros.planning.cost import count
 
     try:
         return {'cost': count(file, {'n': cameras}).as_dict()}

@@ -4,7 +4,7 @@
 
 from typing import Any
 
-from vla_ros.benchmarks.figures import ratio_cell, times_cell
+from vla_ros.benchmarks.ratios import ratio_cell, times_cell
 from vla_ros.policy.bundle import Bundle
 from vla_ros.policy.spec import BLOCKS
 

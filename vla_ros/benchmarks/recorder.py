@@ -133,7 +133,7 @@ def describe_kills(result: Mapping[str, int]) -> str:
 @contextmanager
 def _stage(args: Namespace, seconds: float) -> Iterator[tuple[Path, dict[str, str]]]:
     """Have the traffic run; give a folder for recordings and the environment of its domain."""
-    from vla_ros.runtime.domain import isolate
+    from vla_ros.deployment.domain import isolate
 
     environment = {**os.environ, **isolate()}
     settings = {

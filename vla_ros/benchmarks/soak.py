@@ -24,7 +24,7 @@ from pathlib import Path
 from statistics import median
 
 from vla_ros.core.errors import VlaError
-from vla_ros.runtime.domain import isolate
+from vla_ros.deployment.domain import isolate
 from vla_ros.runtime.shared_memory import PREFIX, SEGMENT, SHARED_MEMORY, remove_stale_slots
 from vla_ros.runtime.usage import read_memory
 

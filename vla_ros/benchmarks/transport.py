@@ -24,13 +24,13 @@ import numpy as np
 
 from vla_ros.core.errors import VlaError
 from vla_ros.core.files import write_json
-from vla_ros.runtime.domain import isolate
-from vla_ros.runtime.fastdds import PROFILE, shipped_profile
-from vla_ros.runtime.supervisor import end_with_parent
+from vla_ros.deployment.domain import isolate
+from vla_ros.deployment.fastdds import PROFILE, shipped_profile
+from vla_ros.deployment.supervisor import end_with_parent
 
 ROOM = 4  # messages that the large profile has room for
 WARM_UP = 3  # hand-overs of each way that do not count
-MODULE = 'vla_ros.nodes.transport_probe'
+MODULE = 'vla_ros.benchmarks.probes.transport'
 PLAIN = ('reliable', 'best_effort')  # topics that carry the bytes
 LOST = ('lost', 'torn')
 

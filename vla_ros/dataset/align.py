@@ -16,8 +16,8 @@ from math import inf
 import numpy as np
 
 from vla_ros.core.errors import VlaError
+from vla_ros.core.observation import Observations, Sample
 from vla_ros.dataset.bag import Episode, Message, header_time
-from vla_ros.policy.observation import Observations, Sample
 
 STATE, ACTION, INSTRUCTION, PHASE = 'joint_states', 'joint_commands', 'instruction', 'phase'
 PHASE_TYPE = 'std_msgs/msg/Int64'  # number of the phase that a frame belongs to

@@ -15,7 +15,7 @@ from vla_ros.dataset import lerobot
 from vla_ros.dataset.align import PHASE
 from vla_ros.dataset.bag import EpisodeInfo
 from vla_ros.dataset.bags import UNKNOWN
-from vla_ros.dataset.convert import INFO
+from vla_ros.dataset.from_bags import INFO
 from vla_ros.dataset.lerobot import Frame
 
 _VECTORS = ('observation.state', 'action')

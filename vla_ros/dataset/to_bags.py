@@ -18,7 +18,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.dataset import bag
 from vla_ros.dataset.align import ACTION, INSTRUCTION, PHASE, PHASE_TYPE, STATE
 from vla_ros.dataset.bag import CALIBRATION, Episode, EpisodeInfo, EpisodeWriter, Message
-from vla_ros.dataset.convert import Progress, calibration_file
+from vla_ros.dataset.from_bags import Progress, calibration_file
 from vla_ros.dataset.lerobot import Frame
 from vla_ros.dataset.stored import StoredDataset
 

@@ -3,10 +3,10 @@
 """Action expert node: the context of an observation in, a chunk of actions out."""
 
 from vla_ros.msg import ActionChunk, Features
-from vla_ros.nodes import convert, qos
-from vla_ros.nodes.lifecycle import spin_node
-from vla_ros.nodes.stage import StageNode
 from vla_ros.policy.stages import ActionExpert
+from vla_ros.ros import messages, qos
+from vla_ros.ros.lifecycle import spin_node
+from vla_ros.ros.stage import StageNode
 
 
 class ActionExpertNode(StageNode):
@@ -32,7 +32,7 @@ class ActionExpertNode(StageNode):
         with self.received.open(msg.tensors, ('memory',)) as (memory,):
             actions, timing = self.timed(lambda: self._expert.run(memory))
         timings = [*msg.timings, timing]
-        self._chunks.publish(convert.answer_to_msg(actions, msg, self._spec, timings))
+        self._chunks.publish(messages.answer_to_msg(actions, msg, self._spec, timings))
 
 
 def main(args: list[str] | None = None) -> int:

@@ -33,14 +33,14 @@ from vla_ros.core.robot import load_robot
 from vla_ros.core.settings import ExecutorConfig
 from vla_ros.core.status import Mode
 from vla_ros.msg import ActionChunk, EpisodeEvent, QueueStatus
-from vla_ros.nodes import convert, qos
-from vla_ros.nodes.diagnostics import REPORT_PERIOD
-from vla_ros.nodes.lifecycle import VlaNode, spin_node
-from vla_ros.nodes.params import declare, param
-from vla_ros.nodes.queue_status import command_msg, status_msg
-from vla_ros.nodes.watchdog import LEASE, Watchdog, parse_names
+from vla_ros.ros import messages, qos
+from vla_ros.ros.diagnostics import REPORT_PERIOD
+from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.params import declare, param
+from vla_ros.ros.queue_status import command_msg, status_msg
+from vla_ros.ros.watchdog import LEASE, Watchdog, parse_names
 from vla_ros.runtime.pacing import Pacer
-from vla_ros.runtime.slices import CONTROL, LONGEST, SHORTEST, set_time_slice, time_slice
+from vla_ros.runtime.time_slices import CONTROL, LONGEST, SHORTEST, set_time_slice, time_slice
 
 STATUS_PERIOD = 0.1  # s
 BRAKING_TIME = 1.0  # s, at most, until a deactivated arm stands
@@ -211,12 +211,12 @@ class ActionQueueNode(VlaNode):
         }
 
     def _on_joint_states(self, msg: JointState) -> None:
-        stamp, now = convert.seconds(msg.header.stamp), self.now()
+        stamp, now = messages.seconds(msg.header.stamp), self.now()
         self._episode_began = min(self._episode_began, now)  # the clock may have been set back
         if stamp < self._episode_began:
             return
         try:
-            self._measured = convert.joint_positions(msg, self._robot.joint_names)
+            self._measured = messages.joint_positions(msg, self._robot.joint_names)
         except VlaError:
             self._measured = None
             raise
@@ -228,7 +228,7 @@ class ActionQueueNode(VlaNode):
     def _on_episode(self, msg: EpisodeEvent) -> None:
         self._done = self._watchdog.over = msg.event == EpisodeEvent.DONE
         if msg.event == EpisodeEvent.RESET:
-            self._episode_began = began = convert.seconds(msg.header.stamp)
+            self._episode_began = began = messages.seconds(msg.header.stamp)
             self._measured = None
             self._inbox.append(lambda: self._executor.reset(began))
 
@@ -346,7 +346,7 @@ class ActionQueueNode(VlaNode):
 
     def _push(self, msg: ActionChunk) -> None:
         try:
-            chunk = convert.chunk_from_msg(msg, self._robot.joint_names)
+            chunk = messages.chunk_from_msg(msg, self._robot.joint_names)
         except VlaError:
             self._executor.reject(msg.sequence)
             raise

@@ -17,9 +17,9 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.msg import SimState
-from vla_ros.nodes import convert, qos
-from vla_ros.nodes.lifecycle import VlaNode, spin_node
-from vla_ros.nodes.params import declare, param
+from vla_ros.ros import messages, qos
+from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.params import declare, param
 from vla_ros.runtime.capture import Device, File, Size, resize
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class CameraNode(VlaNode):
         self._field_of_view = self._params.field_of_view
 
     def _on_sim_state(self, msg: SimState) -> None:
-        time = convert.seconds(msg.header.stamp)
+        time = messages.seconds(msg.header.stamp)
         if len(msg.qpos) != self._scene.model.nq:
             raise VlaError(
                 f'sim_state: got {len(msg.qpos)} positions, expected {self._scene.model.nq}; run '
@@ -157,7 +157,7 @@ class CameraNode(VlaNode):
             self._publish(resize(image, self._size), self.now())
 
     def _publish(self, image: np.ndarray, time: float) -> None:
-        msg = convert.image_to_msg(image, time, self._frame)
+        msg = messages.image_to_msg(image, time, self._frame)
         self._info.header = msg.header
         self._images.publish(msg)
         self._infos.publish(self._info)

@@ -3,10 +3,10 @@
 """Backbone node: features of an observation in, the context for the action expert out."""
 
 from vla_ros.msg import Features
-from vla_ros.nodes import qos
-from vla_ros.nodes.lifecycle import spin_node
-from vla_ros.nodes.stage import StageNode
 from vla_ros.policy.stages import LlmBackbone
+from vla_ros.ros import qos
+from vla_ros.ros.lifecycle import spin_node
+from vla_ros.ros.stage import StageNode
 
 
 class LlmBackboneNode(StageNode):

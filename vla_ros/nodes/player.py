@@ -20,17 +20,17 @@ from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.bag import Episode
 from vla_ros.dataset.bags import open_bags
+from vla_ros.dataset.replay.bag_samples import Track, read_track
 from vla_ros.dataset.replay.drive import plan
 from vla_ros.dataset.replay.report import publish
 from vla_ros.dataset.replay.result import Replay
 from vla_ros.dataset.replay.settings import Settings
-from vla_ros.dataset.replay.track import Track, read_track
 from vla_ros.msg import ActionChunk, QueueStatus
-from vla_ros.nodes import qos
-from vla_ros.nodes.lifecycle import VlaNode, spin_node
-from vla_ros.nodes.params import declare, param
-from vla_ros.nodes.playback import Answers, Graph, Playback
 from vla_ros.policy.bundle import load_bundle
+from vla_ros.ros import qos
+from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.params import declare, param
+from vla_ros.ros.playback import Answers, Graph, Playback
 
 BETWEEN = ('vision_features', 'context')  # the topics from one node of a policy to the next
 PATIENCE = 60.0  # s in which the nodes of the policy have to appear

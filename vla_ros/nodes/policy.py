@@ -7,13 +7,13 @@ Camera pictures and joint states in, a chunk of actions out when one is asked fo
 the same objects that the split nodes run.
 """
 
+from vla_ros.core.observation import Observation
 from vla_ros.msg import ActionChunk, Features
-from vla_ros.nodes import convert, qos
-from vla_ros.nodes.lifecycle import spin_node
 from vla_ros.nodes.vision_encoder import JOINT_STATES, VisionEncoderNode
-from vla_ros.policy.observation import Observation
 from vla_ros.policy.spec import BLOCKS
 from vla_ros.policy.stages import ActionExpert, LlmBackbone
+from vla_ros.ros import messages, qos
+from vla_ros.ros.lifecycle import spin_node
 
 
 class PolicyNode(VisionEncoderNode):
@@ -48,9 +48,9 @@ class PolicyNode(VisionEncoderNode):
         )
         actions, acted = self.timed(lambda: self._expert.run(memory), 'action_expert')
         msg = Features(sequence=request)
-        msg.header.stamp = convert.stamp(observation.time)
+        msg.header.stamp = messages.stamp(observation.time)
         timings = (encoded, understood, acted)
-        self._chunks.publish(convert.answer_to_msg(actions, msg, self._spec, timings))
+        self._chunks.publish(messages.answer_to_msg(actions, msg, self._spec, timings))
 
 
 def main(args: list[str] | None = None) -> int:

@@ -28,9 +28,9 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.dataset.plan import CLUSTER_SETS, RECOVERIES, PlannedEpisode, evaluation_plan
 from vla_ros.msg import EpisodeEvent, SimState
-from vla_ros.nodes import convert, qos
-from vla_ros.nodes.lifecycle import VlaNode, spin_node
-from vla_ros.nodes.params import declare, param
+from vla_ros.ros import messages, qos
+from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.params import declare, param
 from vla_ros.sim.demonstrator import Demonstrator
 from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.kinematics import JOINT_NAMES
@@ -183,7 +183,7 @@ class SimNode(VlaNode):
                 f'expected finite positions of {", ".join(JOINT_NAMES)}'
             )
         moved = np.max(np.abs(target - self._home)) > FIRST_MOTION
-        since = convert.seconds(msg.header.stamp) - self._began
+        since = messages.seconds(msg.header.stamp) - self._began
         self._followed |= since >= (RESET_TIME if moved else 0.0)
         if not self._followed:
             return
@@ -229,7 +229,7 @@ class SimNode(VlaNode):
             self._demonstrate(self._demonstrator)
         self._env.step(self._target)
         self._steps += 1
-        stamp = convert.stamp(self._time)
+        stamp = messages.stamp(self._time)
         self._clock_msgs.publish(ClockMsg(clock=stamp))
         joints = JointState(name=JOINT_NAMES, position=self._env.positions.tolist())
         joints.header.stamp = stamp
@@ -241,7 +241,7 @@ class SimNode(VlaNode):
     def _publish_state(self, stamp: Time) -> None:
         state = self._env.scene.state()
         msg = SimState(seed=self._env.seed, light=state.light)
-        msg.qpos = convert.double_field(state.qpos)
+        msg.qpos = messages.double_field(state.qpos)
         msg.mug_pose = state.mug_pose
         msg.header.stamp = stamp
         self._sim_states.publish(msg)
@@ -254,7 +254,7 @@ class SimNode(VlaNode):
         self._target = demonstrator.act()
         point = JointTrajectoryPoint(positions=self._target.tolist())
         msg = JointTrajectory(joint_names=JOINT_NAMES, points=[point])
-        msg.header.stamp = convert.stamp(self._time)
+        msg.header.stamp = messages.stamp(self._time)
         self._commands.publish(msg)
 
     def _referee(self) -> None:
@@ -318,7 +318,7 @@ class SimNode(VlaNode):
             rotation=[self._rotation],
         )
         began = event == EpisodeEvent.RESET
-        msg.header.stamp = convert.stamp(self._began if began else self._time)
+        msg.header.stamp = messages.stamp(self._began if began else self._time)
         self._events.publish(msg)
         return duration
 

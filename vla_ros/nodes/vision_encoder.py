@@ -10,16 +10,16 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
 from vla_ros.core.errors import VlaError
+from vla_ros.core.liveness import CameraWatch
+from vla_ros.core.observation import Observation, Observations
 from vla_ros.msg import Features, QueueStatus, StageTiming
-from vla_ros.nodes import convert, qos
-from vla_ros.nodes.lifecycle import spin_node
-from vla_ros.nodes.params import declare, param
-from vla_ros.nodes.stage import StageNode
 from vla_ros.policy.bundle import Bundle
-from vla_ros.policy.liveness import CameraWatch
-from vla_ros.policy.observation import Observation, Observations
 from vla_ros.policy.spec import CameraSpec
 from vla_ros.policy.stages import VisionEncoder, check_image
+from vla_ros.ros import messages, qos
+from vla_ros.ros.lifecycle import spin_node
+from vla_ros.ros.params import declare, param
+from vla_ros.ros.stage import StageNode
 
 JOINT_STATES = 'joint_states'
 PATIENCE = 3.0  # s in which an open request is no fault: cameras take that long to come up
@@ -100,15 +100,15 @@ class VisionEncoderNode(StageNode):
 
     def _image_callback(self, camera: CameraSpec) -> Callable[[Image], None]:
         def on_image(msg: Image) -> None:
-            image = convert.image_from_msg(msg, f'camera {camera.name}')
+            image = messages.image_from_msg(msg, f'camera {camera.name}')
             check_image(camera, image)
-            self._add(image_topic(camera), convert.seconds(msg.header.stamp), image)
+            self._add(image_topic(camera), messages.seconds(msg.header.stamp), image)
 
         return on_image
 
     def _on_joint_states(self, msg: JointState) -> None:
-        state = convert.joint_positions(msg, self._spec.joint_names)
-        self._add(JOINT_STATES, convert.seconds(msg.header.stamp), state)
+        state = messages.joint_positions(msg, self._spec.joint_names)
+        self._add(JOINT_STATES, messages.seconds(msg.header.stamp), state)
 
     def _on_instruction(self, msg: String) -> None:
         self._instruction = msg.data or self._spec.instruction
@@ -167,7 +167,7 @@ class VisionEncoderNode(StageNode):
         slot = self._features.loan('features', self._encoder.features)
         features, timing = self._encoded(observation, slot)
         msg = Features(sequence=request, instruction=self._instruction, timings=[timing])
-        msg.header.stamp = convert.stamp(observation.time)
+        msg.header.stamp = messages.stamp(observation.time)
         state = observation.values[JOINT_STATES]
         self._features.publish(msg, {'features': features, 'state': state})
 

@@ -53,7 +53,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Check the dataset; return 0 if all checks passed, else 1."""
-    from vla_ros.dataset.checks import figures, report
+    from vla_ros.dataset.checks import plots, report
     from vla_ros.dataset.checks.catalogue import run_checks
     from vla_ros.dataset.checks.episodes import set_reference
     from vla_ros.dataset.checks.thresholds import Thresholds
@@ -69,7 +69,7 @@ def run(args: Namespace) -> int:
     if args.json:
         write_json(args.json, report.make_json(name, episodes, findings))
     if args.html:
-        pictures = figures.draw(episodes, limits)
+        pictures = plots.draw(episodes, limits)
         write_text(args.html, report.write_html(name, episodes, findings, pictures))
     return int(not all(finding.passed for finding in findings))
 

@@ -55,7 +55,7 @@ def _to_bags(args: Namespace) -> int:
 def _to_datasets(args: Namespace) -> int:
     from vla_ros.core.errors import ConfigError
     from vla_ros.dataset.bags import open_bags
-    from vla_ros.dataset.convert import convert, set_apart
+    from vla_ros.dataset.from_bags import convert, set_apart
     from vla_ros.dataset.lerobot import check_new
 
     episodes = open_bags(args.source)

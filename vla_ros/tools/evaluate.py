@@ -24,7 +24,7 @@ from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import CLUSTER_SETS, VALIDATION_CLUSTER, PlannedEpisode
 
 if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
-    from vla_ros.sim.evaluation import Score
+    from vla_ros.evaluation.protocol import Score
     from vla_ros.sim.rollout import EpisodeResult, RolloutConfig
 
 _VIDEO_FPS = 30.0
@@ -86,7 +86,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Evaluate, print and write."""
-    from vla_ros.sim.evaluation import evaluate, evaluate_expert, plan_set
+    from vla_ros.evaluation.protocol import evaluate, evaluate_expert, plan_set
 
     plan = plan_set(args.set, args.episodes, args.seed)
     if args.expert:
@@ -129,7 +129,7 @@ def _write(
 
 def _comparison(path: Path, results: 'list[EpisodeResult]') -> str:
     """Return how success and latency differ from another run's on the same episodes."""
-    from vla_ros.core.paired import paired_difference
+    from vla_ros.evaluation.paired import paired_difference
 
     before = _read_episodes(path)
     wanted = [(result.cluster, result.seed) for result in results]
@@ -184,7 +184,7 @@ def _config(args: Namespace, mode: str) -> 'RolloutConfig':
 
 def _latency(args: Namespace) -> float | None:
     """Return the seconds from observation to chunk, None where they are to be measured."""
-    from vla_ros.policy.latency import predict
+    from vla_ros.planning.blocks import predict
 
     if args.simulate_latency is None:
         return args.latency
@@ -202,7 +202,7 @@ def _print_episode(result: 'EpisodeResult') -> None:
 
 def _scores(results: 'list[EpisodeResult]') -> 'dict[str, Score]':
     """Return the scores of the sets that the results belong to."""
-    from vla_ros.sim.evaluation import score
+    from vla_ros.evaluation.protocol import score
 
     sets = {
         'test': [r for r in results if r.cluster != VALIDATION_CLUSTER],
@@ -265,9 +265,9 @@ def _episode_facts(result: 'EpisodeResult') -> dict[str, object]:
 
 def _draw(args: Namespace, bundle: Path, planned: PlannedEpisode) -> None:
     """Play one episode in both modes; plot both queues and film the asynchronous one."""
+    from vla_ros.evaluation.queue_figure import plot_queues, write_video
     from vla_ros.policy.bundle import load_bundle
     from vla_ros.policy.pipeline import Policy
-    from vla_ros.sim.figures import plot_queues, write_video
     from vla_ros.sim.rollout import Rollout
 
     robot = load_robot(find_config('robots', args.robot))

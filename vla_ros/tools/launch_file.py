@@ -27,15 +27,15 @@ from launch.logging import get_logger, launch_config
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from vla_ros.runtime.deployment import (
+from vla_ros.deployment.deployment import (
     Argument,
     Deployment,
     ProcessSpec,
     as_text,
     load_deployment,
 )
-from vla_ros.runtime.fastdds import remove_stale_segments
-from vla_ros.runtime.restarts import (
+from vla_ros.deployment.fastdds import remove_stale_segments
+from vla_ros.deployment.restarts import (
     LIMIT,
     LOOK_PERIOD,
     RESPAWN_DELAY,
@@ -43,8 +43,8 @@ from vla_ros.runtime.restarts import (
     FrozenWatch,
     RestartBudget,
 )
+from vla_ros.deployment.supervisor import describe_exit
 from vla_ros.runtime.shared_memory import remove_stale_slots
-from vla_ros.runtime.supervisor import describe_exit
 
 LOGGER = get_logger('vla_ros')
 

@@ -23,10 +23,10 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json, write_text
 
 if TYPE_CHECKING:  # ONNX is loaded when the command runs
-    from vla_ros.quantization.planner import Plan
+    from vla_ros.planning.boards import Board, Rates
+    from vla_ros.planning.planner import Plan
+    from vla_ros.planning.profile import Comparison, Measured
     from vla_ros.quantization.recipe import Recipe
-    from vla_ros.runtime.boards import Board, Rates
-    from vla_ros.runtime.profile import Comparison, Measured
 
 WIDTH = 99  # characters
 
@@ -63,8 +63,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Predict, choose, print and write."""
-    from vla_ros.quantization.planner import make_plans, placement_content
-    from vla_ros.runtime.boards import load_board
+    from vla_ros.planning.boards import load_board
+    from vla_ros.planning.planner import make_plans, placement_content
 
     _check_numbers(args)
     board = load_board(find_config('boards', args.board))
@@ -117,7 +117,7 @@ def _bundle(policy: str) -> Any:
 
 
 def _recipes(names: list[str] | None) -> 'list[Recipe]':
-    from vla_ros.quantization.planner import UNCHANGED
+    from vla_ros.planning.planner import UNCHANGED
     from vla_ros.quantization.recipe import load_recipe
 
     shipped = sorted(find_config('recipes', 'cpu_int8').parent.glob('*.yaml'))
@@ -126,7 +126,7 @@ def _recipes(names: list[str] | None) -> 'list[Recipe]':
 
 
 def _profile(args: Namespace, board: 'Board') -> 'list[Measured]':
-    from vla_ros.runtime.profile import load_profile
+    from vla_ros.planning.profile import load_profile
 
     if args.profile:
         return load_profile(args.profile)
@@ -139,7 +139,7 @@ def _rates(
     measured: 'list[Measured]', board: 'Board', threads: int
 ) -> 'dict[str, dict[str, Rates]]':
     """Return the rates of the CPU by back end, as the profile has them."""
-    from vla_ros.runtime.profile import fit, select, settings
+    from vla_ros.planning.profile import fit, select, settings
 
     prior = board.processors['cpu'].rates(threads)
     there = [backend for backend, count in settings(measured) if count == threads]
@@ -152,7 +152,7 @@ def _rates(
 
 
 def _check(measured: 'list[Measured]', board: 'Board') -> int:
-    from vla_ros.runtime.profile import hold_out, select, settings
+    from vla_ros.planning.profile import hold_out, select, settings
 
     for by in ('recipe', 'policy'):
         found: list[Comparison] = []
@@ -209,7 +209,7 @@ def _table(plans: 'list[Plan]') -> str:
 
 def _explain(plan: 'Plan', board: 'Board', args: Namespace) -> None:
     """Say which recipe it is, why, and what to do next."""
-    from vla_ros.quantization.planner import UNCHANGED, speed_up
+    from vla_ros.planning.planner import UNCHANGED, speed_up
 
     why = 'changes the numbers least of those that are fast enough' if plan.fits else 'is fastest'
     print(f'\nchosen: {plan.recipe.name}, which {why}')

@@ -46,8 +46,8 @@ def run(args: Namespace) -> int:
     from vla_ros.train.act import ActSize
     from vla_ros.train.checkpoint import dataset_facts, new_checkpoint, start_checkpoint
     from vla_ros.train.frames import open_dataset
-    from vla_ros.train.plan import TrainingPlan
     from vla_ros.train.pretrain import pretrain
+    from vla_ros.train.training_plan import TrainingPlan
 
     if args.output.exists():
         raise ConfigError(f'{args.output}: exists already; name another folder, or remove it')

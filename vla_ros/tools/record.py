@@ -15,7 +15,7 @@ from pathlib import Path
 
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
-from vla_ros.runtime.deployment import load_deployment
+from vla_ros.deployment.deployment import load_deployment
 from vla_ros.tools.up import parse_assignments, run_deployment
 
 

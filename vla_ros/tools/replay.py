@@ -78,12 +78,12 @@ def _run_fast(args: Namespace) -> int:
     from vla_ros.core.config import find_config
     from vla_ros.core.robot import load_robot
     from vla_ros.dataset.bags import open_bags
+    from vla_ros.dataset.replay.bag_samples import read_track
     from vla_ros.dataset.replay.drive import plan
     from vla_ros.dataset.replay.fast import answer_all
     from vla_ros.dataset.replay.report import publish
     from vla_ros.dataset.replay.result import Replay
     from vla_ros.dataset.replay.settings import Settings
-    from vla_ros.dataset.replay.track import read_track
     from vla_ros.policy.bundle import load_bundle
     from vla_ros.policy.pipeline import Policy
     from vla_ros.runtime.placement import load_placement
@@ -107,7 +107,7 @@ def _run_fast(args: Namespace) -> int:
 
 def _run_nodes(args: Namespace) -> int:
     """Run the deployment; its player plays, scores and tells."""
-    from vla_ros.runtime.deployment import load_deployment
+    from vla_ros.deployment.deployment import load_deployment
     from vla_ros.tools.up import parse_assignments, run_deployment
 
     more = parse_assignments(args.arguments)

@@ -69,8 +69,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Build, measure, play, print and write."""
     from vla_ros.dataset.samples import read_samples
+    from vla_ros.evaluation import sensitivity, sensitivity_report
     from vla_ros.policy.bundle import load_bundle
-    from vla_ros.quantization import report, sensitivity
     from vla_ros.quantization.recipe import load_recipe
 
     _check(args)
@@ -83,12 +83,12 @@ def run(args: Namespace) -> int:
     variants = sensitivity.make_variants(recipes)
     bundles = sensitivity.build(bundle, variants, calibration, args.work, _note)
     findings = sensitivity.measure(bundles, variants, seen, args.rounds, args.threads)
-    print(report.table(findings), flush=True)
+    print(sensitivity_report.table(findings), flush=True)
     if args.episodes:
         findings = _play(args, findings, bundles)
-        print(report.table(findings))
-    chosen = report.recommend(findings, args.max_drop, args.max_error)
-    print(report.explain(chosen, args.max_drop))
+        print(sensitivity_report.table(findings))
+    chosen = sensitivity_report.recommend(findings, args.max_drop, args.max_error)
+    print(sensitivity_report.explain(chosen, args.max_drop))
     content = {
         'policy': bundle.spec.name,
         'dataset': args.dataset.name,
@@ -96,18 +96,18 @@ def run(args: Namespace) -> int:
         'set': args.set,
         'episodes': args.episodes,
         'recommended': chosen.variant.name,
-        'variants': [report.as_dict(finding) for finding in findings],
+        'variants': [sensitivity_report.as_dict(finding) for finding in findings],
     }
     (args.work / 'report.json').write_text(json.dumps(content, indent=1))
-    report.plot(findings, args.max_drop, args.work / 'report.png')
+    sensitivity_report.plot(findings, args.max_drop, args.work / 'report.png')
     print(f'report: {args.work / "report.json"}, {args.work / "report.png"}')
     return 0
 
 
 def _play(args: Namespace, findings: list, bundles: dict) -> list:  # type: ignore[type-arg]
     from vla_ros.core.executor import ExecutorConfig
-    from vla_ros.quantization.sensitivity import play
-    from vla_ros.sim.evaluation import plan_set
+    from vla_ros.evaluation.protocol import plan_set
+    from vla_ros.evaluation.sensitivity import play
     from vla_ros.sim.rollout import RolloutConfig
 
     config = RolloutConfig(ExecutorConfig(mode='async'), latency=args.latency)

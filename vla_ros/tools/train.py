@@ -101,8 +101,8 @@ def run(args: argparse.Namespace) -> int:
     """Train, and print where the best checkpoint is."""
     from vla_ros.train.batches import Augmentation
     from vla_ros.train.loop import train
-    from vla_ros.train.plan import TrainingPlan
     from vla_ros.train.success import measure_success
+    from vla_ros.train.training_plan import TrainingPlan
 
     kind = _policy_type(args)
     plan = TrainingPlan(

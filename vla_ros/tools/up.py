@@ -18,11 +18,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.runtime.deployment import Deployment, ProcessSpec, as_text, load_deployment
-from vla_ros.runtime.domain import isolate
-from vla_ros.runtime.fastdds import remove_stale_segments
+from vla_ros.deployment.deployment import Deployment, ProcessSpec, as_text, load_deployment
+from vla_ros.deployment.domain import isolate
+from vla_ros.deployment.fastdds import remove_stale_segments
+from vla_ros.deployment.supervisor import Command, Supervisor
 from vla_ros.runtime.shared_memory import remove_stale_slots
-from vla_ros.runtime.supervisor import Command, Supervisor
 from vla_ros.runtime.usage import format_table
 
 PACKAGE = 'vla_ros'

@@ -12,7 +12,7 @@ from lerobot.configs import PreTrainedConfig
 from lerobot.policies.pretrained import PreTrainedPolicy
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.train.plan import TrainingPlan
+from vla_ros.train.training_plan import TrainingPlan
 
 _FAMILIES = {
     'act': ('vla_ros.train.act', 'Act'),

@@ -12,7 +12,7 @@ from lerobot.policies.pretrained import PreTrainedPolicy
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.train.family import family_of, trained
-from vla_ros.train.plan import TrainingPlan
+from vla_ros.train.training_plan import TrainingPlan
 
 
 class Learner:

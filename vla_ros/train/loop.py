@@ -24,8 +24,8 @@ from vla_ros.train.family import Size
 from vla_ros.train.frames import Progress, load_frames, open_dataset
 from vla_ros.train.learner import Learner, load_state
 from vla_ros.train.maps import FeatureMaps
-from vla_ros.train.plan import TrainingPlan
 from vla_ros.train.run_folder import STATE, RunFolder
+from vla_ros.train.training_plan import TrainingPlan
 
 Evaluate = Callable[[Path], Mapping[str, float]]  # checkpoint -> success rates: test, validation
 

@@ -26,7 +26,7 @@ from vla_ros.train.act import Act
 from vla_ros.train.batches import Batches
 from vla_ros.train.checkpoint import Checkpoint
 from vla_ros.train.frames import ACTION, STATE, Frames
-from vla_ros.train.plan import TrainingPlan
+from vla_ros.train.training_plan import TrainingPlan
 
 MIDDLE, SPREAD = (0.15, 0.0), (0.08, 0.16)  # m, of the places where a bag may lie
 REPORT_EVERY = 50  # steps

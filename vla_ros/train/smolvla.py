@@ -22,7 +22,7 @@ from transformers import AutoConfig
 from vla_ros.core.errors import ConfigError
 from vla_ros.train.family import Family, trained
 from vla_ros.train.features import split_features
-from vla_ros.train.plan import TrainingPlan
+from vla_ros.train.training_plan import TrainingPlan
 
 VLM = SmolVLAConfig.vlm_model_name  # on the hub
 

@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 
 from vla_ros.core.config import find_config
 from vla_ros.core.robot import load_robot
+from vla_ros.evaluation.protocol import plan_set, score
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.runtime.placement import NodePlacement, Placement
-from vla_ros.sim.evaluation import plan_set, score
 from vla_ros.sim.rollout import Predicts, Rollout, RolloutConfig
 from vla_ros.train.checkpoint import Checkpoint, DatasetFacts, load_checkpoint, load_facts
 from vla_ros.train.export import export

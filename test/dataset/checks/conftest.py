@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vla_ros.dataset.checks.episodes import Episode, Episodes, Facts
-from vla_ros.dataset.checks.look import look_at
+from vla_ros.dataset.checks.picture_statistics import look_at
 from vla_ros.dataset.plan import recording_plan
 
 FPS, PAIRS = 30.0, 12

@@ -4,7 +4,7 @@
 
 from dataclasses import replace
 
-from vla_ros.dataset.checks import figures, report
+from vla_ros.dataset.checks import plots, report
 from vla_ros.dataset.checks.catalogue import run_checks
 from vla_ros.dataset.checks.thresholds import Thresholds
 from vla_ros.dataset.workspace import CENTRES
@@ -16,11 +16,11 @@ def texts(figure):
 
 def test_map_shows_starts_recoveries_what_is_missing_and_what_is_held_out(recording):
     some = replace(recording, episodes=[e for e in recording.episodes if e.facts.cluster != 9])
-    shown = texts(figures.draw_coverage(some, Thresholds()))
+    shown = texts(plots.draw_coverage(some, Thresholds()))
     assert len(shown) == len(CENTRES)
     assert {'1\n10 + 2', '9\nmissing', '6\nheld out'} <= set(shown)
     asked = replace(Thresholds(), clusters=(1, 2))
-    assert '9\nnot planned' in texts(figures.draw_coverage(some, asked))
+    assert '9\nnot planned' in texts(plots.draw_coverage(some, asked))
 
 
 def test_verdict_counts_what_did_not_pass(recording):
@@ -42,10 +42,10 @@ def test_the_page_begins_with_what_did_not_pass(recording):
 
 def test_axes_of_few_episodes_count_whole_ones(recording):
     few = replace(recording, episodes=recording.episodes[:2])
-    (axis,) = figures.draw_lengths(few).axes
+    (axis,) = plots.draw_lengths(few).axes
     assert all(tick == round(tick) for tick in axis.get_yticks())
-    one = figures._figure()[1][0]
-    figures._plot(one, {0: 1.5}, 'top', 'black')
+    one = plots._figure()[1][0]
+    plots._plot(one, {0: 1.5}, 'top', 'black')
     assert all(tick == round(tick) for tick in one.get_xticks())
 
 

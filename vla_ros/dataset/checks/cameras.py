@@ -9,7 +9,7 @@ import numpy as np
 from vla_ros.dataset.checks.drift import drift
 from vla_ros.dataset.checks.episodes import Episode, Episodes
 from vla_ros.dataset.checks.finding import Finding, Limit, judge
-from vla_ros.dataset.checks.look import Look
+from vla_ros.dataset.checks.picture_statistics import Look
 from vla_ros.dataset.checks.thresholds import Thresholds
 
 _STEP = 0.005  # of the joints' ranges, that a camera sees from one picture to the next

@@ -4,7 +4,7 @@
 
 from collections.abc import Callable
 
-from vla_ros.dataset.checks import cameras, motion, plan
+from vla_ros.dataset.checks import cameras, motion, plan_coverage
 from vla_ros.dataset.checks.episodes import Episodes
 from vla_ros.dataset.checks.finding import Finding
 from vla_ros.dataset.checks.thresholds import Thresholds
@@ -34,12 +34,12 @@ CHECKS: tuple[Check, ...] = (
     motion.check_joint_jumps,
     motion.check_static,
     motion.check_length,
-    plan.check_clusters,
-    plan.check_held_out,
-    plan.check_recovery,
-    plan.check_rotation,
-    plan.check_observations,
-    plan.check_calibration,
+    plan_coverage.check_clusters,
+    plan_coverage.check_held_out,
+    plan_coverage.check_recovery,
+    plan_coverage.check_rotation,
+    plan_coverage.check_observations,
+    plan_coverage.check_calibration,
 )
 
 

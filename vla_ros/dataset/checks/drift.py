@@ -7,7 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from vla_ros.dataset.checks.look import Look
+from vla_ros.dataset.checks.picture_statistics import Look
 
 _BLURS = (4.0, 2.0, 1.0, 0.6)  # pixels; the first catches large movements, the last is exact
 _STEPS = 12

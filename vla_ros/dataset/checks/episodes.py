@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.dataset.checks.look import Look
+from vla_ros.dataset.checks.picture_statistics import Look
 
 Progress = Callable[[int, int], None]  # done, total
 

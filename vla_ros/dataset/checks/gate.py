@@ -16,14 +16,14 @@ import cv2
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.picture import picture_from_bytes
 from vla_ros.dataset.bag import Message, decode, header_time
 from vla_ros.dataset.checks import cameras
 from vla_ros.dataset.checks.episodes import Episode, Episodes
 from vla_ros.dataset.checks.finding import Finding, Limit
-from vla_ros.dataset.checks.look import Look, look_at
 from vla_ros.dataset.checks.motion import frame_rate
+from vla_ros.dataset.checks.picture_statistics import Look, look_at
 from vla_ros.dataset.checks.thresholds import Thresholds
-from vla_ros.policy.picture import picture_from_bytes
 
 REFERENCE = 'reference'  # folder beside the episodes
 _PICTURES = 4  # that are looked at; their median has less noise than one

@@ -20,7 +20,7 @@ import numpy as np
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.checks import skew
 from vla_ros.dataset.checks.episodes import Changes, Episode, Episodes, Facts, Progress
-from vla_ros.dataset.checks.look import Look, look_at
+from vla_ros.dataset.checks.picture_statistics import Look, look_at
 
 FACTS_FILE = 'meta/vla_ros_episodes.json'
 CALIBRATION_FOLDER = 'meta/calibration'

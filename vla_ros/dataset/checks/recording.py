@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.picture import picture_from_bytes
 from vla_ros.dataset import bag
 from vla_ros.dataset.align import Streams, find_streams, nearest
 from vla_ros.dataset.checks import skew
 from vla_ros.dataset.checks.episodes import Episode, Episodes, Facts, Progress
-from vla_ros.dataset.checks.look import look_at
-from vla_ros.policy.picture import picture_from_bytes
+from vla_ros.dataset.checks.picture_statistics import look_at
 
 _KEYS = ('observation.state', 'action')
 

@@ -20,12 +20,12 @@ import numpy as np
 from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.executor import Executor
+from vla_ros.core.observation import Observation, Observations
 from vla_ros.core.queue import PushResult
 from vla_ros.core.robot import RobotSpec
 from vla_ros.core.status import Mode
+from vla_ros.dataset.replay.bag_samples import Event, Span, Track
 from vla_ros.dataset.replay.settings import Settings
-from vla_ros.dataset.replay.track import Event, Span, Track
-from vla_ros.policy.observation import Observation, Observations
 from vla_ros.policy.spec import PolicySpec
 
 

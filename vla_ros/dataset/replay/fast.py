@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vla_ros.core.picture import picture_from_bytes
 from vla_ros.dataset.align import gather
 from vla_ros.dataset.bag import Message, decode
+from vla_ros.dataset.replay.bag_samples import Track
 from vla_ros.dataset.replay.drive import Ask
-from vla_ros.dataset.replay.track import Track
-from vla_ros.policy.picture import picture_from_bytes
 from vla_ros.policy.pipeline import Policy
 
 

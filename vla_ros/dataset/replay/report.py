@@ -42,7 +42,7 @@ def publish(
     if file:
         write_json(Path(file), replay.as_json())
     if page:
-        from vla_ros.dataset.replay.figures import draw
+        from vla_ros.dataset.replay.chunk_plots import draw
 
         write_text(Path(page), write_html(replay, limit, draw(replay)))
     return int(limit is not None and replay.mae > limit)

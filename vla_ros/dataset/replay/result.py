@@ -11,11 +11,11 @@ import numpy as np
 
 from vla_ros.core.budget import Budget
 from vla_ros.core.robot import RobotSpec
+from vla_ros.dataset.replay.bag_samples import Track
 from vla_ros.dataset.replay.drive import Ask, Drive, drive
 from vla_ros.dataset.replay.fast import Answered
 from vla_ros.dataset.replay.scores import Score, by_cluster, score, summarise
 from vla_ros.dataset.replay.settings import Settings
-from vla_ros.dataset.replay.track import Track
 from vla_ros.policy.spec import PolicySpec
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from vla_ros.core.status import Mode
+from vla_ros.dataset.replay.bag_samples import Track
 from vla_ros.dataset.replay.drive import Drive
-from vla_ros.dataset.replay.track import Track
 from vla_ros.policy.spec import PolicySpec
 
 

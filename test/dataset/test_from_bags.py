@@ -1,0 +1,245 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings become datasets: each frame of the nearest samples, as the live nodes choose them."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rosbags')
+
+from recordings import (
+    CAMERAS,
+    FPS,
+    JOINTS,
+    START,
+    joint_commands,
+    make_messages,
+    message,
+    phase,
+    picture,
+    shade,
+    write_episode,
+)
+
+from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.observation import Observations
+from vla_ros.dataset.align import align, find_streams, nearest
+from vla_ros.dataset.bag import EpisodeInfo, header_time
+from vla_ros.dataset.from_bags import convert, describe, make_frames, read_instruction
+
+FRAMES = 11  # of an episode: of the twelfth, the slower camera's picture comes too late
+LATER = START + 0.001 + 6 / FPS  # s, of samples in the middle
+
+
+def frames_of(episode, fps=FPS, max_skew=0.05):
+    streams = find_streams(episode)
+    alignment = align(episode, streams, fps, max_skew)
+    frames = list(make_frames(episode, streams, alignment, describe(episode, fps)))
+    assert len(frames) == len(alignment.times)
+    return frames
+
+
+def without(messages, *unwanted):
+    """Return the messages but for those of a topic (a text) or at a number of theirs."""
+    return [
+        m
+        for number, m in enumerate(messages)
+        if m.topic not in unwanted and number not in unwanted
+    ]
+
+
+def test_each_frame_holds_the_nearest_sample_of_every_source(tmp_path):
+    frames = frames_of(write_episode(tmp_path))
+    assert len(frames) == FRAMES
+    for number, frame in enumerate(frames):
+        np.testing.assert_array_equal(frame.images['top'], shade(number, 0))
+        np.testing.assert_array_equal(frame.images['left'], shade(number, 1))
+        np.testing.assert_allclose(frame.state, [number / FPS, 1.0])
+        np.testing.assert_allclose(frame.action, [number / FPS + 0.1, 2.0])
+
+
+def test_a_dataset_may_have_another_rate_than_the_cameras(tmp_path):
+    frames = frames_of(write_episode(tmp_path), fps=10)
+    assert [frame.images['top'][0, 0, 0] for frame in frames] == [10, 19, 28, 37]
+
+
+def test_frames_begin_when_every_source_is_there(tmp_path):
+    late = [
+        m
+        for m in make_messages()
+        if m.topic != '/camera/left/image_raw' or header_time(m.data) > START + 0.1
+    ]
+    frames = frames_of(write_episode(tmp_path, messages=late))
+    assert [frame.images['left'][0, 0, 0] for frame in frames] == [
+        shade(number, 1)[0, 0, 0] for number in range(3, FRAMES)
+    ]
+
+
+def test_the_live_nodes_choose_the_same_samples(tmp_path):
+    rng = np.random.default_rng(5)
+    times = {
+        'top': np.cumsum(rng.uniform(0.025, 0.04, 60)),
+        'left': np.arange(60) / 30 + 0.011,
+        'joints': np.cumsum(rng.uniform(0.008, 0.012, 200)),
+    }
+    events = sorted((t, source, i) for source in times for i, t in enumerate(times[source]))
+    observations = Observations(tuple(times), max_skew=0.05, max_age=10.0)
+    latest, compared = {}, 0
+    for now, source, index in events:
+        observations.add(source, now, index)
+        latest[source] = now
+        if source != 'joints' or index % 10 or (taken := observations.take(now)) is None:
+            continue
+        reached = np.array([min(latest.values())])
+        for name, chosen in taken.values.items():
+            assert nearest(times[name], reached)[0] == chosen
+        compared += 1
+    assert compared > 15
+
+
+def test_of_two_samples_equally_near_the_older_one_is_taken():
+    assert nearest(np.array([0.0, 1.0]), np.array([0.5])) == [0]
+    assert list(nearest(np.array([3.0, 1.0, 2.0]), np.array([0.0, 1.1, 2.6, 9.0]))) == [1, 1, 0, 0]
+    assert nearest(np.array([7.0]), np.array([9.0])) == [0]
+
+
+def test_one_missing_picture_is_bridged_and_two_are_not(tmp_path):
+    messages = list(make_messages())
+    top = [n for n, m in enumerate(messages) if m.topic == '/camera/top/image_raw']
+    bridged = frames_of(write_episode(tmp_path, messages=without(messages, top[5])))
+    assert bridged[5].images['top'][0, 0, 0] in (shade(4)[0, 0, 0], shade(6)[0, 0, 0])
+    torn = write_episode(tmp_path, messages=without(messages, top[5], top[6], top[7]))
+    with pytest.raises(VlaError, match=r'top/image_raw: got no sample within 0\.050 s of 0\.2'):
+        frames_of(torn)
+    assert len(frames_of(torn, max_skew=0.07)) == FRAMES
+
+
+@pytest.mark.parametrize(
+    ('topics', 'message'),
+    [
+        (['/joint_commands'], 'expected also joint_commands'),
+        ([f'/camera/{camera}/image_raw' for camera in CAMERAS], 'expected also camera/<name>'),
+    ],
+)
+def test_an_episode_that_misses_a_source_is_named(tmp_path, topics, message):
+    episode = write_episode(tmp_path, messages=without(make_messages(), *topics))
+    with pytest.raises(VlaError, match=f'episode_0000: .*{message}'):
+        find_streams(episode)
+
+
+def test_an_episode_without_instruction_is_named(tmp_path):
+    episode = write_episode(tmp_path, messages=without(make_messages(), '/instruction'))
+    with pytest.raises(VlaError, match='episode_0000: got no instruction'):
+        read_instruction(episode, find_streams(episode))
+
+
+def test_every_episode_that_cannot_be_converted_is_named_before_any_is_written(tmp_path):
+    messages = list(make_messages())
+    top = [n for n, m in enumerate(messages) if m.topic == '/camera/top/image_raw']
+    torn = without(messages, *top[5:9])
+    episodes = [write_episode(tmp_path, messages=m) for m in (messages, torn, messages, torn)]
+    with pytest.raises(VlaError) as error:
+        convert(episodes, tmp_path / 'set', fps=FPS)
+    first, second, rest = str(error.value).splitlines()
+    assert first.startswith('episode_0001') and second.startswith('episode_0003')
+    assert rest.startswith('2 of 4 episodes cannot be converted, and nothing was written')
+    assert not list(tmp_path.glob('set*'))
+
+
+def test_a_label_is_taken_at_another_rate_as_every_sample_is(tmp_path):
+    labels = [phase(START + 0.001 + n / FPS, n) for n in range(FRAMES)]
+    messages = sorted([*make_messages(), *labels], key=lambda item: item.time)
+    frames = frames_of(write_episode(tmp_path, messages=messages), fps=10)
+    assert [frame.phase for frame in frames] == [0, 3, 6, 9]
+
+
+def test_a_topic_of_another_type_is_no_label(tmp_path):
+    other = message('/phase', 'std_msgs/msg/String', START, 'reach')
+    assert frames_of(write_episode(tmp_path, messages=[other, *make_messages()]))[0].phase is None
+
+
+def test_episodes_with_and_without_the_label_are_not_mixed(tmp_path):
+    labels = [phase(START + n / FPS, n) for n in range(FRAMES + 1)]
+    labelled = write_episode(tmp_path, messages=[*labels, *make_messages()])
+    plain = write_episode(tmp_path)
+    for first, second, problem in ((labelled, plain, 'no'), (plain, labelled, 'the')):
+        streams = find_streams(second)
+        alignment = align(second, streams, FPS, 0.05)
+        with pytest.raises(VlaError, match=f'got {problem} label phase, expected .*apart'):
+            next(make_frames(second, streams, alignment, describe(first, FPS)))
+
+
+def test_topics_may_lie_in_a_namespace(tmp_path):
+    messages = [m._replace(topic=f'/arm{m.topic}') for m in make_messages()]
+    assert len(frames_of(write_episode(tmp_path, messages=messages))) == FRAMES
+
+
+@pytest.mark.parametrize(
+    ('bad', 'message'),
+    [
+        (picture('top', LATER, np.zeros((12, 16, 3), np.uint8)), '16 x 12 pixels, expected 32'),
+        (picture('top', LATER, shade(0), 'yuv422'), "got encoding 'yuv422'"),
+        (joint_commands(LATER, [np.nan, 0.0]), 'expected finite positions of shoulder, elbow'),
+    ],
+)
+def test_a_message_of_another_form_is_named(tmp_path, bad, message):
+    messages = [
+        bad if item.topic == bad.topic and header_time(item.data) == LATER else item
+        for item in make_messages()
+    ]
+    assert bad in messages
+    episode = write_episode(tmp_path, messages=messages)
+    with pytest.raises(VlaError, match=message):
+        frames_of(episode)
+
+
+@pytest.fixture(scope='module')
+def dataset(tmp_path_factory):
+    """Return a dataset of two converted episodes."""
+    pytest.importorskip('lerobot')
+    folder = tmp_path_factory.mktemp('convert')
+    episodes = [
+        write_episode(folder, info)
+        for info in (
+            EpisodeInfo(4, seed=7, robot='so101'),
+            EpisodeInfo(9, recovery='drop', robot='so101'),
+        )
+    ]
+    progress = []
+    convert(episodes, folder / 'set', on_progress=lambda *numbers: progress.append(numbers))
+    assert progress == [(1, 2), (2, 2)]
+    return folder / 'set', episodes
+
+
+def test_lerobot_reads_the_dataset(dataset):
+    from lerobot.datasets.lerobot_dataset import LeRobotDataset
+
+    data = LeRobotDataset('local/test', root=dataset[0])
+    assert (data.num_episodes, data.num_frames, data.fps) == (2, 2 * FRAMES, FPS)
+    assert data.features['action']['names'] == list(JOINTS)
+    assert data.meta.robot_type == 'so101'
+    frame = data[FRAMES + 5]
+    assert frame['task'] == 'Grab it.'
+    np.testing.assert_allclose(frame['action'], [5 / FPS + 0.1, 2.0], atol=1e-6)
+    assert abs(float(frame['observation.images.top'].mean()) * 255 - shade(5)[0, 0, 0]) < 3
+
+
+def test_the_dataset_remembers_where_its_episodes_come_from(dataset):
+    infos = json.loads((dataset[0] / 'meta' / 'vla_ros_episodes.json').read_text())
+    assert [(info['cluster'], info['recovery']) for info in infos] == [(4, ''), (9, 'drop')]
+    assert [info['recording'] for info in infos] == ['episode_0000', 'episode_0001']
+    assert all(info['frames'] == FRAMES and info['skew'] < 0.01 for info in infos)
+
+
+def test_a_dataset_that_exists_is_not_touched(dataset):
+    with pytest.raises(ConfigError, match='already exists'):
+        convert(dataset[1], dataset[0])
+
+
+def test_nothing_appears_where_an_episode_cannot_be_converted(dataset, tmp_path):
+    other = write_episode(tmp_path, messages=without(make_messages(), '/camera/left/image_raw'))
+    with pytest.raises(VlaError, match='got cameras top, expected left, top as in the first'):
+        convert([dataset[1][0], other], tmp_path / 'set')
+    assert not (tmp_path / 'set').exists()

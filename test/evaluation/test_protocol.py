@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The study's protocol: which episodes, and how they are summed up."""
+
+from collections import Counter
+
+import pytest
+
+pytest.importorskip('mujoco')
+
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError
+from vla_ros.core.robot import load_robot
+from vla_ros.evaluation.protocol import evaluate, evaluate_expert, plan_set, score
+from vla_ros.sim.rollout import EpisodeResult, RolloutConfig
+
+
+def test_sets_are_those_of_the_study():
+    test = Counter(planned.cluster for planned in plan_set('test'))
+    assert len(test) == 10 and set(test.values()) == {2} and 6 not in test
+    assert Counter(planned.cluster for planned in plan_set('validation')) == {6: 10}
+    both = plan_set('global')
+    assert len(both) == 30 and [p for p in both if p.cluster == 6] == plan_set('validation')
+
+
+def test_any_number_of_episodes_spreads_over_the_clusters():
+    counts = Counter(planned.cluster for planned in plan_set('test', 100))
+    assert set(counts.values()) == {10}
+    assert len({planned.seed for planned in plan_set('test', 100)}) == 100
+
+
+def test_another_seed_gives_other_episodes():
+    assert not {p.seed for p in plan_set('test')} & {p.seed for p in plan_set('test', seed=1)}
+
+
+def test_unknown_set_is_named():
+    with pytest.raises(ConfigError, match="set: got 'training', expected one of test"):
+        plan_set('training')
+
+
+def test_score_counts_every_episode_and_times_the_successful_ones():
+    results = [
+        EpisodeResult(1, 1, True, duration=8.0, idle=0.0, latencies=[0.1, 0.1]),
+        EpisodeResult(2, 2, True, duration=10.0, idle=1.0, starved=2, latencies=[0.3]),
+        EpisodeResult(3, 3, False, duration=20.0, idle=2.0, starved=1),
+    ]
+    summed = score(results)
+    assert (summed.success.successes, summed.success.trials) == (2, 3)
+    assert summed.time_per_episode == 9.0
+    assert summed.idle_per_episode == 1.0 and summed.starved_per_episode == 1.0
+    assert summed.latency_p50 == pytest.approx(0.1)
+
+
+def test_set_without_a_success_has_no_time_per_episode():
+    summed = score([EpisodeResult(1, 1)])
+    assert summed.success.value == 0.0
+    assert summed.time_per_episode != summed.time_per_episode  # not a number
+
+
+def test_expert_plays_the_same_plan_as_a_policy():
+    plan = plan_set('validation', 2)
+    results = evaluate_expert(plan)
+    assert [(r.seed, r.cluster) for r in results] == [(p.seed, p.cluster) for p in plan]
+    assert all(result.success and 4 < result.duration < 30 for result in results)
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_policy_that_does_not_load_is_told_whatever_plays_it(tmp_path, workers):
+    robot = load_robot(find_config('robots', 'so101'))
+    plan = plan_set('validation', 2)
+    with pytest.raises(ConfigError, match=r'nothing: got a folder without policy\.json'):
+        evaluate(tmp_path / 'nothing', robot, RolloutConfig(), plan, workers)

@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Real nodes in one process, spun by the test, in a ROS domain of their own."""
+
+import os
+import time
+
+from ros_domain import isolated
+
+os.environ.update(isolated())  # before rclpy is imported
+
+import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+
+
+class Graph:
+    """Nodes under test, and a peer that talks to them."""
+
+    def __init__(self, *parameters):
+        """Start ROS with parameter overrides, each ``name:=value`` or ``node:name:=value``."""
+        rclpy.init(args=['--ros-args', *(part for text in parameters for part in ('-p', text))])
+        self._executor = SingleThreadedExecutor()
+        self.nodes = []
+        self.peer = self.add(rclpy.create_node('peer'))
+
+    def add(self, node):
+        """Spin ``node`` from now on."""
+        self.nodes.append(node)
+        self._executor.add_node(node)
+        return node
+
+    def start(self, node):
+        """Spin ``node``, configure and activate it."""
+        self.add(node)
+        assert node.start()
+        return node
+
+    def publisher(self, msg_type, topic, profile):
+        """Return a publisher of the peer that a node already listens to."""
+        publisher = self.peer.create_publisher(msg_type, topic, profile)
+        self.until(lambda: publisher.get_subscription_count() > 0)
+        return publisher
+
+    def collect(self, msg_type, topic, profile):
+        """Return a list that grows by what a node publishes."""
+        got = []
+        subscription = self.peer.create_subscription(msg_type, topic, got.append, profile)
+        self.until(lambda: subscription.get_publisher_count() > 0)
+        return got
+
+    def until(self, condition, timeout=30.0):
+        """Spin until ``condition()`` holds; fail after ``timeout`` seconds."""
+        end = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < end, 'timed out'
+            self._executor.spin_once(timeout_sec=0.02)
+
+    def spin(self, seconds):
+        """Spin for a while."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._executor.spin_once(timeout_sec=0.02)
+
+    def close(self):
+        """Destroy every node and end ROS."""
+        self._executor.shutdown()
+        for node in self.nodes:
+            node.destroy_node()
+        rclpy.try_shutdown()
+
+
+@pytest.fixture
+def start_graph():
+    """Return the function that makes the test's Graph."""
+    graphs = []
+
+    def start(*parameters):
+        graphs.append(Graph(*parameters))
+        return graphs[-1]
+
+    yield start
+    for graph in graphs:
+        graph.close()

@@ -1,0 +1,229 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Recorded episodes to a LeRobotDataset v3.
+
+A bag holds streams, each at its own rate; a dataset holds frames at one rate. Each frame takes, as
+the live nodes do, the sample of every source that was measured nearest to the frame's time.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vla_ros.core.errors import VlaError
+from vla_ros.core.picture import picture_from_bytes
+from vla_ros.dataset import lerobot
+from vla_ros.dataset.align import PHASE, Alignment, Streams, align, find_streams, gather
+from vla_ros.dataset.bag import CALIBRATION, Episode, Message, decode, hash_file
+from vla_ros.dataset.lerobot import DatasetSpec, DatasetWriter, Frame
+
+INFO = 'vla_ros_episodes.json'  # in the dataset's folder meta
+Progress = Callable[[int, int], None]  # done, total
+
+
+def convert(
+    episodes: Sequence[Episode],
+    root: Path,
+    fps: int = 30,
+    max_skew: float = 0.05,
+    split: str = 'train',
+    on_progress: Progress = lambda done, total: None,
+) -> None:
+    """
+    Write the episodes as a new LeRobotDataset v3 with ``fps`` frames per second to ``root``.
+
+    No frame may hold a sample that was measured more than ``max_skew`` (s) from its time.
+    ``split`` is what the dataset's metadata call all of its episodes. ``root`` appears when
+    everything is done. Raise ConfigError if it exists, and VlaError naming every episode that
+    misses something, or the first one that differs from the others.
+    """
+    lerobot.check_new(root)
+    if not episodes:
+        raise VlaError('episodes: got none, expected at least one; check the folder')
+    lerobot.quiet()
+    aligned = _align_all(episodes, fps, max_skew)
+    work = root.with_name(root.name + '.converting')
+    shutil.rmtree(work, ignore_errors=True)
+    spec = describe(episodes[0], fps)
+    writer = DatasetWriter(work, spec)
+    infos = []
+    for number, (episode, streams, alignment) in enumerate(aligned):
+        writer.write(
+            make_frames(episode, streams, alignment, spec), read_instruction(episode, streams)
+        )
+        infos.append(_info(episode, alignment))
+        on_progress(number + 1, len(episodes))
+    writer.close()
+    (work / 'meta' / INFO).write_text(json.dumps(infos, indent=1))
+    _copy_calibration(episodes, work / 'meta' / CALIBRATION)
+    _name_split(work, split, len(episodes))
+    work.rename(root)
+
+
+def _align_all(
+    episodes: Sequence[Episode], fps: int, max_skew: float
+) -> list[tuple[Episode, Streams, Alignment]]:
+    """Return what the frames of every episode are made of; raise VlaError naming all that fail."""
+    aligned, objections = [], []
+    for episode in episodes:
+        try:
+            streams = find_streams(episode)
+            aligned.append((episode, streams, align(episode, streams, fps, max_skew)))
+        except VlaError as error:
+            objections.append(str(error))
+    if objections:
+        raise VlaError(
+            '\n'.join(objections)
+            + f'\n{len(objections)} of {len(episodes)} episodes cannot be converted, and nothing '
+            'was written; remove their folders, and vla_ros record asks for these starts again'
+        )
+    return aligned
+
+
+def set_apart(episodes: Sequence[Episode], held_out: int) -> tuple[list[Episode], list[Episode]]:
+    """Return the episodes to train on, and those of the cluster that is held out."""
+    training = [episode for episode in episodes if episode.info.cluster != held_out]
+    return training, [episode for episode in episodes if episode.info.cluster == held_out]
+
+
+def describe(episode: Episode, fps: int) -> DatasetSpec:
+    """Return what every frame of a dataset with this episode holds."""
+    streams = find_streams(episode)
+    image = decode(_first(episode, next(iter(streams.cameras.values()))))
+    joints = decode(_first(episode, streams.state)).name
+    return DatasetSpec(
+        fps,
+        tuple(joints),
+        tuple(streams.cameras),
+        image.height,
+        image.width,
+        episode.info.robot or 'unknown',
+        bool(streams.phase),
+    )
+
+
+def make_frames(
+    episode: Episode, streams: Streams, alignment: Alignment, spec: DatasetSpec
+) -> Iterator[Frame]:
+    """Yield the frames in order; no more of the episode is in memory than they need."""
+    readers = _readers(episode, streams, spec)
+    for messages in gather(episode, alignment.chosen):
+        values = {topic: readers[topic](message) for topic, message in messages.items()}
+        images = {name: values[topic] for name, topic in streams.cameras.items()}
+        phase = values.get(streams.phase)
+        yield Frame(values[streams.state], values[streams.action], images, phase)
+
+
+def read_instruction(episode: Episode, streams: Streams) -> str:
+    """Return the last instruction of the episode; raise VlaError where there is none."""
+    texts = [decode(message).data for message in episode.messages([streams.instruction])]
+    if not streams.instruction or not texts:
+        raise VlaError(
+            f'{episode.path.name}: got no instruction, expected one; set it in the recorder and '
+            'record the episode anew'
+        )
+    return str(texts[-1])
+
+
+def _readers(
+    episode: Episode, streams: Streams, spec: DatasetSpec
+) -> dict[str, Callable[[Message], Any]]:
+    """Return for each topic what makes a message a value of the dataset; refuses others."""
+    if tuple(streams.cameras) != spec.cameras:
+        raise VlaError(
+            f'{episode.path.name}: got cameras {", ".join(streams.cameras)}, expected '
+            f'{", ".join(spec.cameras)} as in the first episode; convert them apart'
+        )
+    if bool(streams.phase) != spec.phase:
+        got, expected = ('no', 'one') if spec.phase else ('the', 'none')
+        raise VlaError(
+            f'{episode.path.name}: got {got} label {PHASE}, expected {expected} as in the first '
+            'episode; convert them apart'
+        )
+
+    def positions(message: Message) -> np.ndarray:
+        msg = decode(message)
+        joint_names, values = (
+            (msg.name, msg.position)
+            if message.topic == streams.state
+            else (msg.joint_names, msg.points[-1].positions if msg.points else ())
+        )
+        found = dict(zip(joint_names, values, strict=False))
+        vector = np.array([found.get(name, np.nan) for name in spec.joint_names])
+        if not np.isfinite(vector).all():
+            raise VlaError(
+                f'{episode.path.name}: {message.topic}: got {found}, expected finite positions '
+                f'of {", ".join(spec.joint_names)}; record the episode anew'
+            )
+        return vector
+
+    def picture(message: Message) -> np.ndarray:
+        msg = decode(message)
+        if (msg.height, msg.width) != (spec.height, spec.width):
+            raise VlaError(
+                f'{episode.path.name}: {message.topic}: got {msg.width} x {msg.height} pixels, '
+                f'expected {spec.width} x {spec.height} as everywhere; record with one size'
+            )
+        return np.ascontiguousarray(
+            picture_from_bytes(
+                msg.data, msg.encoding, (msg.height, msg.width), msg.step, message.topic
+            )
+        )
+
+    return {
+        streams.state: positions,
+        streams.action: positions,
+        **dict.fromkeys(streams.cameras.values(), picture),
+        streams.phase: lambda message: int(decode(message).data),
+    }
+
+
+def _first(episode: Episode, topic: str) -> Message:
+    return next(episode.messages([topic]))
+
+
+def _info(episode: Episode, alignment: Alignment) -> dict[str, Any]:
+    """Return what the dataset remembers of the recording."""
+    return {
+        **asdict(episode.info),
+        'cluster': episode.info.cluster or None,
+        'frames': len(alignment.times),
+        'recording': episode.path.name,
+        'skew': round(alignment.skew, 4),
+    }
+
+
+def _copy_calibration(episodes: Sequence[Episode], folder: Path) -> None:
+    """Copy every calibration file once; what differs from the first one, under its hash."""
+    for episode in episodes:
+        for name, digest in episode.info.calibration.items():
+            source = episode.path / CALIBRATION / name
+            if not source.is_file():
+                raise VlaError(
+                    f'{episode.path.name}: got no {CALIBRATION}/{name}, expected the file that '
+                    'the episode was recorded with; copy the whole recording again'
+                )
+            target = calibration_file(folder, name, digest)
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
+
+
+def calibration_file(folder: Path, name: str, digest: str) -> Path:
+    """Return where in a dataset's ``folder`` lies the calibration file with that SHA-256."""
+    first = folder / name
+    if not first.exists() or hash_file(first) == digest:
+        return first
+    return folder / digest[:12] / name
+
+
+def _name_split(root: Path, split: str, episodes: int) -> None:
+    path = root / 'meta' / 'info.json'
+    info = json.loads(path.read_text())
+    path.write_text(json.dumps({**info, 'splits': {split: f'0:{episodes}'}}, indent=4))

@@ -1,0 +1,153 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A sensitivity report: table, JSON, plots, and the recipe that it recommends."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use('Agg')
+import matplotlib.pyplot as plt
+
+from vla_ros.evaluation.sensitivity import REFERENCE, Finding
+
+HEADER = ('variant', 'latency p50 / p95', 'speed', 'size', 'error', 'worst', 'cosine')
+PLAYED = ('success', 'difference, points', 'lost / gained', 'p')
+
+
+def recommend(findings: Sequence[Finding], max_drop: float, max_error: float) -> Finding:
+    """
+    Return the fastest whole recipe whose success dropped by ``max_drop`` (0..1) at most.
+
+    Where no episodes were played, its mean action error may be ``max_error`` at most.
+    """
+    whole = [item for item in findings if item.variant.whole]
+    good = [item for item in whole if _is_good(item, max_drop, max_error)]
+    return min(good, key=lambda item: item.latency.p50)
+
+
+def explain(chosen: Finding, max_drop: float) -> str:
+    """Return the recommendation in words, with how sure it is."""
+    text = f'recommended: {chosen.variant.name}, {chosen.latency.p50 * 1e3:.1f} ms'
+    difference = chosen.difference
+    if difference is None:
+        return f'{text}; no episodes were played, so only the action error speaks for it'
+    if chosen.variant.name == REFERENCE:
+        return f'{text}; every faster recipe lost more than {max_drop * 100:g} points'
+    sure = 'is' if difference.low >= -max_drop else 'is not'
+    return (
+        f'{text}; success changed by {difference} points on {difference.episodes} episodes; a '
+        f'drop of more than {max_drop * 100:g} points {sure} ruled out with 95 % confidence'
+    )
+
+
+def table(findings: Sequence[Finding]) -> str:
+    """Return the findings as aligned text."""
+    played = any(item.success for item in findings)
+    slowest = next(i for i in findings if i.variant.name == REFERENCE).latency.p50
+    rows = [(*HEADER, *(PLAYED if played else ()))]
+    rows += [(*_measured(item, slowest), *_played(item)) for item in findings]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return '\n'.join(
+        '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def as_dict(finding: Finding) -> dict[str, Any]:
+    """Return plain values for JSON."""
+    recipe = finding.variant.recipe
+    return {
+        'variant': finding.variant.name,
+        'recipe': recipe.as_dict() if recipe else None,
+        'size': finding.size,
+        'latency': asdict(finding.latency),
+        'error': finding.error.as_dict(),
+        'success': finding.success
+        and {**finding.success._asdict(), 'rate': finding.success.value},
+        'difference': finding.difference and finding.difference._asdict(),
+    }
+
+
+def plot(findings: Sequence[Finding], max_drop: float, path: Path) -> None:
+    """Draw the error along the chunk, and success (or error) over latency."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8))
+    changed = [item for item in findings if item.variant.name != REFERENCE]
+    colours = plt.get_cmap('tab10').colors
+    for number, item in enumerate(changed):
+        style = {'color': colours[number % 10], 'linestyle': '-' if item.variant.whole else '--'}
+        left.plot(range(1, len(item.error.by_step) + 1), item.error.by_step, **style)
+        _point(right, item, colours[number % 10], max_drop)
+    left.set_xlabel('row of the chunk')
+    left.set_ylabel('mean error (standard deviations of the action)')
+    left.set_title('Action error along the chunk', loc='left')
+    left.set_ylim(bottom=0)
+    reference = next(item for item in findings if item.variant.name == REFERENCE)
+    _point(right, reference, 'black', max_drop)
+    right.set_xlabel('latency of the policy, p50 (ms)')
+    right.set_xlim(left=0)
+    right.legend(fontsize='small', frameon=False, bbox_to_anchor=(1, 1), loc='upper left')
+    for axis in (left, right):
+        axis.spines[['top', 'right']].set_visible(False)
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def _point(axis: Any, item: Finding, colour: Any, max_drop: float) -> None:
+    """Mark one variant: what it gained in time, and what it cost."""
+    style = {'color': colour, 'marker': 'o' if item.variant.whole else 'x', 'linestyle': ''}
+    milliseconds, name = item.latency.p50 * 1e3, item.variant.name
+    if item.difference is None:
+        axis.plot(milliseconds, item.error.mae, label=name, **style)
+        axis.set_ylabel('mean action error')
+        axis.set_title('Error over latency', loc='left')
+        return
+    value, low, high = (100 * v for v in item.difference[3:6])
+    if name == REFERENCE:
+        low = high = value
+        axis.axhline(0, color='grey', linewidth=1)
+        axis.axhline(-100 * max_drop, color='grey', linewidth=1, linestyle=':')
+    bars = [[value - low], [high - value]]
+    axis.errorbar(milliseconds, value, bars, label=name, capsize=3, **style)
+    axis.set_ylabel(f'success against {REFERENCE} (points, 95 % interval)')
+    axis.set_title('Success over latency, same episodes', loc='left')
+
+
+def _is_good(item: Finding, max_drop: float, max_error: float) -> bool:
+    if item.variant.name == REFERENCE:
+        return True
+    if item.difference is not None:
+        return item.difference.value >= -max_drop
+    return item.error.mae <= max_error
+
+
+def _measured(item: Finding, slowest: float) -> tuple[str, ...]:
+    latency, error = item.latency, item.error
+    return (
+        item.variant.name,
+        f'{latency.p50 * 1e3:.1f} / {latency.p95 * 1e3:.1f} ms',
+        f'{slowest / latency.p50:.2f}x',
+        f'{item.size / 1e6:.1f} MB',
+        f'{error.mae:.4f}',
+        f'{error.worst:.4f}',
+        f'{error.cosine:.5f}',
+    )
+
+
+def _played(item: Finding) -> tuple[str, ...]:
+    if item.success is None or item.difference is None:
+        return ()
+    if item.variant.name == REFERENCE:
+        return (str(item.success), '', '', '')
+    difference = item.difference
+    return (
+        str(item.success),
+        str(difference),
+        f'{difference.lost} / {difference.gained}',
+        f'{difference.p:.2f}',
+    )

@@ -1,0 +1,382 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The base of every node: lifecycle, placement, faults and diagnostics; and the way to run one.
+
+A node overrides ``configure`` (load, warm up, advertise), ``activate`` (subscribe, run) and, where
+it holds more than publishers and subscriptions, ``deactivate`` and ``cleanup``. It raises VlaError
+where it can't go on; the transition then fails with that one line in the log.
+"""
+
+import faulthandler
+import gc
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import rclpy
+from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
+from rclpy.event_handler import (
+    PublisherEventCallbacks,
+    QoSOfferedDeadlineMissedInfo,
+    SubscriptionEventCallbacks,
+)
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from std_msgs.msg import Empty
+
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import VlaError
+from vla_ros.deployment.fastdds import use_profile
+from vla_ros.ros import qos
+from vla_ros.ros.diagnostics import Diagnostics, MeasuredPublisher
+from vla_ros.ros.params import declare, param
+from vla_ros.runtime.memory import keep_freed_memory
+from vla_ros.runtime.placement import NodePlacement, Placement, apply, load_placement
+
+FLUSH_TIME = Duration(seconds=0.5)  # for a reader that does not answer any more
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LONGEST_WAIT = 0.1  # s until a signal is answered: Python does so between two callbacks only
+FEED_PERIOD = 1.0  # s between two signs of life to the process's own watchdog
+
+
+@dataclass(frozen=True)
+class NodeParams:
+    """Parameters of every node."""
+
+    autostart: bool = param(True, 'Configure and activate at start.')
+    placement: str = param('', 'Placement file, or its name; empty: no pinning, CPU.')
+    watchdog: float = param(
+        60.0,
+        'Seconds after which a callback that does not return ends the process; 0: never.',
+        low=0.0,
+        high=86400.0,
+    )
+
+
+class VlaNode(LifecycleNode):
+    """A lifecycle node that says what it does and why it can't."""
+
+    def __init__(self, name: str, **kwargs: Any) -> None:
+        """Declare the common parameters; raise ConfigError for a bad value."""
+        super().__init__(name, **kwargs)
+        self.active = False
+        self.finished = False
+        self.exit_code = 0  # of the process, once finished
+        self.placement = NodePlacement()
+        self._configured = False
+        self._subscribed: list[Any] = []
+        self._advertised: list[MeasuredPublisher] = []
+        self._alive: list[Publisher] = []  # there while the node is active
+        self._settings = declare(self, NodeParams)
+        self._diagnostics = Diagnostics(self)
+        self._faults = self._diagnostics.faults
+        self.create_timer(1.0, self._on_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    @property
+    def autostart(self) -> bool:
+        """Say whether the node configures and activates itself at start."""
+        return self._settings.autostart
+
+    @property
+    def stands_for(self) -> tuple[str, ...]:
+        """Return the names under which a watchdog sees the node while it is active."""
+        return (self.get_name(),)
+
+    @property
+    def watchdog(self) -> float:
+        """Return the longest time that a callback may take in s; 0 for any."""
+        return self._settings.watchdog
+
+    def configure(self) -> None:
+        """Load and warm up what the node needs, and advertise its topics."""
+
+    def activate(self) -> None:
+        """Subscribe and begin to work."""
+
+    def deactivate(self) -> None:
+        """Stop working; subscriptions made with ``subscribe`` end by themselves."""
+
+    def cleanup(self) -> None:
+        """Let go of what ``configure`` loaded; publishers end by themselves."""
+
+    def diagnostics(self) -> dict[str, str]:
+        """Return what an operator wants to know about the node now."""
+        return {}
+
+    def now(self) -> float:
+        """Return the time of the node's clock (simulated where there is one) in seconds."""
+        return self.get_clock().now().nanoseconds * 1e-9
+
+    def advertise(self, msg_type: type, topic: str, profile: QoSProfile) -> Publisher:
+        """
+        Return a publisher that lives until the node is cleaned up.
+
+        The deadlines that it misses while the node is active, if ``profile`` has one, are told on
+        /diagnostics.
+        """
+
+        def on_late(info: QoSOfferedDeadlineMissedInfo) -> None:
+            self._diagnostics.traffic.late[topic] += info.total_count_change * self.active
+
+        periodic = profile.deadline.nanoseconds > 0
+        publisher: MeasuredPublisher = self.create_publisher(
+            msg_type,
+            topic,
+            profile,
+            event_callbacks=PublisherEventCallbacks(deadline=on_late if periodic else None),
+            publisher_class=MeasuredPublisher,
+        )
+        publisher.now = self.now
+        self._advertised.append(publisher)
+        return publisher
+
+    def subscribe(
+        self,
+        msg_type: type,
+        topic: str,
+        callback: Callable[[Any], None],
+        profile: QoSProfile,
+        raw: bool = False,
+    ) -> None:
+        """
+        Subscribe until the node is deactivated; a VlaError of ``callback`` is reported.
+
+        A ``raw`` subscription hands the serialized bytes on.
+        """
+        traffic = self._diagnostics.traffic
+
+        def guarded(msg: Any) -> None:
+            traffic.received[topic] += 1
+            try:
+                callback(msg)
+            except VlaError as error:
+                self.report(topic, str(error))
+
+        events = SubscriptionEventCallbacks()
+        if profile.reliability == ReliabilityPolicy.BEST_EFFORT:
+            events.message_lost = traffic.note_loss(topic)
+        subscription = self.create_subscription(
+            msg_type, topic, guarded, profile, raw=raw, event_callbacks=events
+        )
+        self._subscribed.append(subscription)
+
+    def run_thread(self, loop: Callable[[], None], name: str) -> threading.Thread:
+        """
+        Run ``loop`` beside the callbacks until it returns; ``deactivate`` must see to that.
+
+        At Ctrl-C the ROS context goes first, and a publish that fails for it ends the loop. Any
+        other error is logged and ends the process, for a node without its loop is of no use.
+        """
+
+        def run() -> None:
+            with ExitStack() as stack:
+                stack.push(self._end_thread)
+                loop()
+
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def finish(self) -> None:
+        """End the process once what was published has arrived; for a node whose job is done."""
+        for publisher in self._advertised:
+            publisher.wait_for_all_acked(FLUSH_TIME)
+        self.finished = True
+
+    def report(self, kind: str, message: str) -> None:
+        """Count a fault of this kind and log it, at most once in REPORT_PERIOD for each kind."""
+        self._diagnostics.report(kind, message)
+
+    def warn(self, message: str) -> None:
+        """Log what an operator should mend although the node goes on; whoever calls is brief."""
+        self._diagnostics.warn(message)
+
+    def start(self) -> bool:
+        """Configure and activate; return whether both went well (the log says why not)."""
+        success = TransitionCallbackReturn.SUCCESS
+        return self.trigger_configure() == success and self.trigger_activate() == success
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Place the process, then run ``configure``."""
+        self._configured = True
+        if not self._succeeds(self._place) or not self._succeeds(self.configure):
+            self._release()
+            return TransitionCallbackReturn.FAILURE
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Run ``activate``."""
+        self.active = True
+        if not self._succeeds(self.activate):
+            self._stop()
+            return TransitionCallbackReturn.FAILURE
+        topics = [f'{name}/alive' for name in self.stands_for]
+        self._alive = [self.create_publisher(Empty, topic, qos.ALIVE) for topic in topics]
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Run ``deactivate`` and end the subscriptions."""
+        self._succeeds(self._stop)
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Run ``cleanup`` and end the publishers."""
+        self._succeeds(self._release)
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop and let go, whatever the state was."""
+        self._succeeds(self._stop)
+        self._succeeds(self._release)
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop and let go, so that the node can be configured again."""
+        self._succeeds(self._stop)
+        self._succeeds(self._release)
+        return super().on_error(state)
+
+    def destroy_node(self) -> None:
+        """Stop and let go before the node goes."""
+        self._succeeds(self._stop)
+        self._succeeds(self._release)
+        super().destroy_node()
+
+    def _succeeds(self, step: Callable[[], None]) -> bool:
+        """Run ``step`` and return whether it could go on; the log says why not."""
+        try:
+            with ExitStack() as stack:
+                stack.push(self._log_crash)
+                step()
+        except VlaError as error:
+            self.get_logger().error(str(error))
+            return False
+        return True
+
+    def _log_crash(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        """Log what is no VlaError, for rclpy drops the exceptions of a transition silently."""
+        if isinstance(error, Exception) and not isinstance(error, VlaError):
+            self.get_logger().fatal(''.join(traceback.format_exception(error)))
+
+    def _end_thread(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        """End the process where a thread crashed, with all that is known about it in the log."""
+        if error is not None and not context_is_gone(error):
+            self.get_logger().fatal(''.join(traceback.format_exception(error)))
+            self.exit_code, self.finished = 1, True
+        return True
+
+    def _place(self) -> None:
+        name = self._settings.placement
+        placement = load_placement(find_config('placement', name)) if name else Placement()
+        self.placement = placement.node(self.get_name())
+        for warning in apply(self.placement):
+            self.get_logger().warning(warning)
+
+    def _stop(self) -> None:
+        if not self.active:
+            return
+        self.active = False
+        while self._alive:
+            self.destroy_publisher(self._alive.pop())
+        self.deactivate()
+        while self._subscribed:
+            self.destroy_subscription(self._subscribed.pop())
+
+    def _release(self) -> None:
+        if not self._configured:
+            return
+        self._configured = False
+        self.cleanup()
+        while self._advertised:
+            self.destroy_publisher(self._advertised.pop())
+
+    def _on_diagnostics(self) -> None:
+        self._diagnostics.traffic.publishers = self._advertised
+        state = self._state_machine.current_state[1]
+        values = {'device': self.placement.device, **self.diagnostics()}
+        self._diagnostics.publish(state, values)
+        for publisher in self._alive:
+            publisher.publish(Empty())  # for a watcher that was not told (see Watchdog)
+
+
+def context_is_gone(error: BaseException) -> bool:
+    """Say whether ROS was shut down while the code that raised ``error`` was still using it."""
+    return isinstance(error, RuntimeError) and not rclpy.ok()  # RCLError, which rclpy hides
+
+
+def spin_node(
+    factory: Callable[[], VlaNode], args: list[str] | None = None, images: bool = True
+) -> int:
+    """
+    Run the node that ``factory`` makes until it is told to stop; return the exit code.
+
+    The code is 1 where the node can't be made, configured or activated (one line says why). A node
+    that neither gets nor sends ``images`` stays off the shared memory of the middleware.
+    """
+    node: VlaNode | None = None
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        """Have a node that works come to its end; what still loads is given up."""
+        if node is None or not node.active:
+            raise KeyboardInterrupt
+        node.finished = True
+
+    keep_freed_memory()
+    use_profile(images)
+    # rclpy's own handlers would cut the node off from ROS before an arm can brake
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    for number in STOP_SIGNALS:
+        signal.signal(number, stop)
+    faulthandler.enable()
+    try:
+        node = factory()
+        if node.autostart and not node.start():
+            return 1
+        gc.freeze()  # what is loaded by now stays: no collection has to look at it again
+        spin(node)
+    except VlaError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    except RuntimeError as error:
+        if not context_is_gone(error):
+            raise
+        return 0
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        for number in STOP_SIGNALS:  # a second Ctrl-C must not cut this short
+            signal.signal(number, signal.SIG_IGN)
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return node.exit_code
+
+
+def spin(node: VlaNode) -> None:
+    """
+    Run the callbacks of ``node`` until it has finished.
+
+    A callback that takes longer than the node's ``watchdog`` ends the process with the stacks of
+    all threads in the log, even where it hangs outside Python; a supervisor starts it again.
+    """
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    fed = -FEED_PERIOD
+    while rclpy.ok() and not node.finished:
+        if node.watchdog and time.monotonic() - fed >= FEED_PERIOD:
+            fed = time.monotonic()
+            faulthandler.dump_traceback_later(node.watchdog + FEED_PERIOD, exit=True)
+        executor.spin_once(LONGEST_WAIT)

@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The action queue in messages: its commands and its status."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from builtin_interfaces.msg import Duration
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from vla_ros.core.executor import Executor
+from vla_ros.core.status import Mode
+from vla_ros.msg import QueueStatus
+from vla_ros.ros import messages
+
+LOOK_BACK = 0.5  # s; the observation that answers a request may be that much older than it
+COMING_TO_REST = 'the arm comes to rest'
+REASONS = {
+    Mode.HOLDING: 'not enabled',
+    Mode.RUNNING: '',
+    Mode.STARVED: 'the queue ran dry',
+    Mode.WAITING: 'waiting for a chunk',
+    Mode.ESTOP: 'emergency stop: release it with ~/rearm, then ~/enable',
+}
+
+
+def command_msg(
+    joint_names: Sequence[str], positions: np.ndarray, now: float, period: Duration
+) -> JointTrajectory:
+    """Return the command to be at ``positions`` (joints,) one ``period`` after ``now`` (s)."""
+    point = JointTrajectoryPoint(positions=positions.tolist(), time_from_start=period)
+    msg = JointTrajectory(joint_names=joint_names, points=[point])
+    msg.header.stamp = messages.stamp(now)
+    return msg
+
+
+def status_msg(executor: Executor, now: float, obstacle: str, with_queued: bool) -> QueueStatus:
+    """
+    Return how the queue stands at ``now`` (s).
+
+    ``obstacle`` is what keeps the arm from moving, '' if nothing does. ``with_queued`` adds what
+    is queued to a request, for a policy that continues it.
+    """
+    counters, queue = executor.counters, executor.queue
+    msg = QueueStatus(
+        mode=int(executor.mode),
+        reason=reason(executor, obstacle),
+        request=executor.request is not None,
+        request_id=executor.last_request,
+        remaining=queue.remaining(now),
+        fill=queue.fill(now),
+        starved=counters.starved,
+        limited=counters.limited,
+        rejected=counters.rejected,
+        accepted=counters.accepted,
+        latency=counters.latency,
+        margin=counters.margin,
+        idle=counters.idle,
+        forecast=executor.forecast(now),
+        threshold=executor.threshold,
+        inference_delay=executor.inference_delay,
+    )
+    msg.header.stamp = messages.stamp(now)
+    queued = queue.rest(now, LOOK_BACK) if with_queued and msg.request else None
+    if queued is not None:
+        msg.queued = [messages.chunk_to_msg(queued)]
+    return msg
+
+
+def reason(executor: Executor, obstacle: str) -> str:
+    """Return why the executor does what it does; '' while it plays chunks."""
+    if executor.mode is Mode.ESTOP:
+        return REASONS[Mode.ESTOP]
+    if executor.mode is Mode.RUNNING:
+        return ''
+    if executor.mode is Mode.HOLDING and executor.enabled:
+        return obstacle or COMING_TO_REST
+    return obstacle or executor.note or REASONS[executor.mode]

@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The base of the nodes that compute one block of a policy."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter, sleep
+from typing import TypeVar
+
+from vla_ros.core.config import find_config
+from vla_ros.msg import Features, StageTiming
+from vla_ros.planning.blocks import predict
+from vla_ros.policy.bundle import Bundle, load_bundle
+from vla_ros.policy.spec import BLOCKS
+from vla_ros.ros import messages, qos
+from vla_ros.ros.lifecycle import VlaNode
+from vla_ros.ros.params import declare, param
+from vla_ros.ros.tensors import TensorReceiver, TensorSender
+from vla_ros.runtime.session import Session
+
+T = TypeVar('T')
+
+
+@dataclass(frozen=True)
+class StageParams:
+    """Parameters of every stage."""
+
+    policy: str = param(
+        'tea_bag_act', 'Policy bundle: its folder, or its name in config/policies.'
+    )
+    shared_memory: str = param(
+        'auto',
+        'Where large tensors go. auto: through shared memory while every reader is on this host; '
+        'always; never (for readers in containers of their own and for recordings).',
+    )
+    simulate_latency: str = param(
+        '',
+        'Board in config/boards that this machine plays: an answer comes when the time has passed '
+        'that the block is predicted to take there. Empty: as fast as it is.',
+    )
+
+
+class StageNode(VlaNode):
+    """A node named after the block that it computes."""
+
+    def __init__(self, block: str) -> None:
+        """Declare the parameters."""
+        super().__init__(block)
+        self._block = block
+        self._stage_params = declare(self, StageParams)
+        self._session: Session | None = None
+        self._senders: list[TensorSender] = []
+        self.received = TensorReceiver()
+        self._answers = 0
+        self._duration = 0.0  # s, of the last computation
+        self._played: dict[str, float] = {}  # s that each block takes on the board that is played
+
+    def load_bundle(self) -> Bundle:
+        """Return the bundle that the parameters name, the files of the node's blocks checked."""
+        blocks = (self._block,) if self._block in BLOCKS else BLOCKS
+        bundle = load_bundle(find_config('policies', self._stage_params.policy), blocks)
+        board = self._stage_params.simulate_latency
+        predicted = predict(self._stage_params.policy, board, blocks) if board else {}
+        self._played = {block: placed.seconds for block, placed in predicted.items()}
+        for block, seconds in self._played.items():
+            self.get_logger().info(f'{block} plays {board}: {seconds:.3f} s for each answer')
+        return bundle
+
+    def advertise_tensors(self, topic: str) -> TensorSender:
+        """Return the publisher of a topic of Features; it lives until the node is cleaned up."""
+        publisher = self.advertise(Features, topic, qos.LATEST)
+        self._senders.append(TensorSender(self, publisher, self._stage_params.shared_memory))
+        return self._senders[-1]
+
+    def cleanup(self) -> None:
+        """Give the shared memory back."""
+        while self._senders:
+            self._senders.pop().close()
+
+    def ready(self, session: Session) -> None:
+        """Say on what the block really runs."""
+        self._session = session
+        facts = ', '.join(f'{name} {value}' for name, value in session.facts.items())
+        self.get_logger().info(f'{session.path.name} is ready: {facts}')
+
+    def timed(self, work: Callable[[], T], stage: str = '') -> tuple[T, StageTiming]:
+        """Return what ``work`` returns, and when it was done by the node's clock."""
+        start, began = self.now(), perf_counter()
+        result = work()
+        left = self._played.get(stage or self._block, 0.0) - (perf_counter() - began)
+        if left > 0:
+            sleep(left)
+        self._duration = perf_counter() - began
+        self._answers += 1
+        return result, messages.timing_to_msg(stage or self._block, start, self.now())
+
+    def diagnostics(self) -> dict[str, str]:
+        """Return what runs where and how fast."""
+        return {
+            'policy': self._stage_params.policy,
+            **(self._session.facts if self._session else {'providers': 'none loaded'}),
+            'answers': str(self._answers),
+            'duration': f'{self._duration:.4f} s',
+        }
