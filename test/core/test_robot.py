@@ -30,6 +30,20 @@ def test_shipped_robot_loads_with_its_joints_in_order():
         'gripper',
     )
     assert robot.lower[5] == -0.1745 and robot.upper[4] == 2.841
+    assert (robot.settle_time, robot.largest_lag, robot.same_lag) == (0.2, 0.2, 0.03)
+
+
+def test_how_a_robot_follows_is_read_from_its_file(tmp_path):
+    robot = load_robot(write(tmp_path, {'a': LIMITS}, settle_time=1, same_lag=0.1))
+    assert (robot.settle_time, robot.same_lag) == (1, 0.1)
+
+
+@pytest.mark.parametrize(
+    'value, complaint', [('slow', "settle_time: got 'slow', expected a number"), (0.0, 'above 0')]
+)
+def test_robot_that_never_settles_is_refused(tmp_path, value, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        load_robot(write(tmp_path, {'a': LIMITS}, settle_time=value))
 
 
 def test_whole_numbers_are_numbers(tmp_path):

@@ -15,13 +15,14 @@ MODULES = sorted(path for path in PACKAGE.glob('*/**/*.py') if path.parent.name 
 
 # the layers that each layer may import, besides itself
 BASE = {'core', 'runtime', 'policy'}
-WORLD = BASE | {'dataset', 'sim'}
+WORLD = BASE | {'dataset', 'sim', 'hardware'}
 BELOW = {
     'core': set(),
     'runtime': {'core'},
+    'hardware': {'core'},
     'policy': {'core', 'runtime'},
     'dataset': BASE,
-    'sim': BASE | {'dataset'},
+    'sim': BASE | {'dataset', 'hardware'},
     'deployment': {'core', 'runtime'},
     'planning': BASE | {'quantization'},
     'quantization': BASE | {'dataset'},

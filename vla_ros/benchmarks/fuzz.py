@@ -249,13 +249,13 @@ class Fuzz:
 def with_clock_joint(robot: RobotSpec) -> RobotSpec:
     """Return the robot with one joint more, which may do whatever it likes."""
     free = 1e15
-    return RobotSpec(
-        robot.name,
-        (*robot.joint_names, CLOCK_JOINT),
-        np.append(robot.lower, -free),
-        np.append(robot.upper, free),
-        np.append(robot.velocity, free),
-        np.append(robot.acceleration, free),
+    return replace(
+        robot,
+        joint_names=(*robot.joint_names, CLOCK_JOINT),
+        lower=np.append(robot.lower, -free),
+        upper=np.append(robot.upper, free),
+        velocity=np.append(robot.velocity, free),
+        acceleration=np.append(robot.acceleration, free),
     )
 
 

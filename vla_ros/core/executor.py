@@ -44,10 +44,6 @@ from vla_ros.core.settings import ExecutorConfig
 from vla_ros.core.status import Counters, Mode, Tick
 from vla_ros.core.watch import BudgetWatch
 
-SETTLE_TIME = 0.2  # s, in which an arm that was told to stop, or is seen again, comes to rest
-LARGEST_LAG = 0.2  # rad or m; an arm that is further from its command was moved by something else
-SAME_LAG = 0.03  # rad or m by which a joint at rest stands where it stood before
-
 
 class Executor:
     """
@@ -263,7 +259,7 @@ class Executor:
         That is the measured position for every joint that is not where it was left.
         """
         if self._motion is not None and (
-            self._motion.moving or self._stood > SETTLE_TIME > self._seen
+            self._motion.moving or self._stood > self._robot.settle_time > self._seen
         ):
             return False
         measured = self._checked(measured)
@@ -291,10 +287,10 @@ class Executor:
         """
         assert self._motion is not None
         lag = measured - self._motion.position
-        if self._stood > SETTLE_TIME:
-            return np.abs(lag - self._lag) <= SAME_LAG
+        if self._stood > self._robot.settle_time:
+            return np.abs(lag - self._lag) <= self._robot.same_lag
         off = np.fmin(np.abs(lag), np.abs(lag - self._lag))
-        return np.full(len(off), off.max() <= LARGEST_LAG)
+        return np.full(len(off), off.max() <= self._robot.largest_lag)
 
     def _check(self, chunk: ActionChunk, delayed: ActionChunk, now: float) -> PushResult:
         if not self._refill.knows(chunk.sequence):

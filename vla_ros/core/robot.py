@@ -25,9 +25,15 @@ class RobotSpec:
     acceleration: np.ndarray  # rad/s^2 or m/s^2
     urdf: Path | None = None  # describes links and frames; core/kinematics.py reads it
     tool: str = ''  # frame of the URDF between the finger tips
+    settle_time: float = 0.2  # s, in which an arm that was told to stop, or is seen again, rests
+    largest_lag: float = 0.2  # rad or m; further from its command, something else moved the arm
+    same_lag: float = 0.03  # rad or m by which a joint at rest stands where it stood before
 
     def __post_init__(self) -> None:
         """Check that the limits make sense."""
+        for key in _MANNERS:
+            if not getattr(self, key) > 0:
+                raise ConfigError(f'robot {self.name}: {key}: must be above 0')
         if len(set(self.joint_names)) != len(self.joint_names):
             raise ConfigError(f'robot {self.name}: a joint name comes twice')
         for index, joint in enumerate(self.joint_names):
@@ -43,11 +49,12 @@ class RobotSpec:
 
 
 _LIMITS = ('lower', 'upper', 'velocity', 'acceleration')
+_MANNERS = ('settle_time', 'largest_lag', 'same_lag')
 
 
 def load_robot(path: Path) -> RobotSpec:
     """Read config/robots/<name>.yaml; raise ConfigError naming the file, joint and key."""
-    content = load_yaml(path, ('description', 'joints', 'urdf', 'tool'))
+    content = load_yaml(path, ('description', 'joints', 'urdf', 'tool', *_MANNERS))
     joints = content.get('joints')
     if not isinstance(joints, dict) or not joints:
         raise ConfigError(f'{path}: joints: expected a mapping from joint name to limits')
@@ -57,13 +64,13 @@ def load_robot(path: Path) -> RobotSpec:
                 f'{path}: joint {joint}: got {limits}, expected numbers for {", ".join(_LIMITS)}'
             )
         for key, value in limits.items():
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ConfigError(
-                    f'{path}: joint {joint}: {key}: got {value!r}, expected a number'
-                )
+            _check_number(f'{path}: joint {joint}: {key}', value)
     arrays = {key: np.array([float(limits[key]) for limits in joints.values()]) for key in _LIMITS}
     urdf, tool = _find_urdf(path, content)
-    return RobotSpec(path.stem, tuple(joints), **arrays, urdf=urdf, tool=tool)
+    manners = {key: content[key] for key in _MANNERS if key in content}
+    for key, value in manners.items():
+        _check_number(f'{path}: {key}', value)
+    return RobotSpec(path.stem, tuple(joints), **arrays, urdf=urdf, tool=tool, **manners)
 
 
 def _find_urdf(path: Path, content: Mapping[str, Any]) -> tuple[Path | None, str]:
@@ -79,3 +86,8 @@ def _find_urdf(path: Path, content: Mapping[str, Any]) -> tuple[Path | None, str
     if not urdf.is_file():
         raise ConfigError(f'{path}: urdf: got {urdf}, expected a file')
     return urdf, content['tool']
+
+
+def _check_number(what: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(f'{what}: got {value!r}, expected a number')

@@ -4,28 +4,26 @@
 Camera node: one camera, from the simulation, a video device or a video file.
 
 Publishes image_raw and camera_info below ``camera/<name>``. A simulated camera draws its own view
-in its own process, from the state that the simulation publishes.
+in its own process, from the state that the simulation publishes. What the sources are stands in
+hardware/camera.py.
 """
 
 import math
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
 
-from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.errors import VlaError
+from vla_ros.hardware.camera import SOURCES, CameraSettings, CameraSource, DrawnSource, Size
+from vla_ros.hardware.lookup import find
+from vla_ros.hardware.opencv import resize
 from vla_ros.msg import SimState
 from vla_ros.ros import messages, qos
 from vla_ros.ros.lifecycle import VlaNode, spin_node
 from vla_ros.ros.params import declare, param
-from vla_ros.runtime.capture import Device, File, Size, resize
 
-if TYPE_CHECKING:
-    from vla_ros.sim.cameras import Renderer  # only a simulated camera needs MuJoCo
-
-SOURCES = ('sim', 'v4l2', 'file')
 RETRY = 1.0  # s after which a device that is gone is tried again
 
 
@@ -34,7 +32,7 @@ class CameraParams:
     """Parameters of the camera node."""
 
     camera: str = param('top', 'Name of the camera in topics and in the policy.')
-    source: str = param('sim', 'Where pictures come from: sim, v4l2 or file.')
+    source: str = param('sim', 'Where pictures come from: sim, v4l2, file, or module:class.')
     device: str = param('0', 'v4l2: number or path of the video device.')
     file: str = param('', 'file: path of the video.')
     width: int = param(640, 'Width of the published picture in pixels.', 8, 8192)
@@ -52,17 +50,11 @@ class CameraNode(VlaNode):
         """Declare the parameters; raise ConfigError for a source that does not exist."""
         super().__init__('camera')
         self._params = declare(self, CameraParams)
-        if self._params.source not in SOURCES:
-            raise ConfigError(
-                f'{self.get_name()}: source: got {self._params.source!r}, '
-                f'expected one of {", ".join(SOURCES)}'
-            )
+        self._open = find(f'{self.get_name()}: source', self._params.source, SOURCES)
         self._size = Size(self._params.width, self._params.height)
         self._frame = f'camera_{self._params.camera}'
         self._published = 0
-        self._source: Device | File | Renderer | None = None
-        self._video: Device | File
-        self._next_due = -math.inf
+        self._source: CameraSource | None = None
         self._thread: threading.Thread | None = None
 
     def configure(self) -> None:
@@ -71,14 +63,14 @@ class CameraNode(VlaNode):
         profile = qos.periodic(qos.SENSOR, 1.0 / self._params.fps)
         self._images = self.advertise(Image, f'{topic}/image_raw', profile)
         self._infos = self.advertise(CameraInfo, f'{topic}/camera_info', profile)
-        {'sim': self._open_sim, 'v4l2': self._open_device, 'file': self._open_file}[
-            self._params.source
-        ]()
-        self._info = self._camera_info()
+        names = CameraSettings.__dataclass_fields__.keys() & vars(self._params).keys()
+        given = {name: getattr(self._params, name) for name in names}
+        self._source = source = self._open(CameraSettings(size=self._size, **given))
+        self._info = self._camera_info(source.field_of_view)
 
     def activate(self) -> None:
         """Begin to publish."""
-        if self._params.source == 'sim':
+        if isinstance(self._source, DrawnSource):
             self.subscribe(SimState, 'sim_state', self._on_sim_state, qos.SENSOR)
         else:
             self._stopped = threading.Event()
@@ -101,55 +93,18 @@ class CameraNode(VlaNode):
         """Tell the source and the number of pictures."""
         return {'source': self._params.source, 'pictures': str(self._published)}
 
-    def _open_sim(self) -> None:
-        from vla_ros.sim.cameras import Renderer
-        from vla_ros.sim.scene import CAMERAS, Scene, SceneState
-
-        if self._params.camera not in CAMERAS:
-            raise ConfigError(
-                f'{self.get_name()}: camera: got {self._params.camera!r}, the simulation has '
-                f'{", ".join(CAMERAS)}'
-            )
-        self._scene = Scene(2 * self._size.width, 2 * self._size.height)
-        self._scene_state = SceneState
-        self._source = self._renderer = Renderer(self._scene, *self._size)
-        self._renderer.render(self._params.camera)
-        camera = self._scene.model.camera(self._params.camera)
-        self._field_of_view = math.radians(float(camera.fovy[0]))
-
-    def _open_device(self) -> None:
-        self._source = self._video = Device(self._params.device, self._size, self._params.fps)
-        self._field_of_view = self._params.field_of_view
-
-    def _open_file(self) -> None:
-        self._source = self._video = File(self._params.file, self._params.fps)
-        self._field_of_view = self._params.field_of_view
-
     def _on_sim_state(self, msg: SimState) -> None:
         time = messages.seconds(msg.header.stamp)
-        if len(msg.qpos) != self._scene.model.nq:
-            raise VlaError(
-                f'sim_state: got {len(msg.qpos)} positions, expected {self._scene.model.nq}; run '
-                'the same version of vla_ros in every node'
-            )
-        if not self._is_due(time):
-            return
-        self._scene.apply(self._scene_state(np.array(msg.qpos), np.array(msg.mug_pose), msg.light))
-        self._publish(self._renderer.render(self._params.camera), time)
-
-    def _is_due(self, time: float) -> bool:
-        """Say whether to draw the scene of ``time`` (s): at fps on average, anew after a jump."""
-        period = 1.0 / self._params.fps
-        early = self._next_due - time
-        if 0.1 * period < early < 1.1 * period:
-            return False
-        self._next_due = (self._next_due if abs(early) < period else time) + period
-        return True
+        assert isinstance(self._source, DrawnSource)
+        if self._source.is_due(time):
+            self._source.show(np.array(msg.qpos), np.array(msg.mug_pose), msg.light)
+            self._publish(self._source.read(), time)
 
     def _capture(self) -> None:
+        assert self._source is not None
         while not self._stopped.is_set():
             try:
-                image = self._video.read()
+                image = self._source.read()
             except VlaError as error:
                 self.report('source', str(error))
                 self._stopped.wait(RETRY)
@@ -163,13 +118,13 @@ class CameraNode(VlaNode):
         self._infos.publish(self._info)
         self._published += 1
 
-    def _camera_info(self) -> CameraInfo:
+    def _camera_info(self, field_of_view: float) -> CameraInfo:
         """Return a pinhole without distortion; a focal length of 0 says: not calibrated."""
         width, height = self._size
         info = CameraInfo(width=width, height=height, distortion_model='plumb_bob')
         info.d = [0.0] * 5
-        if self._field_of_view:
-            focal = height / 2 / math.tan(self._field_of_view / 2)
+        if field_of_view:
+            focal = height / 2 / math.tan(field_of_view / 2)
             x, y = width / 2, height / 2
             info.k = [focal, 0.0, x, 0.0, focal, y, 0.0, 0.0, 1.0]
             info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]

@@ -4,31 +4,25 @@
 
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.hardware.camera import CameraSettings, CameraSource, Size
 
 
-class Size(NamedTuple):
-    """Size of a picture in pixels."""
-
-    width: int
-    height: int
-
-
-class Device:
+class Device(CameraSource):
     """A video device (V4L2 on Linux); frames come when the device has them."""
 
-    def __init__(self, device: str, size: Size, fps: float) -> None:
-        """Open ``device``, a number or a path; raise ConfigError where that is not possible."""
-        self._device, self._size, self._fps = device, size, fps
+    def __init__(self, settings: CameraSettings) -> None:
+        """Open the device, a number or a path; raise ConfigError where that is not possible."""
+        self.field_of_view = settings.field_of_view
+        self._settings, self._device = settings, settings.device
         self._capture = self._open()
         if not self._capture.isOpened():
             raise ConfigError(
-                f'video device {device}: could not be opened, expected one of '
+                f'video device {self._device}: could not be opened, expected one of '
                 f'{sorted(str(p) for p in Path("/dev").glob("video*")) or "no /dev/video*"}; '
                 'plug the camera in, or set the parameter device'
             )
@@ -37,7 +31,7 @@ class Device:
         """
         Wait for the next frame (H, W, 3) uint8 RGB; raise VlaError if the device is gone.
 
-        The call after that tries to open the device anew.
+        The call after that opens the device anew.
         """
         if not self._capture.isOpened():
             self._capture = self._open()
@@ -55,20 +49,22 @@ class Device:
         name = int(self._device) if self._device.isdecimal() else self._device
         capture = cv2.VideoCapture(name)
         for key, value in (
-            (cv2.CAP_PROP_FRAME_WIDTH, self._size.width),
-            (cv2.CAP_PROP_FRAME_HEIGHT, self._size.height),
-            (cv2.CAP_PROP_FPS, self._fps),
+            (cv2.CAP_PROP_FRAME_WIDTH, self._settings.size.width),
+            (cv2.CAP_PROP_FRAME_HEIGHT, self._settings.size.height),
+            (cv2.CAP_PROP_FPS, self._settings.fps),
             (cv2.CAP_PROP_BUFFERSIZE, 1),
         ):
             capture.set(key, value)
         return capture
 
 
-class File:
-    """A video file, played again from its start when it ends, at a rate of ``fps``."""
+class File(CameraSource):
+    """A video file, played again from its start when it ends, at the asked rate."""
 
-    def __init__(self, path: str, fps: float) -> None:
+    def __init__(self, settings: CameraSettings) -> None:
         """Open the file; raise ConfigError if it is missing or not a video."""
+        self.field_of_view = settings.field_of_view
+        path, fps = settings.file, settings.fps
         if not Path(path).is_file():
             raise ConfigError(f'video file {path!r}: not found; set the parameter file')
         self._path, self._period = path, 1.0 / fps

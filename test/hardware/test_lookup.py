@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Drivers and sources are found by their name, or by their place."""
+
+from collections import OrderedDict
+
+import pytest
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.hardware.camera import SOURCES, CameraSource
+from vla_ros.hardware.driver import DRIVERS, Driver
+from vla_ros.hardware.lookup import find
+
+
+def test_class_is_found_by_its_name_and_by_its_place():
+    table = {'ordered': 'collections:OrderedDict'}
+    assert find('mapping', 'ordered', table) is OrderedDict
+    assert find('mapping', 'collections:OrderedDict', {}) is OrderedDict
+
+
+@pytest.mark.parametrize(
+    'name', ['webcam', '', ':', 'nowhere:Camera', 'nowhere.at.all:Camera', 'collections']
+)
+def test_class_that_is_not_there_is_named_with_those_there_are(name):
+    with pytest.raises(ConfigError, match=f"source: got '{name}', expected one of sim, v4l2, fi"):
+        find('source', name, SOURCES)
+
+
+def test_module_without_the_class_is_named():
+    with pytest.raises(ConfigError, match="and collections has no 'Camera'"):
+        find('source', 'collections:Camera', SOURCES)
+
+
+@pytest.mark.parametrize('table, promise', [(SOURCES, CameraSource), (DRIVERS, Driver)])
+def test_whatever_is_in_a_table_keeps_its_promise(table, promise):
+    assert all(issubclass(find('entry', name, table), promise) for name in table)

@@ -1,0 +1,34 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Find a class by its name in a table, or by its place, ``module:class``."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from vla_ros.core.errors import ConfigError
+
+
+def find(what: str, name: str, table: Mapping[str, str]) -> Any:
+    """
+    Return the class called ``name`` in ``table``, or at ``module:class``; load it only now.
+
+    Raises ConfigError, which calls it a ``what``, where there is no such class.
+    """
+    module, colon, attribute = table.get(name, name).partition(':')
+    if not (colon and _is_there(module)):
+        raise ConfigError(
+            f'{what}: got {name!r}, expected one of {", ".join(table)}, or module:class'
+        )
+    found = getattr(import_module(module), attribute, None)
+    if found is None:
+        raise ConfigError(f'{what}: got {name!r}, and {module} has no {attribute!r}')
+    return found
+
+
+def _is_there(module: str) -> bool:
+    """Say whether the module and the packages that it is in can be imported."""
+    parents = module.split('.')
+    paths = ['.'.join(parents[: depth + 1]) for depth in range(len(parents))]
+    return all(path and find_spec(path) for path in paths)
