@@ -2,47 +2,59 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # For a Debian or Ubuntu machine without ROS 2. (With ROS 2: colcon build, ros2 launch, colcon test.)
-#
-#   make demo    install what is missing, then let the arm put the tea bag into the mug
-#   make test    the same, then check the code and run the tests
-#   make faults  break the running graph in every way we know, for minutes, and show what it did
-#   make soak    run it for half an hour, and see that nothing grows
-#   make lint    check the code only
-#   make venv    only make .venv, as for the demo
-#   make clean   remove .venv and whatever was built
-#
-# PYTHON=python3.11 chooses another Python for .venv than the best one found.
+# `make help` lists what there is.
 
-VENV := .venv
+VENV ?= .venv
 INPUTS := .ci/bootstrap setup.py setup.cfg pyproject.toml package.xml $(wildcard msg/*)
+export VENV
 
 # .venv brings its own ROS 2; a sourced one would mix its libraries and modules into it.
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH PYTHONPATH ROS_DISTRO
 
-.PHONY: demo test faults soak lint venv clean
+.DEFAULT_GOAL := help
+.PHONY: help demo test faults soak lint docs venv clean asked
 
-demo: $(VENV)/ready-for-demo
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo
+	@echo '  PYTHON=3.11         the Python to make the virtual environment with, or its path'
+	@echo '  VENV=.venv          where it lies'
+	@echo '  ARGS="test/core"    arguments for pytest (make test)'
+
+demo: $(VENV)/ready-for-demo  ## install what is missing, then let the arm put the tea bag into the mug
 	$(VENV)/bin/vla_ros up tea_bag episodes:=1
 
-test: lint
-	$(VENV)/bin/python -m pytest
+test: $(VENV)/ready-for-test  ## the same, then run the tests
+	$(VENV)/bin/python -m pytest $(ARGS)
 
-faults: $(VENV)/ready-for-test
-	$(VENV)/bin/python -m pytest test/faults -m '' --faults-report build/faults.json
+faults: $(VENV)/ready-for-test  ## break the running graph in every way we know, for minutes
+	$(VENV)/bin/python -m pytest test/faults -m '' --faults-report build/faults.json $(ARGS)
 
-soak: $(VENV)/ready-for-demo
+soak: $(VENV)/ready-for-demo  ## run it for half an hour, and see that nothing grows
 	$(VENV)/bin/vla_ros benchmark soak --minutes 30
 
-lint: $(VENV)/ready-for-test
+lint: $(VENV)/ready-for-test  ## check format, style and types with pinned tools
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(LINTERS)
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check --quiet
 	$(VENV)/bin/mypy
 
-venv: $(VENV)/ready-for-demo
+docs: $(VENV)/ready-for-test  ## build the documentation into build/docs
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(DOCS)
+	$(VENV)/bin/mkdocs build --strict --site-dir build/docs
 
-$(VENV)/ready-for-%: $(INPUTS)
-	.ci/bootstrap $*
+venv: $(VENV)/ready-for-demo  ## only make the virtual environment, as for the demo
 
-clean:
+clean:  ## remove the virtual environment and whatever was built
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# with a PYTHON that was asked for, .ci/bootstrap looks whether the environment is of it
+$(VENV)/ready-for-%: $(INPUTS) $(if $(PYTHON),asked)
+	.ci/bootstrap $*
+
+asked:
+
+# pinned: another release finds other faults
+LINTERS := ruff==0.17.6 mypy==2.4.1 types-PyYAML
+DOCS := 'mkdocs-material>=9.5,<10' 'mkdocstrings[python]>=0.26'

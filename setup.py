@@ -99,12 +99,11 @@ TO_TEST = [
     *TO_RUN_ON_OPENVINO,
     *TO_CHECK,
     *TO_QUANTIZE,
-    'pytest>=8',
+    'pytest>=7.4',
     'hypothesis',
     'mcap>=1.2',
     'mcap-ros2-support>=0.5',
-    'ruff>=0.9',
-    'mypy>=1.14',
+    'pytest-cov',
 ]
 
 
