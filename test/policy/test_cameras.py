@@ -10,7 +10,8 @@ from vla_ros.core.errors import VlaError
 from vla_ros.policy import cameras
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.stages import VisionEncoder
-from vla_ros.runtime.placement import BACKENDS, NodePlacement
+from vla_ros.runtime.backends.table import BACKENDS
+from vla_ros.runtime.placement import NodePlacement
 
 MODES = ('batched', 'single', 'parallel')
 

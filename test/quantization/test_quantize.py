@@ -21,6 +21,7 @@ from vla_ros.quantization.quantize import (
     quantize_bundle,
 )
 from vla_ros.quantization.recipe import BlockRecipe, Calibration, Recipe
+from vla_ros.runtime.backends.table import BACKENDS
 from vla_ros.runtime.placement import NodePlacement
 
 FAST = Calibration(8, 'minmax')
@@ -126,7 +127,8 @@ def test_a_block_that_its_back_end_cannot_load_is_refused_with_the_mend(bundle, 
 def test_a_back_end_that_is_not_installed_does_not_keep_a_bundle_from_being_made(
     make, monkeypatch
 ):
-    monkeypatch.setattr('vla_ros.quantization.quantize.find_spec', lambda name: None)
+    gone = BACKENDS['openvino']._replace(module='no_such_module', library='no_such_module')
+    monkeypatch.setitem(BACKENDS, 'openvino', gone)
     new = make({'llm_backbone': BlockRecipe('int8_static')}, target='openvino')
     assert new.spec.recipe['target'] == 'openvino'
 

@@ -8,8 +8,9 @@ from argparse import ArgumentParser
 import pytest
 
 from vla_ros.runtime import capabilities
+from vla_ros.runtime.backends.table import BACKENDS
 from vla_ros.runtime.capabilities import Capability, try_out
-from vla_ros.runtime.placement import BACKENDS, NodePlacement
+from vla_ros.runtime.placement import NodePlacement
 from vla_ros.tools import doctor
 
 

@@ -10,8 +10,8 @@ import pytest
 from bundles import CHUNK, JOINTS, MEMORY, SIZE, TOKENS
 
 from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.runtime import session as sessions
-from vla_ros.runtime.placement import BACKENDS, NodePlacement
+from vla_ros.runtime.backends.table import BACKENDS
+from vla_ros.runtime.placement import NodePlacement
 from vla_ros.runtime.session import TensorSpec, load
 
 PICTURES = {'image': ('n', 24, 32, 3), 'mean': ('n', 3), 'std': ('n', 3)}
@@ -168,7 +168,3 @@ def test_back_end_that_is_not_installed_is_named_with_what_installs_it(tiny_bund
     monkeypatch.delitem(sys.modules, 'vla_ros.runtime.backends.openvino', raising=False)
     with pytest.raises(ConfigError, match=r"openvino is not installed.*'vla_ros\[openvino\]'"):
         load(tiny_bundle / 'action_expert.onnx', NodePlacement(backend='openvino'))
-
-
-def test_every_back_end_of_a_placement_has_its_module():
-    assert tuple(sessions.MODULES) == BACKENDS

@@ -15,6 +15,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.policy.bundle import Bundle, load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.policy.spec import BLOCKS
+from vla_ros.runtime.backends.table import BACKENDS, DEFAULT, is_here
 from vla_ros.runtime.placement import Placement, load_placement
 
 
@@ -125,9 +126,10 @@ def quantized(base: Bundle, name: str, cache: Path) -> Variant:
 
 
 def default_variants(bundle: Path) -> list[Variant]:
-    """Return what every machine can run, and what OpenVINO can where it is installed."""
-    plain = Variant('onnxruntime fp32', bundle)
-    return [plain, *_on_openvino(bundle)]
+    """Return what every machine can run, and what the other back ends can where they are here."""
+    plain = Variant(f'{DEFAULT} fp32', bundle)
+    others = [name for name in BACKENDS if name != DEFAULT and is_here(name)]
+    return [plain, *(variant for name in others for variant in _on_cpu(bundle, name))]
 
 
 def work_variants(variant: Variant, cameras: int) -> Iterator[Variant]:
@@ -142,11 +144,9 @@ def work_variants(variant: Variant, cameras: int) -> Iterator[Variant]:
         yield replace(again, label=f'{label}, re-used', still=still, reuse_threshold=1.0)
 
 
-def _on_openvino(bundle: Path) -> Iterator[Variant]:
-    try:
-        from vla_ros.runtime.backends.openvino import precisions
-    except ModuleNotFoundError:
-        return
-    for precision in precisions('CPU'):
-        plain = Variant(f'openvino {precision}', bundle)
-        yield plain.node(backend='openvino', precision=precision)
+def _on_cpu(bundle: Path, backend: str) -> Iterator[Variant]:
+    """Yield the policy at each precision of float parts that the back end has on the CPU."""
+    for device in BACKENDS[backend].devices():
+        for precision in device.floats if device.device == 'cpu' else ():
+            plain = Variant(f'{backend} {precision}', bundle)
+            yield plain.node(backend=backend, precision=precision)

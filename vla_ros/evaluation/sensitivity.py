@@ -29,6 +29,7 @@ from vla_ros.policy.spec import BLOCKS
 from vla_ros.quantization.compare import ActionError, action_error, predict_all
 from vla_ros.quantization.quantize import bundle_size, quantize_bundle
 from vla_ros.quantization.recipe import BlockRecipe, Recipe
+from vla_ros.runtime.backends.table import DEFAULT
 from vla_ros.runtime.placement import NodePlacement, Placement
 from vla_ros.sim.rollout import EpisodeResult, RolloutConfig
 
@@ -77,7 +78,7 @@ def make_variants(recipes: Sequence[Recipe]) -> list[Variant]:
         for block in (name for name in BLOCKS if name in recipe.blocks):
             part = recipe.alone(block)
             wanted = recipe.block(block)
-            name = f'{part.name}-{recipe.target}' if recipe.target == 'openvino' else part.name
+            name = part.name if recipe.target == DEFAULT else f'{part.name}-{recipe.target}'
             if name in alone and alone[name][0] != wanted:
                 name = f'{name}-{recipe.name}'
             alone.setdefault(name, (wanted, replace(part, name=name)))

@@ -15,6 +15,7 @@ from typing import Any
 from vla_ros.core.config import load_yaml
 from vla_ros.core.errors import ConfigError
 from vla_ros.planning.cost import Cost, Operation
+from vla_ros.runtime.backends.table import DEFAULT
 from vla_ros.runtime.placement import PROVIDERS
 
 GIGA = 1e9
@@ -64,7 +65,7 @@ class Processor:
     bandwidth: float  # 1e9 bytes per s, peak
     efficiency: Mapping[str, float]  # share of the peak reached: conv, matmul, ..., memory
     providers: tuple[str, ...] = ()  # ONNX Runtime's; empty takes the device's default
-    backend: str = 'onnxruntime'
+    backend: str = DEFAULT
     cores: int = 1
     scaling: float = 0.9  # what each further core adds, in cores
     overhead: float = 0.0  # s for each operator

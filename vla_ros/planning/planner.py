@@ -23,6 +23,7 @@ from vla_ros.policy.bundle import Bundle
 from vla_ros.policy.spec import BLOCKS
 from vla_ros.quantization.graph import assign, followers, load_model
 from vla_ros.quantization.recipe import INTEGERS, BlockRecipe, Recipe
+from vla_ros.runtime.backends.table import DEFAULT
 from vla_ros.runtime.placement import PROVIDERS
 
 UNCHANGED = Recipe('fp32', {}, description='The blocks as exported.')
@@ -170,7 +171,7 @@ def _node(board: Board, placed: Placed, cores: list[int]) -> dict[str, Any]:
     if processor.providers:
         rest = PROVIDERS['cpu'] if placed.fallback else ()  # of the CPU: as the plan says
         node['providers'] = [*processor.providers, *rest]
-    if processor.backend != 'onnxruntime' and not processor.providers:
+    if processor.backend != DEFAULT and not processor.providers:
         node['backend'] = processor.backend
     on_cpu = placed.processor == 'cpu'
     return node | {'cores': list(cores), 'threads': inference_threads(board) if on_cpu else 1}

@@ -7,7 +7,6 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,12 @@ from vla_ros.policy.pipeline import Policy
 from vla_ros.policy.spec import BLOCKS, CameraSpec, PolicySpec
 from vla_ros.quantization.quantizers import Inputs, quantize_block
 from vla_ros.quantization.recipe import FEWEST_FRAMES, Recipe
+from vla_ros.runtime.backends.table import BACKENDS, DEFAULT, is_here
 from vla_ros.runtime.placement import NodePlacement, Placement
 
 HEAVY = ('Conv', 'MatMul', 'Gemm', 'FullyConnected')  # in the names of operators
 CPU = Placement(
-    default=NodePlacement(threads=1, backend='onnxruntime', precision='fp32', cameras='batched')
+    default=NodePlacement(threads=1, backend=DEFAULT, precision='fp32', cameras='batched')
 )
 
 
@@ -76,7 +76,7 @@ def kernels(bundle: Bundle, block: str, inputs: Inputs) -> Counter[str]:
     placement = NodePlacement(threads=1)
     session = bundle.open(block, placement, {'n': len(bundle.spec.cameras)}, profiling=True)
     session.run(inputs)
-    told = session.facts['backend'].startswith('openvino')  # its kernels' names hold the precision
+    told = BACKENDS[session.facts['backend'].partition(' ')[0]].names_precision
     return Counter(
         f'{layer.operator} {layer.kernel}' if told else layer.operator
         for layer in session.layers()
@@ -170,7 +170,7 @@ def _check_target(bundle: Bundle, recipe: Recipe) -> None:
 
     The float parts compute in fp32 here: a bundle can be made for a machine that has bf16.
     """
-    if recipe.target == 'onnxruntime' or find_spec(recipe.target) is None:
+    if recipe.target == DEFAULT or not is_here(recipe.target):
         return  # that one did load it, or it has to be believed
     placement = NodePlacement(threads=1, backend=recipe.target, precision='fp32')
     for name, block in bundle.spec.blocks.items():
@@ -187,7 +187,7 @@ def _write_json(bundle: Bundle, recipe: Recipe, folder: Path, name: str, frames:
     content: dict[str, Any] = json.loads(file.read_text(encoding='utf-8'))
     for block, facts in content['blocks'].items():
         facts['sha256'] = file_sha256(folder / facts['file'])
-        if recipe.target != 'onnxruntime':
+        if recipe.target != DEFAULT:
             facts['precision'] = recipe.block(block).runtime_precision
     content['name'] = name
     content['recipe'] = {**recipe.as_dict(), 'source': bundle.spec.name, 'frames': frames}

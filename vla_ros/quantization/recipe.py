@@ -20,10 +20,10 @@ from typing import Any, TypeVar
 from vla_ros.core.config import load_yaml
 from vla_ros.core.errors import ConfigError
 from vla_ros.policy.spec import BLOCKS
+from vla_ros.runtime.backends.table import BACKENDS, DEFAULT, INTEGERS
 
 T = TypeVar('T')
 FLOATS = ('fp32', 'fp16', 'bf16')
-INTEGERS = ('int8_static', 'int8_dynamic', 'int4_weights')
 PRECISIONS = (*FLOATS, *INTEGERS)
 METHODS = ('minmax', 'percentile', 'entropy')
 ACTIVATIONS = ('uint8', 'int8')
@@ -33,11 +33,6 @@ HEEDED_BY = {
     'activations': ('int8_static',),
     'attention': ('int8_static',),
     'reduce_range': ('int8_static', 'int8_dynamic'),
-}
-# what each back end computes in, and what to take instead of the rest
-TARGETS = {
-    'onnxruntime': {'fp32', 'fp16', *INTEGERS},
-    'openvino': {'fp32', 'fp16', 'bf16', 'int8_static'},
 }
 FEWEST_FRAMES = 8  # below, a range is an accident of the pictures that were drawn
 
@@ -125,20 +120,21 @@ class Recipe:
 
     name: str
     blocks: Mapping[str, BlockRecipe]
-    target: str = 'onnxruntime'  # the back end that shall run it
+    target: str = DEFAULT  # the back end that shall run it
     description: str = ''
     calibration: Calibration = field(default_factory=Calibration)
 
     def __post_init__(self) -> None:
         """Check the names, and that the target can run what it is given."""
-        _check_one_of('target', self.target, tuple(TARGETS))
+        _check_one_of('target', self.target, tuple(BACKENDS))
+        runs = BACKENDS[self.target].precisions
         for name, block in self.blocks.items():
             _check_one_of('blocks', name, BLOCKS)
-            wrong = sorted((block.used | {block.floats}) - TARGETS[self.target])
+            wrong = sorted((block.used | {block.floats}) - runs)
             if wrong:
                 raise ConfigError(
                     f'{name}: got {wrong}, expected what {self.target} computes in on a CPU, '
-                    f'{sorted(TARGETS[self.target])}; change the precision or the target'
+                    f'{sorted(runs)}; change the precision or the target'
                 )
 
     def block(self, name: str) -> BlockRecipe:

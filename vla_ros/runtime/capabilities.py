@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from vla_ros.core.errors import VlaError
+from vla_ros.runtime.backends.table import BACKENDS, is_here
 from vla_ros.runtime.machine import isa, memory, processor, version
 from vla_ros.runtime.placement import NodePlacement
 from vla_ros.runtime.session import load
@@ -24,8 +25,6 @@ MODEL = bytes.fromhex(
     '08083a3d0a0e0a01780a017812017922034164641201745a130a0178120e0a0c080112080a020801'
     '0a02080462130a0179120e0a0c080112080a0208010a02080442040a001011'
 )
-GENERAL = {'FP32', 'FP16', 'BF16', 'INT8'}  # of OpenVINO's capabilities, those that recipes name
-REMOTE = {'AzureExecutionProvider'}  # computes elsewhere
 # optional packages: the extra that installs each, and what there is not without it
 EXTRAS = {
     'mujoco': ('sim', 'no simulation'),
@@ -56,8 +55,7 @@ def capabilities() -> list[Capability]:
     return [
         *_machine(),
         *_system(),
-        *_onnx_runtime(),
-        *_openvino(),
+        *(item for name in BACKENDS for item in _backend(name)),
         *_packages(),
         *_devices(),
     ]
@@ -108,29 +106,19 @@ def _system() -> Iterator[Capability]:
     yield Capability('system', 'ROS 2', bool(ros), f'rclpy {ros}' if ros else '', text)
 
 
-def _onnx_runtime() -> Iterator[Capability]:
-    import onnxruntime
-
-    yield Capability('inference', 'onnxruntime', True, onnxruntime.__version__)
-    for name in sorted(set(onnxruntime.get_available_providers()) - REMOTE):
-        wrong = try_out(NodePlacement(providers=(name,), threads=1, backend='onnxruntime'))
-        yield Capability('inference', name, not wrong, 'runs a model' if not wrong else '', wrong)
-
-
-def _openvino() -> Iterator[Capability]:
-    found = version('openvino')
-    if not found:
-        text = "slower on x86 than it could be: pip install 'vla_ros[openvino]'"
-        yield Capability('inference', 'openvino', False, '', text)
+def _backend(name: str) -> Iterator[Capability]:
+    """Yield a back end and its devices, each of which runs a tiny model."""
+    if not is_here(name):
+        text = f"its recipes do not run: pip install 'vla_ros[{BACKENDS[name].extra or name}]'"
+        yield Capability('inference', name, False, '', text)
         return
-    from vla_ros.runtime.backends.openvino import devices
-
-    yield Capability('inference', 'openvino', True, found)
-    for name, capable in devices().items():
-        device = name.partition('.')[0].lower()
-        wrong = try_out(NodePlacement(backend='openvino', device=device, threads=1))
-        detail = ', '.join(sorted(GENERAL.intersection(capable)))
-        yield Capability('inference', f'OpenVINO {name}', not wrong, detail, wrong)
+    yield Capability('inference', name, True, version(name) or '')
+    for found in BACKENDS[name].devices():
+        wrong = try_out(
+            NodePlacement(backend=name, device=found.device, providers=found.providers, threads=1)
+        )
+        detail = '' if wrong else found.detail or 'runs a model'
+        yield Capability('inference', found.name, not wrong, detail, wrong)
 
 
 def _packages() -> Iterator[Capability]:

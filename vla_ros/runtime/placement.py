@@ -22,9 +22,9 @@ import yaml
 
 from vla_ros.core.config import load_yaml
 from vla_ros.core.errors import ConfigError
+from vla_ros.runtime.backends.table import BACKENDS
 from vla_ros.runtime.memory import lock_memory
 
-BACKENDS = ('onnxruntime', 'openvino')
 PRECISIONS = ('fp32', 'bf16', 'fp16')
 CAMERAS = ('batched', 'single', 'parallel', 'measured')
 PROVIDERS: dict[str, tuple[str, ...]] = {
@@ -52,7 +52,7 @@ class NodePlacement:
     priority: int = 0  # nice value, -20 (first) to 19 (last)
     # SCHED_FIFO, 1 (last) to 99 (first): before all that has a nice value; memory stays in RAM
     realtime: int = 0
-    backend: str = ''  # onnxruntime or openvino
+    backend: str = ''  # one of BACKENDS
     precision: str = ''  # of the float parts: fp32, bf16 or fp16
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     spinning: bool = False  # idle threads of ONNX Runtime wait busily: for cores of its own
@@ -64,7 +64,7 @@ class NodePlacement:
         object.__setattr__(self, 'cores', _sequence('cores', self.cores, int))
         if self.device not in PROVIDERS:
             raise ConfigError(f'device: got {self.device!r}, expected one of {list(PROVIDERS)}')
-        _check_choice('backend', self.backend, BACKENDS)
+        _check_choice('backend', self.backend, tuple(BACKENDS))
         _check_choice('precision', self.precision, PRECISIONS)
         _check_choice('cameras', self.cameras, CAMERAS)
         _check_settings(self.settings)

@@ -4,26 +4,23 @@
 Inference sessions: one ONNX model on the back end that was asked for, and on no other.
 
 Every back end hides behind ``Session``: named arrays in, named arrays out, the same errors, and
-facts about what really runs, as the back end itself says. Each is one file in ``backends``.
+facts about what really runs, as the back end itself says. Each is one file in ``backends`` and a
+line in its table.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.runtime.placement import BACKENDS, NodePlacement
+from vla_ros.core.errors import VlaError
+from vla_ros.runtime.backends.table import DEFAULT, find_backend
+from vla_ros.runtime.placement import NodePlacement
 
 WARM_UP_ROUNDS = 2  # the first plans the memory, the second shows that it is over
-MODULES = {
-    'onnxruntime': ('vla_ros.runtime.backends.onnx_runtime', 'OnnxRuntimeSession'),
-    'openvino': ('vla_ros.runtime.backends.openvino', 'OpenVinoSession'),
-}
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -171,23 +168,10 @@ def load(
         streams,
         profiling,
     )
-    return _backend(placement.backend or BACKENDS[0])(wanted)
+    return find_backend(placement.backend or DEFAULT)(wanted)
 
 
 def one_line(message: object) -> str:
     """Return the lines of an error of a C++ library that say something."""
     lines = (line.strip() for line in str(message).splitlines())
     return ' '.join(line for line in lines if line and not line.startswith('Exception from'))
-
-
-def _backend(name: str) -> Callable[[Wanted], Session]:
-    module, class_name = MODULES[name]
-    try:
-        backend: Callable[[Wanted], Session] = getattr(import_module(module), class_name)
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f'backend {name}: {error.name} is not installed, expected it; '
-            f"pip install 'vla_ros[{name}]', or name another backend of {list(MODULES)} in the "
-            'placement'
-        ) from None
-    return backend

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from vla_ros.core.config import config_names, find_config
 from vla_ros.core.errors import ConfigError
+from vla_ros.runtime.backends.table import DEFAULT
 
 if TYPE_CHECKING:  # ONNX is loaded when the command runs
     from vla_ros.policy.bundle import Bundle
@@ -97,7 +98,7 @@ def _as_made(bundle: 'Bundle') -> 'tuple[Policy, str]':
     try:
         return Policy(bundle, Placement(default=NodePlacement(threads=1))), f'on {target}'
     except ConfigError:
-        return on_cpu(bundle), f'on onnxruntime at fp32, for {target} does not run it here'
+        return on_cpu(bundle), f'on {DEFAULT} at fp32, for {target} does not run it here'
 
 
 def _computed(bundle: 'Bundle', block: str, inputs: 'Inputs') -> str:

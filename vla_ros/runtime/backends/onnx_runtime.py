@@ -10,6 +10,7 @@ names CPUExecutionProvider as well.
 
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.runtime.backends.providers import CPU, provider_settings, session_settings
+from vla_ros.runtime.backends.table import Device
 from vla_ros.runtime.placement import PROVIDERS, NodePlacement
 from vla_ros.runtime.session import Arrays, Layer, Session, TensorSpec, Wanted, one_line
 
@@ -31,6 +33,7 @@ ORT_ERRORS: tuple[type[Exception], ...] = (
         if isinstance(item, type) and issubclass(item, Exception)
     ),
 )
+REMOTE = {'AzureExecutionProvider'}  # computes elsewhere
 SEVERITY_FATAL = 4  # of ONNX Runtime's own log: what goes wrong is raised, and said once
 # its CPU kernel takes 8 times as long as the sum and the normalisation that it replaces (1.31.1)
 SLOWER = ['SkipLayerNormFusion']
@@ -46,6 +49,12 @@ DTYPES = {
     'tensor(int64)': 'int64',
     'tensor(bool)': 'bool',
 }
+
+
+def devices() -> Iterator[Device]:
+    """Yield the execution providers of this ONNX Runtime."""
+    for name in sorted(set(onnxruntime.get_available_providers()) - REMOTE):
+        yield Device(name, 'cpu', (name,))
 
 
 def providers_of(placement: NodePlacement) -> tuple[str, ...]:

@@ -8,15 +8,18 @@ round; here that is an error.
 """
 
 import ctypes
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 import openvino
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.runtime.backends.table import Device
 from vla_ros.runtime.session import Arrays, Layer, Session, TensorSpec, Wanted, one_line
 
 HINTS = {'fp32': openvino.Type.f32, 'bf16': openvino.Type.bf16, 'fp16': openvino.Type.f16}
+GENERAL = {'FP32', 'FP16', 'BF16', 'INT8'}  # of its capabilities, those that recipes name
 KEY = 'openvino'  # of the placement's settings
 NO_OPERATOR = 'No conversion rule found for operations'  # as OpenVINO says it
 STACK_T = 24  # bytes of a stack_t on 64-bit Linux, see sigaltstack(2)
@@ -142,16 +145,14 @@ def load_core() -> openvino.Core:
     return core
 
 
-def precisions(device: str) -> list[str]:
-    """Return the precisions of float parts that a device computes in."""
-    return [name for name in HINTS if name.upper() in devices().get(device, [])]
-
-
-def devices() -> dict[str, list[str]]:
-    """Return the devices that OpenVINO finds here, and what each can compute in."""
+def devices() -> Iterator[Device]:
+    """Yield the devices that OpenVINO finds here, and what each can compute in."""
     core = load_core()
-    key = 'OPTIMIZATION_CAPABILITIES'
-    return {name: list(core.get_property(name, key)) for name in core.available_devices}
+    for name in core.available_devices:
+        capable = set(core.get_property(name, 'OPTIMIZATION_CAPABILITIES'))
+        floats = tuple(precision for precision in HINTS if precision.upper() in capable)
+        detail = ', '.join(sorted(GENERAL & capable))
+        yield Device(f'OpenVINO {name}', name.partition('.')[0].lower(), (), floats, detail)
 
 
 def _mend(model: openvino.Model | None, error: Exception) -> str:
