@@ -63,7 +63,7 @@ def test_irregular_ticks_command_the_position_for_their_time():
 def test_commands_stay_within_position_and_velocity_and_are_counted():
     executor = make(arm=robot(velocity=1.0, limit=0.3), jump_time=np.inf)
     executor.tick(0.0, np.zeros(2))
-    executor.push(chunk(np.full(100, 2.0)), 0.0)
+    executor.push(chunk(np.full(100, 0.8)), 0.0)
     commands = [executor.tick(k / 100, HOME).positions[0] for k in range(1, 101)]
     assert max(commands) == pytest.approx(0.3)
     assert max(np.diff([0.0, *commands])) <= 0.01 + 1e-12

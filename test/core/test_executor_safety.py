@@ -8,6 +8,7 @@ from plans import HOME, ROWS, STEP, Bench, chunk, make, ramp, robot
 
 from vla_ros.core.errors import VlaError
 from vla_ros.core.executor import Mode
+from vla_ros.core.limits import Motion
 from vla_ros.core.queue import PushResult
 
 ARM = {'velocity': 5.0, 'limit': 3.0, 'acceleration': 10.0}
@@ -204,7 +205,7 @@ def test_observation_that_has_become_too_old_stops_the_arm():
     assert modes[118] is Mode.RUNNING and modes[121] is Mode.STARVED
     assert brakes(ticks[60:]) and executor.counters.stale == 1
     assert 'the newest observation is 1.21 s old' in executor.note
-    executor.push(ramp(30, start=1.55, sequence=9), 1.6)
+    executor.push(ramp(20, start=1.55, sequence=9), 1.6)
     assert executor.note == ''
 
 
@@ -220,17 +221,62 @@ def test_chunk_of_an_observation_that_is_too_old_is_expired():
 def test_chunk_that_jumps_is_refused_counted_and_asked_for_anew():
     executor, _ = moving()
     request = executor.last_request
-    far = chunk(np.full(30, 9.0), 1.0, request + 1)
+    far = chunk(np.full(30, 3.9), 1.0, request + 1)
     assert executor.push(far, 1.0) is PushResult.JUMP
     assert (executor.counters.jumps, executor.counters.rejected) == (1, 1)
-    assert 'shoulder is 1.6' in executor.objection
+    assert 'shoulder is 0.58 s away' in executor.objection
     assert executor.tick(1.01, HOME).mode is Mode.RUNNING  # the old chunk goes on
 
 
 def test_degrees_are_no_radians():
     executor = make(arm=robot(velocity=5.0, limit=2.0))
     executor.tick(0.0, HOME)
-    assert executor.push(chunk([30.0, 31.0, 32.0]), 0.0) is PushResult.JUMP
+    assert executor.push(chunk([30.0, 31.0, 32.0]), 0.0) is PushResult.BEYOND
+    assert executor.objection == 'shoulder at 32, expected -2 to 2 rad'
+    assert executor.counters.rejected == 1
+
+
+def test_motion_in_degrees_that_begins_where_the_arm_is_is_seen_by_its_end():
+    """10 degrees per second from 1.2 degrees on: as radians each step could be made."""
+    executor = make(arm=robot(velocity=5.0, limit=1.9, acceleration=60.0))
+    executor.tick(0.0, np.full(2, 0.02))
+    assert executor.push(ramp(60, start=0.12, step=1 / 30, slope=10.0), 0.12) is PushResult.BEYOND
+
+
+# --- what no robot and no clock says
+
+
+@pytest.mark.parametrize('ahead', [3.0, 2.0**31, 1e9])
+def test_episode_of_the_far_future_does_not_make_every_chunk_stale(ahead):
+    executor = make(budget_chunks=0)
+    executor.reset(ahead)
+    executor.tick(0.0, HOME)
+    executor.tick(0.01, HOME)
+    assert executor.push(ramp(ROWS, start=0.01), 0.1) is PushResult.ACCEPTED
+
+
+def test_chunk_that_is_ahead_of_the_clock_has_no_negative_latency():
+    bench = Bench(latency=0.0, chunk_size_threshold=0.9)
+    for k in range(20):
+        tick = bench.executor.tick(k / 10, bench.position)
+        if tick.request is not None:
+            ahead = ramp(ROWS, start=k / 10 + 0.3, sequence=tick.request, slope=0.1)
+            bench.executor.push(ahead, k / 10)
+    assert bench.executor.counters.accepted > 3
+    assert bench.executor.inference_delay == 0 and bench.executor.counters.latency == 0.0
+
+
+def test_command_that_could_not_be_sent_disables_the_arm_which_brakes_from_the_one_before():
+    executor, ticks = moving()
+    sent = Motion(robot(**ARM), ticks[-1].positions, np.ones(2))
+    executor._anchor.motion.position[:] = np.nan  # whatever the fault was
+    executor.refuse('shoulder: got the command nan', sent)
+    ticks += [executor.tick(k * TICK, HOME) for k in range(101, 140)]
+    assert brakes([tick for tick in ticks[60:] if tick.send])
+    assert not executor.enabled and executor.counters.refused == 1
+    assert 'got the command nan' in executor.note
+    executor.enable()
+    assert executor.note == ''
 
 
 @pytest.mark.parametrize('sequence', [2**63, 2**64 - 1, -1])

@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """No command leaves the limits in position, velocity or acceleration, and none overshoots."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plans import chunk, ramp, robot
+from plans import NAMES, chunk, ramp, robot
 
-from vla_ros.core.limits import LONGEST_TICK, PLAY, Motion, find_jump
+from vla_ros.core.limits import FAR, LONGEST_TICK, PLAY, Motion, find_beyond, find_jump
+from vla_ros.core.robot import RobotSpec
 
 ARM = robot(velocity=2.0, limit=1.0, acceleration=20.0)
 LOW, HIGH = ARM.lower, ARM.upper
@@ -113,6 +116,52 @@ def test_no_sequence_of_targets_and_stops_leads_beyond_any_limit(sequence):
         assert (np.abs(command - last) <= ARM.velocity * elapsed + 1e-9).all()
         assert (np.abs(command - last - velocity * elapsed) <= 20.0 * elapsed**2 + 1e-9).all()
         velocity, last = (command - last) / elapsed, command
+
+
+# --- joints without ends
+
+FREE = replace(ARM, lower=np.array([-np.inf, -1.0]), upper=np.array([np.inf, 1.0]))
+any_number = st.floats(allow_nan=False, allow_infinity=False, width=64)
+
+
+def test_joint_without_ends_turns_on_and_on():
+    targets = 1.5 * TICK * np.arange(1, 2001)
+    positions = follow(motion(arm=FREE), targets)
+    assert positions[-1] == pytest.approx(30.0, abs=0.01)
+    assert np.diff(positions).max() <= 2.0 * TICK + 1e-12
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.tuples(any_number, st.floats(0.0, 1e9), st.booleans()), max_size=40))
+def test_no_target_and_no_time_makes_a_command_that_is_no_number(sequence):
+    moving = motion(arm=FREE)
+    for target, elapsed, stop in sequence:
+        command = moving.stop(elapsed) if stop else moving.follow(np.full(2, target), elapsed)
+        assert np.isfinite(command).all() and np.abs(command).max() <= FAR
+        assert np.isfinite(moving.velocity).all()
+
+
+# --- chunks beyond the ends
+
+
+def test_positions_a_little_beyond_the_ends_are_followed_to_the_ends():
+    assert find_beyond(ARM, np.array([-1.4, 0.0]), np.array([0.0, 1.4])) == ''
+
+
+def test_positions_far_beyond_the_ends_name_the_joint_and_its_range():
+    wrong = find_beyond(ARM, np.array([-0.5, -57.3]), np.array([0.5, 57.3]))
+    assert wrong == 'gripper at -57.3, expected -1 to 1 rad'
+
+
+def test_joint_with_a_small_range_can_not_be_half_a_unit_beyond_it():
+    slide = np.array([0.04, 0.04])
+    arm = RobotSpec('slide', NAMES, 0 * slide, slide, slide, slide, prismatic=NAMES)
+    assert 'shoulder at 0.1, expected 0 to 0.04 m' in find_beyond(arm, 0 * slide, slide + 0.06)
+    assert find_beyond(arm, 0 * slide, slide + 0.03) == ''
+
+
+def test_nothing_is_beyond_the_ends_of_a_joint_that_has_none():
+    assert find_beyond(FREE, np.array([-1e9, 0.0]), np.array([1e9, 0.0])) == ''
 
 
 # --- jumps

@@ -51,22 +51,92 @@ def test_whole_numbers_are_numbers(tmp_path):
     assert robot.joint_names == ('a', 'b') and robot.upper.tolist() == [1.0, 1.0]
 
 
+INF = float('inf')
+
+
 @pytest.mark.parametrize(
     'change, complaint',
     [
         ({'lower': 2.0}, 'joint_1: lower 2.0 is not below upper'),
-        ({'velocity': 0.0}, 'joint_1: velocity and acceleration must be above 0'),
-        ({'acceleration': -1.0}, 'joint_1: velocity and acceleration'),
+        ({'lower': 1}, 'joint_1: lower 1.0 is not below upper 1.0'),
+        ({'velocity': 0.0}, 'joint_1: velocity: got 0.0, expected a number above 0'),
+        ({'acceleration': -1.0}, 'joint_1: acceleration: got -1.0'),
+        ({'velocity': INF}, 'joint_1: velocity: got inf'),
+        ({'acceleration': float('nan')}, 'joint_1: acceleration: got nan'),
         ({'velocity': 'fast'}, "velocity: got 'fast', expected a number"),
         ({'upper': True}, 'upper: got True, expected a number'),
+        ({'upper': 10**400}, 'upper: got a whole number that is too large'),
         ({'velocty': 1.0}, 'joint joint_1: got .*velocty'),
         ({'lower': float('nan')}, 'joint_1: lower nan is not below'),
+        (
+            {'upper': INF},
+            'joint_1: got limits -1.0 and inf, expected two numbers, or -inf and inf',
+        ),
+        ({'type': 'ball'}, "joint_1: type: got 'ball', expected one of revolute, continuous"),
+        (
+            {'type': 'continuous'},
+            'joint_1: got limits -1.0 and 1.0 for a joint that turns without',
+        ),
+        ({'velocity': 1e-9}, 'joint_1: got velocity 1e-09 rad/s'),
+        ({'acceleration': 1e-3}, 'braking within 10 s'),
+        ({'acceleration': 1e300}, 'acceleration: got 1e.300, expected at most 5000 rad/s'),
     ],
 )
 def test_what_is_wrong_with_a_joint_is_named(tmp_path, change, complaint):
     path = write(tmp_path, {'joint_0': LIMITS, 'joint_1': {**LIMITS, **change}})
     with pytest.raises(ConfigError, match=complaint):
         load_robot(path)
+
+
+@pytest.mark.parametrize(
+    'change, mend',
+    [
+        (
+            {'upper': 110},
+            r'upper: got 110, .* look like degrees; write rad \(110 degrees are 1.92',
+        ),
+        ({'lower': -90.0}, r'lower: got -90, .* degrees are -1.571'),
+        ({'velocity': 286.5}, r'velocity: got 286.5, .* write rad/s \(286.5 degrees/s are 5\)'),
+        ({'type': 'prismatic', 'upper': 40}, r'look like millimetres; write m .* are 0.04\)'),
+    ],
+)
+def test_numbers_of_another_unit_are_recognised(tmp_path, change, mend):
+    with pytest.raises(ConfigError, match=mend):
+        load_robot(write(tmp_path, {'wrist': {**LIMITS, **change}}))
+
+
+@pytest.mark.parametrize(
+    'limits',
+    [
+        {**LIMITS, 'lower': -INF, 'upper': INF},
+        {'type': 'continuous', 'velocity': 2.0, 'acceleration': 10.0},
+        {**LIMITS, 'type': 'continuous', 'lower': -INF, 'upper': INF},
+    ],
+)
+def test_joint_that_turns_without_end_has_no_limits(tmp_path, limits):
+    robot = load_robot(write(tmp_path, {'shoulder': LIMITS, 'wrist': limits}))
+    assert robot.lower.tolist() == [-1.0, -INF] and robot.upper.tolist() == [1.0, INF]
+    assert robot.units == ('rad', 'rad')
+
+
+def test_sliding_joints_are_in_metres(tmp_path):
+    slide = {'type': 'prismatic', 'lower': 0.0, 'upper': 0.04, 'velocity': 0.1, 'acceleration': 1}
+    robot = load_robot(write(tmp_path, {'wrist': LIMITS, 'gripper': slide}))
+    assert dict(zip(robot.joint_names, robot.units, strict=True)) == {
+        'gripper': 'm',
+        'wrist': 'rad',
+    }
+    assert robot.braking_time == pytest.approx(0.2)
+
+
+def test_names_of_joints_are_texts(tmp_path):
+    with pytest.raises(ConfigError, match='got the name 1, expected a text'):
+        load_robot(write(tmp_path, {1: LIMITS}))
+
+
+def test_robot_with_more_joints_than_any_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match='got 300 joints, expected at most 256'):
+        load_robot(write(tmp_path, {f'joint_{i}': LIMITS for i in range(300)}))
 
 
 def test_file_without_joints_is_refused(tmp_path):

@@ -8,6 +8,11 @@ import numpy as np
 
 from vla_ros.core.errors import VlaError
 
+MOST_ROWS = 1000  # of a chunk; the largest that policies make have 100
+SHORTEST_STEP = 1e-3  # s
+LONGEST_CHUNK = 100.0  # s
+FARTHEST = 1e10  # rad, m or s since 1970; beyond it a float64 knows no microradian
+
 
 @dataclass(frozen=True)
 class ActionChunk:
@@ -15,7 +20,8 @@ class ActionChunk:
     Joint positions a policy wants at ``start``, ``start + step``, and so on.
 
     Rows are bound to time, not to a cursor: whoever holds the chunk and a clock knows what the
-    robot should do. Raises VlaError for values that are no finite (steps, joints) array.
+    robot should do. Raises VlaError for values that are no finite (steps, joints) array, and for a
+    chunk so long or so fine that the work on it would keep a control loop waiting.
     """
 
     values: np.ndarray  # (steps, joints), rad or m
@@ -26,19 +32,33 @@ class ActionChunk:
 
     def __post_init__(self) -> None:
         """Check shape, step and values."""
-        joints = len(self.joint_names)
+        self._check_size()
+        farthest = np.abs(self.values).max()
+        if not farthest <= FARTHEST:
+            got = f'{farthest:g}' if np.isfinite(farthest) else 'NaN or infinity'
+            raise VlaError(
+                f'chunk {self.sequence}: got {got}, expected finite positions within '
+                f'{FARTHEST:g}; the policy or its input is broken'
+            )
+
+    def _check_size(self) -> None:
+        """Check what decides how much work the chunk makes, before any is done."""
+        rows, joints = len(self.values), len(self.joint_names)
         if self.values.ndim != 2 or self.values.shape[1] != joints or not self.values.size:
             raise VlaError(
                 f'chunk {self.sequence}: got values of shape {self.values.shape}, expected '
-                f'(steps, {joints}) with a column for each of {", ".join(self.joint_names)}'
+                f'(steps, {joints}) with a column for each joint'
             )
-        if not 0 < self.step < np.inf:
-            raise VlaError(f'chunk {self.sequence}: step: got {self.step} s, expected above 0')
-        if not (np.isfinite(self.values).all() and np.isfinite(self.start)):
+        if rows > MOST_ROWS:
+            raise VlaError(f'chunk {self.sequence}: got {rows} rows, expected at most {MOST_ROWS}')
+        if not (self.step >= SHORTEST_STEP and rows * self.step <= LONGEST_CHUNK):
             raise VlaError(
-                f'chunk {self.sequence}: got NaN or infinity, expected finite positions; the '
-                'policy or its input is broken'
+                f'chunk {self.sequence}: got {rows} rows with a step of {self.step} s, expected '
+                f'a step of at least {SHORTEST_STEP} s and {LONGEST_CHUNK:g} s in all; the step '
+                'is the time from one row to the next in seconds'
             )
+        if not abs(self.start) <= FARTHEST:
+            raise VlaError(f'chunk {self.sequence}: got start {self.start}, expected a time in s')
 
     @property
     def end(self) -> float:
@@ -54,6 +74,16 @@ class ActionChunk:
     def largest_step(self) -> np.ndarray:
         """Return how far each joint goes at most from one row to the next, (joints,) rad or m."""
         return np.abs(np.diff(self.values, axis=0)).max(axis=0, initial=0.0)
+
+    @property
+    def lowest(self) -> np.ndarray:
+        """Return the lowest position of each joint, (joints,) rad or m."""
+        return self.values.min(axis=0)
+
+    @property
+    def highest(self) -> np.ndarray:
+        """Return the highest position of each joint, (joints,) rad or m."""
+        return self.values.max(axis=0)
 
     def at(self, time: float | np.ndarray) -> np.ndarray:
         """

@@ -22,22 +22,21 @@ each chunk is played from the moment that it arrives.
 
 Commands stay within the limits of the robot in position, velocity and acceleration at once, and
 every way to stop (the queue runs dry, the arm is disabled, its state or what it sees is not known,
-an emergency) brakes within them. After such a stop the first command is the measured position, but
-for joints that stand off from their command as they did before it: a gripper that squeezes goes on
-squeezing. After an emergency stop, or once the arm was disabled, it is the measured position. An
-arm that could not be seen may still move when it is seen again, and is watched for a moment first.
+an emergency) brakes within them. Anchor says where the arm goes on from after such a stop; after
+an emergency stop, or once the arm was disabled, it is the measured position.
 """
 
 from dataclasses import replace
 
 import numpy as np
 
+from vla_ros.core.anchor import Anchor
 from vla_ros.core.blending import aggregate_function
 from vla_ros.core.budget import Budget
 from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.errors import VlaError
-from vla_ros.core.limits import LONGEST_TICK, Motion, find_jump
-from vla_ros.core.queue import ActionQueue, PushResult
+from vla_ros.core.limits import LONGEST_TICK, Motion, find_beyond, find_jump
+from vla_ros.core.queue import FAR_FUTURE, ActionQueue, PushResult
 from vla_ros.core.refill import Refill
 from vla_ros.core.robot import RobotSpec
 from vla_ros.core.settings import ExecutorConfig
@@ -67,11 +66,8 @@ class Executor:
         self._watch = BudgetWatch(config, self._refill)
         self._observed = float('-inf')  # s, the newest observation that the arm acts on
         self._enabled = False
-        self._motion: Motion | None = None  # None: where the arm was told to be is not known
+        self._anchor = Anchor(robot)
         self._anchored = False  # False: once it stands, see where it is
-        self._lag: np.ndarray = np.full(len(robot.joint_names), np.nan)  # measured less commanded
-        self._stood = 0.0  # s, since it was braked
-        self._seen = 0.0  # s, since its state was not known
         self._last_time = float('-inf')
         self._period = 0.0  # s, between the last two ticks
         self._since = float('-inf')  # chunks of older observations are stale
@@ -131,12 +127,13 @@ class Executor:
             raise VlaError('enable: the emergency stop is latched; release it with rearm first')
         if not self._enabled:
             self.hold()
+            self.note = ''
         self._enabled = True
 
     def disable(self) -> None:
         """Brake and hold, and forget what is queued and what was asked for."""
         self._enabled = False
-        self._lag[:] = np.nan  # whatever happens to the arm now
+        self._anchor.forget_lag()  # whatever happens to the arm now
         self.hold()
 
     def estop(self) -> None:
@@ -163,7 +160,7 @@ class Executor:
     def reset(self, now: float) -> None:
         """Begin a new episode at ``now`` (s), with an arm that stands somewhere else."""
         self._restart(now)
-        self._motion = None
+        self._anchor.take(None)
 
     def push(self, chunk: ActionChunk, now: float) -> PushResult:
         """
@@ -200,22 +197,20 @@ class Executor:
         """
         elapsed = self._elapse(now, elapsed)
         if not (self._enabled and self._anchored):
-            moved, motion = self._brake(elapsed), self._motion
-            self._seen += elapsed
-            if not self._stands(measured):
-                return self._tick(send=moved)
+            moved, motion = self._anchor.brake(elapsed), self._anchor.motion
+            if not self._anchor.settle(measured, elapsed):
+                return self._tick(elapsed, send=moved)
             if not self._enabled:
                 self._mode = Mode.ESTOP if self.estopped else Mode.HOLDING
-                return self._tick(send=moved and motion is self._motion)
+                return self._tick(elapsed, send=moved and motion is self._anchor.motion)
             self._anchored, elapsed = True, 0.0
-        assert self._motion is not None
-        self._lag = measured - self._motion.position
+        self._anchor.note_lag(measured)
         self._drop_stale(now)
         target = self.queue.sample(now)
         self._change_mode(target is not None)
         self._move(target, elapsed)
         self._note_stillness(now, elapsed)
-        return self._tick(send=True, request=self._ask(now))
+        return self._tick(elapsed, send=True, request=self._ask(now))
 
     def stop(self, now: float, elapsed: float | None = None) -> Tick | None:
         """
@@ -225,18 +220,30 @@ class Executor:
         """
         self.hold()
         elapsed = self._elapse(now, elapsed)
-        self._seen = 0.0
-        if self._motion is None:
+        self._anchor.lose_sight()
+        if self._anchor.motion is None:
             return None
-        return self._tick(send=self._brake(elapsed))
+        return self._tick(elapsed, send=self._anchor.brake(elapsed))
 
-    def _tick(self, send: bool, request: int | None = None) -> Tick:
-        assert self._motion is not None
-        return Tick(self._motion.position.copy(), self._mode, request, send)
+    def refuse(self, objection: str, motion: Motion | None) -> None:
+        """
+        Take note that a command could not be sent: the arm is disabled, and brakes.
+
+        It does so from ``motion``, what it was told last; None: it was told nothing.
+        """
+        self.disable()
+        self._anchor.take(motion)
+        self.counters.refused += 1
+        self.note = objection
+
+    def _tick(self, elapsed: float, send: bool, request: int | None = None) -> Tick:
+        return Tick(self._anchor.position, self._mode, request, send, elapsed)
 
     def _elapse(self, now: float, elapsed: float | None) -> float:
         """Return the seconds since the last tick, and take note of a clock that stepped back."""
         before, self._last_time = self._last_time, now
+        if self._since > now + FAR_FUTURE:  # said by another clock
+            self._since = now
         if now < before:
             self._restart(now)
             elapsed = self._period if elapsed is None else elapsed
@@ -252,46 +259,6 @@ class Executor:
         self.counters.idle = 0.0
         self._moved = False
 
-    def _stands(self, measured: np.ndarray) -> bool:
-        """
-        Say whether the arm has come to rest; then it goes on from where it is.
-
-        That is the measured position for every joint that is not where it was left.
-        """
-        if self._motion is not None and (
-            self._motion.moving or self._stood > self._robot.settle_time > self._seen
-        ):
-            return False
-        measured = self._checked(measured)
-        if self._motion is None:
-            self._motion = Motion(self._robot, measured)
-        elif not (left := self._are_left(measured)).all():
-            self._motion = Motion(self._robot, np.where(left, self._motion.position, measured))
-        return True
-
-    def _brake(self, elapsed: float) -> bool:
-        """Brake; return whether the robot has to be told so: the last time, that it stands."""
-        if self._motion is None:
-            return False
-        moved = self._motion.moving
-        self._motion.stop(elapsed)
-        self._stood = 0.0 if self._motion.moving else self._stood + elapsed
-        return moved
-
-    def _are_left(self, measured: np.ndarray) -> np.ndarray:
-        """
-        Say which joints (joints,) are where the arm left them, or about to get there.
-
-        A servo lags behind, and its lag must not become a step; nor must that of a joint that
-        something stops, be it what the gripper holds. Who was disabled is where it is measured.
-        """
-        assert self._motion is not None
-        lag = measured - self._motion.position
-        if self._stood > self._robot.settle_time:
-            return np.abs(lag - self._lag) <= self._robot.same_lag
-        off = np.fmin(np.abs(lag), np.abs(lag - self._lag))
-        return np.full(len(off), off.max() <= self._robot.largest_lag)
-
     def _check(self, chunk: ActionChunk, delayed: ActionChunk, now: float) -> PushResult:
         if not self._refill.knows(chunk.sequence):
             return PushResult.UNKNOWN
@@ -301,16 +268,20 @@ class Executor:
         if now - chunk.start > self._config.observation_timeout:
             return PushResult.EXPIRED
         result = self.queue.check(delayed, now)
-        return self._check_jump(delayed, now) if result is PushResult.ACCEPTED else result
+        return self._check_values(delayed, now) if result is PushResult.ACCEPTED else result
 
-    def _check_jump(self, chunk: ActionChunk, now: float) -> PushResult:
-        command = chunk.at(now) if self._motion is None else self._motion.position
+    def _check_values(self, chunk: ActionChunk, now: float) -> PushResult:
+        self.objection = find_beyond(self._robot, chunk.lowest, chunk.highest)
+        if self.objection:
+            return PushResult.BEYOND
+        motion = self._anchor.motion
+        command = chunk.at(now) if motion is None else motion.position
         self.objection = find_jump(self._robot, chunk, now, command, self._config.jump_time)
         self.counters.jumps += bool(self.objection)
         return PushResult.JUMP if self.objection else PushResult.ACCEPTED
 
     def _accept(self, chunk: ActionChunk, delayed: ActionChunk, now: float) -> PushResult:
-        self.counters.latency = now - chunk.start
+        self.counters.latency = max(0.0, now - chunk.start)
         self._watch.add(chunk, self.counters.latency)
         self._refill.answered(chunk.sequence)
         self.note = self._watch.objection
@@ -337,14 +308,6 @@ class Executor:
             self.counters.stale += 1
             self.note = f'the newest observation is {now - self._observed:.2f} s old'
 
-    def _checked(self, measured: np.ndarray) -> np.ndarray:
-        if measured.shape != self._robot.lower.shape or not np.isfinite(measured).all():
-            raise VlaError(
-                f'measured positions: got {measured}, expected a number for each of '
-                f'{", ".join(self._robot.joint_names)}; mend the robot driver'
-            )
-        return measured
-
     def _change_mode(self, playing: bool) -> None:
         if playing:
             self._mode = Mode.RUNNING
@@ -355,14 +318,14 @@ class Executor:
             self._mode = Mode.WAITING
 
     def _move(self, target: np.ndarray | None, elapsed: float) -> None:
-        assert self._motion is not None
-        self._stood = 0.0
+        motion = self._anchor.motion
+        assert motion is not None
         if target is None:
-            self._motion.stop(elapsed)
+            motion.stop(elapsed)
             self.counters.idle += elapsed if self._moved else 0.0
             return
         self._moved = True
-        positions = self._motion.follow(target, elapsed)
+        positions = motion.follow(target, elapsed)
         self.counters.limited += bool(np.abs(positions - target).max() > 1e-6)
 
     def _note_stillness(self, now: float, elapsed: float) -> None:

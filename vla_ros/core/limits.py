@@ -11,6 +11,10 @@ LONGEST_TICK = 0.1  # s; after a pause, or a clock that jumped, a command goes n
 SHORTEST_TICK = 1e-6  # s; a velocity over less than this is noise
 PLAY = 1e-3  # rad or m; a joint that rests against its end is measured by so much beyond it
 GROSS = 3.0  # a chunk with a step of more than this many times what a joint can do is broken
+BEYOND = (
+    1.0  # rad or m, or its whole range: a joint can't be, nor be wanted, further beyond an end
+)
+FAR = 1e10  # rad; how far a joint without ends is led, for a float64 still knows 2 urad there
 
 
 class Motion:
@@ -22,19 +26,23 @@ class Motion:
     the arm can be stopped smoothly at any time. Velocity is that between two commands, and it
     changes by no more than the acceleration times the time between them. An arm that was found
     beyond a limit comes back, at once where that is by less than PLAY. Where the limits leave
-    the targets alone, so does this.
+    the targets alone, so does this. A joint without ends turns as far as it is told to.
     """
 
-    def __init__(self, robot: RobotSpec, measured: np.ndarray) -> None:
-        """Begin at rest at the measured positions (joints,), rad."""
+    def __init__(
+        self, robot: RobotSpec, measured: np.ndarray, velocity: np.ndarray | None = None
+    ) -> None:
+        """Begin at the measured positions (joints,) rad, at rest unless ``velocity`` is given."""
         self._robot = robot
         inside = np.clip(measured, robot.lower, robot.upper)
         near = np.abs(measured - inside) < PLAY
         self.position = np.where(near, inside, measured).astype(np.float64)
-        self.velocity = np.zeros(len(measured))
+        self.velocity = np.zeros(len(measured)) if velocity is None else velocity.copy()
         self._target = self.position
         self._sides = np.array([[1.0], [-1.0]])
-        self._ends = np.stack([robot.upper, -robot.lower])
+        self._lower = np.maximum(robot.lower, -FAR)
+        self._upper = np.minimum(robot.upper, FAR)
+        self._ends = np.stack([self._upper, -self._lower])
 
     @property
     def moving(self) -> bool:
@@ -50,15 +58,14 @@ class Motion:
         """
         if elapsed < SHORTEST_TICK:
             return self.position
-        robot = self._robot
-        target = np.minimum(np.maximum(target, robot.lower), robot.upper)
+        target = np.minimum(np.maximum(target, self._lower), self._upper)
         behind = self._target - self.position
         velocity = (target - self._target) / elapsed
         if behind.any():
             velocity += np.copysign(self._brakeable(np.abs(behind), elapsed), behind)
         self._target = target
         room = np.maximum(self._ends - self._sides * self.position, 0.0)  # up, and down
-        fastest = robot.velocity * min(1.0, LONGEST_TICK / elapsed)
+        fastest = self._robot.velocity * min(1.0, LONGEST_TICK / elapsed)
         up, down = np.minimum(self._brakeable(room, elapsed), fastest)
         return self._move(np.minimum(np.maximum(velocity, -down), up), elapsed)
 
@@ -118,3 +125,22 @@ def find_jump(
             f'expected at most {GROSS:.1f} times'
         )
     return ''
+
+
+def find_beyond(robot: RobotSpec, lowest: np.ndarray, highest: np.ndarray) -> str:
+    """
+    Return which joint is BEYOND its ends, '' if none is.
+
+    ``lowest`` and ``highest`` (joints,) are the positions that are reached. Such numbers are not
+    those of this robot: degrees, percent, or another order of the joints.
+    """
+    beyond = np.maximum(robot.lower - lowest, highest - robot.upper)
+    allowed = np.minimum(BEYOND, robot.upper - robot.lower)
+    joint = int((beyond - allowed).argmax())
+    if not beyond[joint] > allowed[joint]:
+        return ''
+    low, unit = beyond[joint] == robot.lower[joint] - lowest[joint], robot.units[joint]
+    return (
+        f'{robot.joint_names[joint]} at {(lowest if low else highest)[joint]:.4g}, expected '
+        f'{robot.lower[joint]:.4g} to {robot.upper[joint]:.4g} {unit}'
+    )

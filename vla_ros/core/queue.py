@@ -22,6 +22,7 @@ class PushResult(Enum):
     FUTURE = 'begins too far in the future: the clocks differ'
     UNKNOWN = 'answers no request that was ever made'
     JUMP = 'jumps further than the joints can move'
+    BEYOND = 'leaves the range of the joints: units?'
     MEASURED = 'was asked for to measure the latency; it is not played'
 
 

@@ -11,11 +11,17 @@ import numpy as np
 
 from vla_ros.core.config import load_yaml
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.joint import check_limits, number, read_joint
 
 
 @dataclass(frozen=True)
 class RobotSpec:
-    """Joints of one robot; arrays hold one value per joint, in the order of the names."""
+    """
+    Joints of one robot; arrays hold one value per joint, in the order of the names.
+
+    A joint that turns without end (URDF's continuous) has the limits -inf and inf. Raises
+    ConfigError for limits that a command can't be brought within.
+    """
 
     name: str
     joint_names: tuple[str, ...]
@@ -28,49 +34,80 @@ class RobotSpec:
     settle_time: float = 0.2  # s, in which an arm that was told to stop, or is seen again, rests
     largest_lag: float = 0.2  # rad or m; further from its command, something else moved the arm
     same_lag: float = 0.03  # rad or m by which a joint at rest stands where it stood before
+    prismatic: tuple[str, ...] = ()  # the joints that slide: m in place of rad
 
     def __post_init__(self) -> None:
         """Check that the limits make sense."""
         for key in _MANNERS:
-            if not getattr(self, key) > 0:
-                raise ConfigError(f'robot {self.name}: {key}: must be above 0')
+            if not 0 < getattr(self, key) <= 10:
+                raise ConfigError(
+                    f'robot {self.name}: {key}: got {getattr(self, key)}, expected above 0 and at '
+                    'most 10'
+                )
         if len(set(self.joint_names)) != len(self.joint_names):
             raise ConfigError(f'robot {self.name}: a joint name comes twice')
-        for index, joint in enumerate(self.joint_names):
-            if not self.lower[index] < self.upper[index]:
+        unknown = sorted(set(self.prismatic) - set(self.joint_names))
+        if unknown:
+            raise ConfigError(f'robot {self.name}: prismatic: no joint {", ".join(unknown)}')
+        for joint, *limits in zip(self.joint_names, *self._limits(), strict=True):
+            check_limits(f'robot {self.name}: {joint}', *map(float, limits))
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Return the unit of each joint's positions, rad or m."""
+        return tuple('m' if name in self.prismatic else 'rad' for name in self.joint_names)
+
+    @property
+    def braking_time(self) -> float:
+        """Return the seconds in which the slowest joint brakes from its full velocity."""
+        return float((self.velocity / self.acceleration).max())
+
+    def _limits(self) -> tuple[np.ndarray, ...]:
+        arrays = (self.lower, self.upper, self.velocity, self.acceleration)
+        for array in arrays:
+            if array.shape != (len(self.joint_names),):
                 raise ConfigError(
-                    f'robot {self.name}: {joint}: lower {self.lower[index]} is not below upper '
-                    f'{self.upper[index]}'
+                    f'robot {self.name}: got limits of shape {array.shape}, expected one for each '
+                    f'of {len(self.joint_names)} joints'
                 )
-            if not (self.velocity[index] > 0 and self.acceleration[index] > 0):
-                raise ConfigError(
-                    f'robot {self.name}: {joint}: velocity and acceleration must be above 0'
-                )
+        return arrays
 
 
-_LIMITS = ('lower', 'upper', 'velocity', 'acceleration')
+MOST_JOINTS = 256
 _MANNERS = ('settle_time', 'largest_lag', 'same_lag')
 
 
 def load_robot(path: Path) -> RobotSpec:
-    """Read config/robots/<name>.yaml; raise ConfigError naming the file, joint and key."""
+    """
+    Read config/robots/<name>.yaml; raise ConfigError naming the file, joint and key.
+
+    Limits are in rad, or in m for a joint of ``type: prismatic``; a joint of ``type: continuous``
+    has no lower and upper. Numbers that no joint has, because they are degrees or millimetres,
+    are refused.
+    """
     content = load_yaml(path, ('description', 'joints', 'urdf', 'tool', *_MANNERS))
+    joints = _joints(path, content)
+    rows = {name: read_joint(f'{path}: joint {name}', limits) for name, limits in joints.items()}
+    limits = np.array(list(rows.values())).T.copy()
+    sliding = tuple(name for name in rows if joints[name].get('type') == 'prismatic')
+    urdf, tool = _find_urdf(path, content)
+    manners = {k: number(f'{path}: {k}', content[k]) for k in _MANNERS if k in content}
+    return RobotSpec(
+        path.stem, tuple(rows), *limits, urdf=urdf, tool=tool, prismatic=sliding, **manners
+    )
+
+
+def _joints(path: Path, content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the mappings of the joints by their names."""
     joints = content.get('joints')
     if not isinstance(joints, dict) or not joints:
         raise ConfigError(f'{path}: joints: expected a mapping from joint name to limits')
-    for joint, limits in joints.items():
-        if not isinstance(limits, dict) or set(limits) != set(_LIMITS):
-            raise ConfigError(
-                f'{path}: joint {joint}: got {limits}, expected numbers for {", ".join(_LIMITS)}'
-            )
-        for key, value in limits.items():
-            _check_number(f'{path}: joint {joint}: {key}', value)
-    arrays = {key: np.array([float(limits[key]) for limits in joints.values()]) for key in _LIMITS}
-    urdf, tool = _find_urdf(path, content)
-    manners = {key: content[key] for key in _MANNERS if key in content}
-    for key, value in manners.items():
-        _check_number(f'{path}: {key}', value)
-    return RobotSpec(path.stem, tuple(joints), **arrays, urdf=urdf, tool=tool, **manners)
+    if len(joints) > MOST_JOINTS:
+        raise ConfigError(f'{path}: got {len(joints)} joints, expected at most {MOST_JOINTS}')
+    for name in joints:
+        if not isinstance(name, str) or not name.strip():
+            raise ConfigError(f'{path}: joints: got the name {name!r}, expected a text')
+    return joints
 
 
 def _find_urdf(path: Path, content: Mapping[str, Any]) -> tuple[Path | None, str]:
@@ -86,8 +123,3 @@ def _find_urdf(path: Path, content: Mapping[str, Any]) -> tuple[Path | None, str
     if not urdf.is_file():
         raise ConfigError(f'{path}: urdf: got {urdf}, expected a file')
     return urdf, content['tool']
-
-
-def _check_number(what: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError(f'{what}: got {value!r}, expected a number')

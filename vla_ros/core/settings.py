@@ -41,6 +41,11 @@ class ExecutorConfig:
                 f'budget_chunks: got {self.budget_chunks}, expected 0, or 2 and more: the first '
                 'chunk pays for the warm-up and does not count'
             )
+        if not abs(self.temporal_ensemble_coeff) <= 100.0:
+            raise ConfigError(
+                f'temporal_ensemble_coeff: got {self.temporal_ensemble_coeff}, expected -100 to '
+                '100; ACT has 0.01'
+            )
         aggregate_function(self.aggregate_fn_name)
 
     @property

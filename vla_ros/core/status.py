@@ -26,6 +26,7 @@ class Tick:
     mode: Mode
     request: int | None  # sequence of the chunk to ask for now, None most of the time
     send: bool = True  # False: the arm stands and is not enabled, so that nothing is to be sent
+    elapsed: float = 0.0  # s that the arm has for the way from the command before
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Counters:
     accepted: int = 0  # chunks
     rejected: int = 0  # chunks
     jumps: int = 0  # chunks among those rejected that jump
+    refused: int = 0  # commands that were computed and could not be sent
     lost: int = 0  # requests that nobody answered
     stale: int = 0  # times that what the arm acted on had become too old
     idle: float = 0.0  # s STARVED or WAITING, from the first motion on

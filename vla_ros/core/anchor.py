@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Anchor: where the arm was told to be, how it is braked, and where it goes on from once it stands.
+
+After a stop the first command is the measured position, but for joints that stand off from their
+command as they did before it: a gripper that squeezes goes on squeezing. An arm that could not be
+seen may still move when it is seen again, and is watched for a moment first.
+"""
+
+import numpy as np
+
+from vla_ros.core.errors import VlaError
+from vla_ros.core.limits import Motion
+from vla_ros.core.robot import RobotSpec
+
+
+class Anchor:
+    """Holds the motion of the arm; None before it was told anything, and once it was moved."""
+
+    def __init__(self, robot: RobotSpec) -> None:
+        """Begin with an arm that was never told anything."""
+        self.motion: Motion | None = None
+        self._robot = robot
+        self._told = False  # whether the arm was told to be there; else it is where it was found
+        self._lag: np.ndarray = np.full(len(robot.joint_names), np.nan)  # measured less commanded
+        self._stood = 0.0  # s, since it was braked
+        self._seen = 0.0  # s, since its state was not known
+
+    @property
+    def position(self) -> np.ndarray:
+        """Return where the arm was told to be, (joints,) rad; a copy."""
+        assert self.motion is not None
+        return self.motion.position.copy()
+
+    def take(self, motion: Motion | None) -> None:
+        """Go on from ``motion``, which the arm was told; None: it was told nothing."""
+        self.motion, self._told = motion, motion is not None
+
+    def lose_sight(self) -> None:
+        """Take note that the state of the arm is not known."""
+        self._seen = 0.0
+
+    def forget_lag(self) -> None:
+        """Begin at the measured position next time, whatever a joint squeezes."""
+        self._lag[:] = np.nan
+
+    def note_lag(self, measured: np.ndarray) -> None:
+        """Take note of how the joints (joints,) stand off from their commands while they move."""
+        assert self.motion is not None
+        self._lag = measured - self.motion.position
+        self._stood, self._told = 0.0, True
+
+    def brake(self, elapsed: float) -> bool:
+        """Brake; return whether the robot has to be told so: the last time, that it stands."""
+        if self.motion is None:
+            return False
+        moved = self.motion.moving
+        self.motion.stop(elapsed)
+        self._stood = 0.0 if self.motion.moving else self._stood + elapsed
+        return moved
+
+    def settle(self, measured: np.ndarray, elapsed: float) -> bool:
+        """
+        Say whether the arm has come to rest; then it goes on from where it is.
+
+        That is the measured position (joints,) for every joint that is not where it was left.
+        Raises VlaError for one that is no number.
+        """
+        self._seen += elapsed
+        if self.motion is not None and (
+            self.motion.moving or self._stood > self._robot.settle_time > self._seen
+        ):
+            return False
+        measured = self._checked(measured)
+        if self.motion is None or not self._told:
+            self.motion, self._told = Motion(self._robot, measured), False
+        elif not (left := self._are_left(measured, self.motion)).all():
+            found = np.where(left, self.motion.position, measured)
+            self.motion, self._told = Motion(self._robot, found), False
+        return True
+
+    def _are_left(self, measured: np.ndarray, motion: Motion) -> np.ndarray:
+        """
+        Say which joints (joints,) are where the arm left them, or about to get there.
+
+        A servo lags behind, and its lag must not become a step; nor must that of a joint that
+        something stops, be it what the gripper holds. Who was disabled is where it is measured.
+        """
+        lag = measured - motion.position
+        if self._stood > self._robot.settle_time:
+            return np.abs(lag - self._lag) <= self._robot.same_lag
+        off = np.fmin(np.abs(lag), np.abs(lag - self._lag))
+        return np.full(len(off), off.max() <= self._robot.largest_lag)
+
+    def _checked(self, measured: np.ndarray) -> np.ndarray:
+        if measured.shape != self._robot.lower.shape or not np.isfinite(measured).all():
+            raise VlaError(
+                f'measured positions: got {measured}, expected a number for each of '
+                f'{", ".join(self._robot.joint_names)}; mend the robot driver'
+            )
+        return measured
