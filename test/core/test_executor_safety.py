@@ -271,7 +271,7 @@ def test_command_that_could_not_be_sent_disables_the_arm_which_brakes_from_the_o
     sent = Motion(robot(**ARM), ticks[-1].positions, np.ones(2))
     executor._anchor.motion.position[:] = np.nan  # whatever the fault was
     executor.refuse('shoulder: got the command nan', sent)
-    ticks += [executor.tick(k * TICK, HOME) for k in range(101, 140)]
+    ticks += [executor.tick(k * TICK, np.ones(2)) for k in range(101, 140)]
     assert brakes([tick for tick in ticks[60:] if tick.send])
     assert not executor.enabled and executor.counters.refused == 1
     assert 'got the command nan' in executor.note

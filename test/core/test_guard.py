@@ -93,7 +93,7 @@ events = st.sampled_from(['disable', 'enable', 'estop', 'hold', 'silent', 'moved
 ticks = st.tuples(st.sampled_from([0.0, 0.002, TICK, 0.05, 0.5, 30.0]), events)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(ticks, max_size=60), st.floats(-3.0, 3.0), st.sampled_from([20.0, 0.5]))
 def test_guard_never_objects_to_what_the_executor_computes(ticks, slope, acceleration):
     arm = robot(velocity=2.0, limit=1.0, acceleration=acceleration)

@@ -131,7 +131,7 @@ def test_joint_without_ends_turns_on_and_on():
     assert np.diff(positions).max() <= 2.0 * TICK + 1e-12
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(any_number, st.floats(0.0, 1e9), st.booleans()), max_size=40))
 def test_no_target_and_no_time_makes_a_command_that_is_no_number(sequence):
     moving = motion(arm=FREE)

@@ -159,7 +159,7 @@ def test_synchronous_queue_plays_a_late_chunk_from_its_first_row(start_arm):
         ({'values': [float('nan')] * 6}, 'got NaN or infinity, expected finite positions'),
         ({'values': [0.0] * 7}, 'got 7 values for 6 joints, expected whole rows'),
         ({'values': []}, 'got 0 values for 6 joints'),
-        ({'step': 0.0}, 'step: got 0.0 s, expected above 0'),
+        ({'step': 0.0}, 'with a step of 0.0 s, expected a step of at least'),
         ({'start': messages.stamp(9e9 / 8)}, 'ended before it arrived'),
     ],
 )

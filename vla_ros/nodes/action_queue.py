@@ -16,10 +16,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
-from rclpy.duration import Duration
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
@@ -28,95 +26,31 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import VlaError
 from vla_ros.core.executor import Executor
+from vla_ros.core.limits import find_beyond
 from vla_ros.core.queue import PushResult
 from vla_ros.core.robot import load_robot
 from vla_ros.core.settings import ExecutorConfig
-from vla_ros.core.status import Mode
+from vla_ros.core.status import Mode, Tick
 from vla_ros.msg import ActionChunk, EpisodeEvent, QueueStatus
 from vla_ros.ros import messages, qos
+from vla_ros.ros.bounds import bounded, check_chunk
+from vla_ros.ros.commands import Commands
 from vla_ros.ros.diagnostics import REPORT_PERIOD
 from vla_ros.ros.lifecycle import VlaNode, spin_node
-from vla_ros.ros.params import declare, param
-from vla_ros.ros.queue_status import command_msg, status_msg
-from vla_ros.ros.watchdog import LEASE, Watchdog, parse_names
+from vla_ros.ros.params import declare
+from vla_ros.ros.queue_params import ActionQueueParams
+from vla_ros.ros.queue_status import status_msg
+from vla_ros.ros.watchdog import Watchdog, parse_names
 from vla_ros.runtime.pacing import Pacer
-from vla_ros.runtime.time_slices import CONTROL, LONGEST, SHORTEST, set_time_slice, time_slice
+from vla_ros.runtime.time_slices import SHORTEST, set_time_slice, time_slice
 
 STATUS_PERIOD = 0.1  # s
-BRAKING_TIME = 1.0  # s, at most, until a deactivated arm stands
+LAST_TICK = 0.5  # s, at most, that a deactivated arm stands after it has braked
+WAITING_CHUNKS = 8  # that are kept for the next tick; of more, the newest
 SWITCH_INTERVAL = 2e-4  # s that a tick waits for the callbacks beside it; Python's own is 5 ms
 NO_JOINT_STATE = 'no joint state that makes sense: where the joints are is not known'
 NO_EPISODE = 'no episode follows'
 NOT_ACTIVE = 'not active: activate the node first'
-
-
-@dataclass(frozen=True)
-class ActionQueueParams:
-    """Parameters of the action_queue node; those of ExecutorConfig have its names."""
-
-    robot: str = param('so101', "The robot's file in config/robots, or its path.")
-    rate: float = param(60.0, 'Commands per second.', 1.0, 1000.0)
-    mode: str = param('async', 'async: ask for chunks ahead; sync: when the queue is empty.')
-    chunk_size_threshold: float = param(
-        0.2, 'Fill of the queue (0 to 1) at which the next chunk is asked for.', 0.0, 1.0
-    )
-    aggregate_fn_name: str = param(
-        'weighted_average',
-        'How overlapping chunks are blended: latest_only, average, weighted_average, '
-        'conservative, linear_ramp or temporal_ensemble.',
-    )
-    temporal_ensemble_coeff: float = param(
-        0.01, 'Of temporal_ensemble: above 0, older chunks weigh more.', -100.0, 100.0
-    )
-    request_timeout: float = param(
-        5.0,
-        'Seconds after which an unanswered request is repeated; at most, for it is repeated after '
-        'four times the usual latency (p95), but no sooner than after 1 s.',
-        0.01,
-        600.0,
-    )
-    jump_time: float = param(
-        0.5,
-        'A chunk is refused whose first row a joint could not reach in so many seconds.',
-        0.01,
-        60.0,
-    )
-    joint_state_timeout: float = param(
-        0.08, 'Seconds after which a joint state is too old: the arm brakes and holds.', 0.01, 10.0
-    )
-    observation_timeout: float = param(
-        10.0, 'Seconds after which an observation is too old to act on.', 0.1, 600.0
-    )
-    budget_chunks: int = param(
-        3,
-        'Chunks that are asked for and not played before the arm first moves, to measure the '
-        'latency; the first of them pays for the warm-up. 0: it goes without.',
-        0,
-        100,
-    )
-    auto_budget: bool = param(
-        False, 'Raise chunk_size_threshold where the queue would run dry, instead of refusing.'
-    )
-    real_time_chunking: bool = param(
-        False, 'Send what is queued with each request, for a flow policy that continues it.'
-    )
-    enabled: bool = param(False, 'Whether commands follow chunks from the start on.')
-    dry_run: bool = param(
-        False, 'Publish on ~/dry_run_commands what would be commanded; command nothing.'
-    )
-    time_slice: float = param(
-        CONTROL,
-        'Seconds that the control loop computes at a stretch where others want its core: the '
-        'fewer, the sooner Linux (6.12) wakes it. 0: as the kernel likes.',
-        0.0,
-        LONGEST,
-    )
-    watched_nodes: str = param(
-        '', 'Nodes, separated by commas, without which the arm holds: they must be active.'
-    )
-    watch_lease: float = param(
-        LEASE, 'Seconds without a sign of life after which a watched node is gone.', 0.15, 60.0
-    )
 
 
 class ActionQueueNode(VlaNode):
@@ -129,8 +63,8 @@ class ActionQueueNode(VlaNode):
         self._robot = load_robot(find_config('robots', self._params.robot))
         shared = ExecutorConfig.__dataclass_fields__.keys() & vars(self._params).keys()
         self._config = ExecutorConfig(**{name: getattr(self._params, name) for name in shared})
-        self._period = Duration(seconds=1.0 / self._params.rate).to_msg()
         self._inbox: deque[Callable[[], None]] = deque(maxlen=100)
+        self._chunks: deque[ActionChunk] = deque(maxlen=WAITING_CHUNKS)
         self._measured: np.ndarray | None = None  # None: nobody knows where the joints are
         self._felt = 0.0  # s, when that was
         self._episode_began = 0.0  # s; joint states of before belong to another episode
@@ -156,7 +90,9 @@ class ActionQueueNode(VlaNode):
         elif self._params.enabled:
             self._executor.enable()
         topic = '~/dry_run_commands' if self._params.dry_run else 'joint_commands'
-        self._commands = self.advertise(JointTrajectory, topic, qos.LATEST)
+        publisher = self.advertise(JointTrajectory, topic, qos.LATEST)
+        period = 1.0 / self._params.rate
+        self._commands = Commands(publisher, self._robot, period, self.get_clock())
         self._statuses = self.advertise(
             QueueStatus, 'queue_status', qos.periodic(qos.LATEST, STATUS_PERIOD)
         )
@@ -169,9 +105,12 @@ class ActionQueueNode(VlaNode):
     def activate(self) -> None:
         """Listen, and start the control loop."""
         self._executor.reset(self._episode_began)  # the arm may have been moved since
-        self.subscribe(JointState, 'joint_states', self._on_joint_states, qos.SENSOR)
-        self.subscribe(ActionChunk, 'action_chunk', self._on_action_chunk, qos.LATEST)
-        self.subscribe(EpisodeEvent, 'episode', self._on_episode, qos.EVENTS)
+        on_joint_states = bounded(JointState, self._on_joint_states)
+        self.subscribe(JointState, 'joint_states', on_joint_states, qos.SENSOR, raw=True)
+        on_chunk = bounded(ActionChunk, self._chunks.append, check_chunk)
+        self.subscribe(ActionChunk, 'action_chunk', on_chunk, qos.LATEST, raw=True)
+        on_episode = bounded(EpisodeEvent, self._on_episode)
+        self.subscribe(EpisodeEvent, 'episode', on_episode, qos.EVENTS, raw=True)
         for profile in (qos.LATCHED, qos.SENSOR):  # what was said before, and whoever says it
             self.subscribe(Bool, 'estop', self._on_button, profile)
         self._steady = not self.get_parameter('use_sim_time').value
@@ -182,10 +121,11 @@ class ActionQueueNode(VlaNode):
     def deactivate(self) -> None:
         """Brake, then stop the control loop; no command follows."""
         self._closing = True
-        self._thread.join(BRAKING_TIME)
+        self._thread.join(self._robot.braking_time + LAST_TICK)
         self._running = False
         self._thread.join()
         self._inbox.clear()
+        self._chunks.clear()
         self._measured = None
 
     def cleanup(self) -> None:
@@ -221,9 +161,6 @@ class ActionQueueNode(VlaNode):
             self._measured = None
             raise
         self._felt = min(stamp, now) if stamp else now  # some drivers leave the stamp out
-
-    def _on_action_chunk(self, msg: ActionChunk) -> None:
-        self._inbox.append(lambda: self._push(msg))
 
     def _on_episode(self, msg: EpisodeEvent) -> None:
         self._done = self._watchdog.over = msg.event == EpisodeEvent.DONE
@@ -265,14 +202,17 @@ class ActionQueueNode(VlaNode):
         self._executor.rearm()
 
     def _loop(self) -> None:
-        """Tick at absolute deadlines."""
+        """Tick at absolute deadlines; an arm that moves is braked whatever ends this."""
         self._shorten_slices()
         self._pacer, last = Pacer(1.0 / self._params.rate), time.monotonic()
-        while self._running:
-            self._pacer.wait()
-            now = self.now()
-            last, before = time.monotonic(), last
-            self._tick(now, last - before if self._steady else None)
+        try:
+            while self._running:
+                self._pacer.wait()
+                now = self.now()
+                last, before = time.monotonic(), last
+                self._tick(now, last - before if self._steady else None)
+        finally:
+            self._commands.brake()
 
     def _shorten_slices(self) -> None:
         """Have Linux wake this thread soon, where it has no real-time priority."""
@@ -287,25 +227,36 @@ class ActionQueueNode(VlaNode):
 
     def _tick(self, now: float, elapsed: float | None) -> None:
         """Do one step of control, ``elapsed`` seconds after the last; None: by the ROS clock."""
-        self._empty_inbox()
         executor = self._executor
         ran = executor.mode is Mode.RUNNING
+        self._empty_inbox()
         if self._estopped and not executor.estopped:
             executor.estop()
+        self._take_chunks()
         measured, obstacle = self._measured, self._obstacle(now)
         if obstacle or measured is None:
             tick = executor.stop(now, elapsed)
         else:
             tick = executor.tick(now, measured, elapsed)
         if tick is not None and tick.send:
-            names = self._robot.joint_names
-            self._commands.publish(command_msg(names, tick.positions, now, self._period))
+            self._send(tick, measured, now)
         elif self._closing:
             self._running = False
         self._publish_status(now, obstacle)
         if ran and obstacle not in ('', NO_EPISODE, NOT_ACTIVE):
             self.report('hold', f'the arm holds: {obstacle}')
         self._warn(now)
+
+    def _send(self, tick: Tick, measured: np.ndarray | None, now: float) -> None:
+        """Publish a command; where that must not be, brake from the one before."""
+        objection = self._commands.send(tick, measured, now)
+        if not objection:
+            return
+        self.report('command', f'{objection}: not sent; the arm holds until it is enabled again')
+        self._executor.refuse(objection, self._commands.guard.motion)
+        brake = self._executor.stop(now, tick.elapsed)
+        if brake is not None and brake.send:
+            self._commands.send(brake, measured, now)
 
     def _obstacle(self, now: float) -> str:
         """Return why the arm has to hold, '' where nothing speaks against motion."""
@@ -321,7 +272,8 @@ class ActionQueueNode(VlaNode):
         self._felt = min(self._felt, now)  # the clock may have been set back
         age, longest = now - self._felt, self._params.joint_state_timeout
         if age <= longest:
-            return ''
+            beyond = find_beyond(self._robot, self._measured, self._measured)
+            return f'{beyond}; is the driver in other units or not calibrated?' if beyond else ''
         return (
             f'the newest joint state is {age:.2f} s old, expected at most {longest:.2f} s: is the '
             'driver running, and do the clocks agree?'
@@ -344,7 +296,16 @@ class ActionQueueNode(VlaNode):
             except VlaError as error:
                 self.report('chunk', str(error))
 
-    def _push(self, msg: ActionChunk) -> None:
+    def _take_chunks(self) -> None:
+        """Push what has arrived; one chunk at most is merged in a tick, which bounds its work."""
+        merged = False
+        while self._chunks and not merged:
+            try:
+                merged = self._push(self._chunks.popleft()) is PushResult.ACCEPTED
+            except VlaError as error:
+                self.report('chunk', str(error))
+
+    def _push(self, msg: ActionChunk) -> PushResult:
         try:
             chunk = messages.chunk_from_msg(msg, self._robot.joint_names)
         except VlaError:
@@ -357,10 +318,11 @@ class ActionQueueNode(VlaNode):
             self._tell_budget(first)
         elif result in (PushResult.STALE, PushResult.MEASURED):  # no fault: asked for that way
             self.get_logger().info(text, throttle_duration_sec=REPORT_PERIOD)
-        elif result is PushResult.JUMP:
+        elif result in (PushResult.JUMP, PushResult.BEYOND):
             self.report('chunk', f'{text}: {self._executor.objection}')
         else:
             self.report('chunk', text)
+        return result
 
     def _tell_budget(self, first: bool) -> None:
         """Log the budget before the first motion, and a threshold that was raised."""

@@ -9,15 +9,17 @@ spirit: copy before writing).
 """
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Image, JointState
 
-from vla_ros.core.chunk import ActionChunk
+from vla_ros.core.chunk import MOST_ROWS, ActionChunk
 from vla_ros.core.errors import VlaError
 from vla_ros.core.picture import picture_from_bytes
+from vla_ros.core.robot import MOST_JOINTS
 from vla_ros.msg import ActionChunk as ActionChunkMsg
 from vla_ros.msg import Features, StageTiming, Tensor
 from vla_ros.policy.spec import PolicySpec
@@ -29,9 +31,9 @@ def seconds(time: Time) -> float:
 
 
 def stamp(time: float) -> Time:
-    """Return seconds as a builtin_interfaces/Time, rounded to the nanosecond."""
+    """Return seconds as a builtin_interfaces/Time, no later than a Time can be."""
     sec, nanosec = divmod(round(time * 1e9), 10**9)
-    return Time(sec=sec, nanosec=nanosec)
+    return Time(sec=min(max(sec, -(2**31)), 2**31 - 1), nanosec=nanosec)
 
 
 def float_field(values: np.ndarray) -> array:
@@ -142,6 +144,11 @@ def chunk_from_msg(msg: ActionChunkMsg, joint_names: Sequence[str]) -> ActionChu
     Raise VlaError where a joint is missing, where the values do not fill the rows, and where
     the chunk itself is refused (not finite, no step).
     """
+    if len(msg.joint_names) > MOST_JOINTS or len(msg.values) > MOST_ROWS * MOST_JOINTS:
+        raise VlaError(
+            f'action chunk: got {len(msg.joint_names)} joints and {len(msg.values)} values, '
+            f'expected at most {MOST_JOINTS} joints and {MOST_ROWS} rows'
+        )
     columns = _columns('action chunk', msg.joint_names, joint_names)
     if not msg.values or len(msg.values) % len(msg.joint_names):
         text = f'{len(msg.values)} values for {len(msg.joint_names)} joints'
@@ -180,7 +187,17 @@ def _columns(what: str, got: Sequence[str], expected: Sequence[str]) -> list[int
     missing = [name for name in expected if name not in place]
     if missing:
         raise VlaError(
-            f'{what}: got joints {list(got)}, expected also {missing}; '
+            f'{what}: got joints {_listed(got)}, expected also {missing}; '
             "use the policy's joint names in the robot driver"
         )
+    if len(place) < len(got):
+        twice = sorted(name for name, count in Counter(got).items() if count > 1)
+        raise VlaError(f'{what}: got joint {_listed(twice)} twice, expected each once')
     return [place[name] for name in expected]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names as a list for a person, who reads no more than the first of many."""
+    return (
+        str(list(names)) if len(names) <= 32 else f'{list(names[:32])} and {len(names) - 32} more'
+    )

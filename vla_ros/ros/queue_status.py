@@ -1,12 +1,6 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The action queue in messages: its commands and its status."""
-
-from collections.abc import Sequence
-
-import numpy as np
-from builtin_interfaces.msg import Duration
-from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+"""The status of the action queue as a message."""
 
 from vla_ros.core.executor import Executor
 from vla_ros.core.status import Mode
@@ -22,16 +16,6 @@ REASONS = {
     Mode.WAITING: 'waiting for a chunk',
     Mode.ESTOP: 'emergency stop: release it with ~/rearm, then ~/enable',
 }
-
-
-def command_msg(
-    joint_names: Sequence[str], positions: np.ndarray, now: float, period: Duration
-) -> JointTrajectory:
-    """Return the command to be at ``positions`` (joints,) one ``period`` after ``now`` (s)."""
-    point = JointTrajectoryPoint(positions=positions.tolist(), time_from_start=period)
-    msg = JointTrajectory(joint_names=joint_names, points=[point])
-    msg.header.stamp = messages.stamp(now)
-    return msg
 
 
 def status_msg(executor: Executor, now: float, obstacle: str, with_queued: bool) -> QueueStatus:

@@ -1,0 +1,62 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The only way by which commands leave the action queue: past a guard."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from builtin_interfaces.msg import Duration as DurationMsg
+from rclpy.clock import Clock
+from rclpy.duration import Duration
+from rclpy.publisher import Publisher
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from vla_ros.core.guard import Guard
+from vla_ros.core.robot import RobotSpec
+from vla_ros.core.status import Tick
+from vla_ros.ros import messages
+
+
+class Commands:
+    """Publishes the commands of one robot, each to be reached within one control period."""
+
+    def __init__(
+        self, publisher: Publisher, robot: RobotSpec, period: float, clock: Clock
+    ) -> None:
+        """Publish with ``publisher``, every ``period`` (s), stamped by ``clock``."""
+        self.guard = Guard(robot)
+        self._publisher, self._names, self._clock = publisher, robot.joint_names, clock
+        self._seconds, self._period = period, Duration(seconds=period).to_msg()
+
+    def send(self, tick: Tick, measured: np.ndarray | None, now: float) -> str:
+        """
+        Publish the command of ``tick`` at ``now`` (s), or return why it must not be sent.
+
+        ``measured`` (joints,) is where the arm is, None where nobody knows.
+        """
+        objection = self.guard.objection(tick.positions, measured, tick.elapsed)
+        if not objection:
+            self.guard.note(tick.positions, tick.elapsed)
+            self._publisher.publish(command_msg(self._names, tick.positions, now, self._period))
+        return objection
+
+    def brake(self) -> None:
+        """Bring an arm that moves to rest, whatever became of who computed its commands."""
+        motion = self.guard.motion
+        while motion is not None and motion.moving:
+            time.sleep(self._seconds)
+            positions = motion.stop(self._seconds)
+            self.guard.note(positions, self._seconds)
+            now = self._clock.now().nanoseconds * 1e-9
+            self._publisher.publish(command_msg(self._names, positions, now, self._period))
+
+
+def command_msg(
+    joint_names: Sequence[str], positions: np.ndarray, now: float, period: DurationMsg
+) -> JointTrajectory:
+    """Return the command to be at ``positions`` (joints,) one ``period`` after ``now`` (s)."""
+    point = JointTrajectoryPoint(positions=positions.tolist(), time_from_start=period)
+    msg = JointTrajectory(joint_names=joint_names, points=[point])
+    msg.header.stamp = messages.stamp(now)
+    return msg
