@@ -94,9 +94,7 @@ def test_joint_states_in_degrees_make_the_arm_hold_and_ask_for_the_units(arm):
 
 
 @pytest.mark.parametrize('fault', [np.nan, np.inf, 1e3, -0.9])
-def test_command_that_is_not_sound_is_never_sent_and_the_arm_brakes(
-    arm, fault, monkeypatch, capfd
-):
+def test_unsound_command_is_never_sent_and_the_arm_brakes(arm, fault, monkeypatch, capfd):
     """Whatever may be wrong in what computes the commands: the guard stands behind it."""
     executor, works = arm.node._executor, arm.node._executor.tick
 
@@ -119,11 +117,8 @@ def test_command_that_is_not_sound_is_never_sent_and_the_arm_brakes(
 
 
 def test_control_loop_that_crashes_brakes_the_arm_before_the_process_ends(arm, monkeypatch):
-    class Unforeseen(Exception):
-        pass
-
     def tick(now, measured, elapsed=None):
-        raise Unforeseen
+        raise OverflowError('unforeseen')
 
     moving = len(arm.commands)
     monkeypatch.setattr(arm.node._executor, 'tick', tick)
