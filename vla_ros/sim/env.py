@@ -109,6 +109,15 @@ class TeaBagEnv:
         self.data.ctrl[:] = np.clip(target, LOWER, UPPER)
         mujoco.mj_step(self.model, self.data, self._substeps)
 
+    def assume(self, other: 'TeaBagEnv') -> None:
+        """Take over the state of another environment, and the task that it is at."""
+        self.goal, self.seed, self.cluster = other.goal, other.seed, other.cluster
+        pads = list(self._pads)
+        self.model.geom_friction[pads] = other.model.geom_friction[pads]
+        self.scene.apply(other.scene.state())
+        mujoco.mj_copyState(self.model, other.data, self.data, mujoco.mjtState.mjSTATE_INTEGRATION)
+        mujoco.mj_forward(self.model, self.data)
+
     @property
     def bag_position(self) -> np.ndarray:
         """Return the centre of the bag (3,), m."""

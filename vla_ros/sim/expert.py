@@ -6,17 +6,17 @@ Scripted expert of the tea-bag task: it sees the true pose of the bag, and tries
     raise -> reach -> descend -> close -> lift -> transfer -> lower -> release -> retreat
     -> home
 
-Whatever goes wrong is seen at the end of a phase and answered with a new attempt, so the expert
-also finishes what a perturbation or another policy has begun.
+Whatever goes wrong is seen at the end of a phase and answered with a new attempt. An expert that
+starts in the middle of somebody else's attempt goes on with the phase that it finds, and only
+begins anew where that could not succeed.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
 from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.grasp import CLOSED, OPEN, Grasp, GraspPlanner
 from vla_ros.sim.kinematics import HOME, inverse
+from vla_ros.sim.motion import Segment
 
 PHASES = (
     'reach',
@@ -33,6 +33,7 @@ PHASES = (
 
 _TRAVEL_HEIGHT = 0.150  # m, of the grasp site on the way to the goal
 _APPROACH = 0.075  # m, above the grasp
+_RAISED = 0.09  # m, of the grasp site before it travels
 _TRAVEL_PITCH = np.radians(55)
 _RELEASED = 0.45  # rad, gripper
 _MOVED = 0.008  # m, that the bag may shift before a grasp is planned again
@@ -40,10 +41,12 @@ _MAX_RETRIES, _MAX_REPLANS = 4, 6
 _CLOSING_SPEED = 0.05  # rad/s, below which the jaw has closed
 _CLOSING_TIME = 0.8  # s
 
-
-class _Segment(NamedTuple):
-    waypoints: np.ndarray  # (n, 6) rad, the first is where the arm was
-    ticks: int
+# What an attempt that is taken over must be like to be gone on with.
+_LOW = 0.03  # m above the grasp, where the fingers are beside the bag
+_BESIDE, _ASKEW = 0.006, np.radians(9)  # of fingers beside the bag, that they may be off
+_OVER, _TURNED = 0.025, np.radians(25)  # of a hand above it: mended on the way down
+_AT_GOAL = 0.015  # m
+_SHORTEST = 0.3  # s, of a phase that is gone on with
 
 
 class Expert:
@@ -68,11 +71,19 @@ class Expert:
         self._goal = env.goal
         self.restart()
 
+    def take_over(self, speed: np.ndarray) -> None:
+        """Go on from an arm whose targets moved at ``speed`` (6,), rad/s, without a jolt."""
+        self.restart()
+        self._arrival = np.array([*speed[:5], 0.0])
+
     def restart(self) -> None:
         """Begin anew from where the arm and the bag are now, with the goal that is asked for."""
         self.phase, self._goal = '', self._env.goal
         self._target: np.ndarray = self._env.data.ctrl.copy()
-        self._segment: _Segment | None = None
+        self._arrival: np.ndarray | None = (
+            None  # (6,) rad/s, where the first phase is gone on with
+        )
+        self._segment: Segment | None = None
 
     @property
     def progress(self) -> float:
@@ -88,11 +99,8 @@ class Expert:
         if self._segment is None:
             return self._target.copy()
         self._tick += 1
-        waypoints, ticks = self._segment
-        position = minimum_jerk(self._tick / ticks) * (len(waypoints) - 1)
-        low = min(int(position), len(waypoints) - 2)
-        self._target = waypoints[low] + (waypoints[low + 1] - waypoints[low]) * (position - low)
-        if self._tick >= ticks:
+        self._target = self._segment.at(self._tick, self._env.rate)
+        if self._tick >= self._segment.ticks:
             self._segment = None
         return self._target.copy()
 
@@ -101,22 +109,80 @@ class Expert:
         getattr(self, f'_after_{self.phase}' if self.phase else '_begin')()
 
     def _begin(self) -> None:
-        env = self._env
-        if env.bag_at_goal:
-            self._after_lower() if env.grasped else self._go_home()
-        elif env.grasped:
-            self._centre = self._site[:2]
-            self._grasp = Grasp(0.0, self._target[4], self._pitch, self._centre, self._site[2])
-            self._after_close()
-        elif self._site[2] < 0.09:
+        """Go on with what was begun."""
+        if self._env.bag_at_goal:
+            self._go_on_leaving()
+        elif self._env.grasped:
+            self._go_on_carrying()
+        elif self._falling:
+            self._release()
+        else:
+            self._go_on_grasping()
+
+    def _go_on_leaving(self) -> None:
+        self._aim = self._site[:2]
+        away = np.linalg.norm(self._aim - self._env.goal_position)
+        if self._env.grasped:
+            self._after_lower()
+        elif away < 0.06 and self._site[2] < _TRAVEL_HEIGHT - 0.02:
+            self._after_release()
+        else:
+            self._go_home()
+
+    def _go_on_carrying(self) -> None:
+        self._centre = self._site[:2]
+        height = self._site[2]
+        self._grasp = Grasp(0.0, self._target[4], self._pitch, self._centre, height)
+        away = np.linalg.norm(self._env.bag_position[:2] - self._env.goal_position)
+        release = self._goal.place.release_height
+        if away < _AT_GOAL and height > release - 0.01:
+            part = (height - release) / (_TRAVEL_HEIGHT - release)
+            self._after_transfer(part) if part > 0.1 else self._after_lower()
+        elif height > _TRAVEL_HEIGHT - 0.02:
+            self._after_lift()
+        else:
+            self._after_close((_TRAVEL_HEIGHT - height) / _TRAVEL_HEIGHT)
+
+    def _go_on_grasping(self) -> None:
+        grasp = self._planner.plan()
+        if grasp is None:
+            return self._fail('the bag is out of reach')
+        height = self._site[2] - grasp.height
+        away = np.linalg.norm(self._site[:2] - grasp.centre)
+        turn = abs(self._env.positions[4] - grasp.roll)
+        if height < _LOW:
+            beside = away < _BESIDE and turn < _ASKEW
+            self._go_on_beside(grasp, height) if beside else self._raise()
+        elif height < _APPROACH + 0.01 and away < _OVER and turn < _TURNED:
+            self._plan_for(grasp)
+            self._descend(height)
+        elif self._site[2] < _RAISED - 0.003:
             self._raise()
         else:
             self._reach()
+
+    def _go_on_beside(self, grasp: Grasp, height: float) -> None:
+        """Lower the fingers that are beside the bag, or close them, or see that they missed."""
+        closing = self._target[5] < OPEN - 0.1
+        self._plan_for(grasp)
+        if not closing and height > 0.005:
+            self._descend(height)
+        elif not closing or abs(self._env.data.qvel[5]) > _CLOSING_SPEED:
+            self._close()
+        else:
+            self._raise()
 
     def _reach(self) -> None:
         grasp = self._planner.plan()
         if grasp is None or self._env.bag_position[2] > 0.06:
             return self._fail('the bag is out of reach')
+        self._plan_for(grasp)
+        if self._above is None:
+            return self._fail('the grasp is out of reach')
+        distance = np.max(np.abs(self._above[:5] - self._target[:5]))
+        self._go('reach', [self._above], max(self._at_least(0.9), distance / 1.3))
+
+    def _plan_for(self, grasp: Grasp) -> None:
         error = self._rng.normal(0, 0.0015, 2)
         if self.miss is not None and self.retries == 0:
             sideways = _perpendicular(grasp.centre - self._env.bag_position[:2])
@@ -127,31 +193,31 @@ class Expert:
         self._above = self._joints(
             self._centre, grasp.height + _APPROACH, grasp.pitch, grasp.roll, OPEN
         )
-        if self._above is None:
-            return self._fail('the grasp is out of reach')
-        distance = np.max(np.abs(self._above[:5] - self._target[:5]))
-        self._go('reach', [self._above], max(0.9, distance / 1.3))
 
     def _after_reach(self) -> None:
         if not self._bag_moved:
-            grasp = self._grasp
-            return self._go(
-                'descend',
-                self._vertical(
-                    self._centre,
-                    grasp.height + _APPROACH,
-                    grasp.height,
-                    (grasp.pitch, grasp.pitch),
-                    grasp.roll,
-                    OPEN,
-                ),
-                0.9,
-            )
+            return self._descend(_APPROACH)
         self._replans += 1
         if self._replans < _MAX_REPLANS:
             self._reach()
         else:
             self._go_home()
+
+    def _descend(self, height: float) -> None:
+        """Go down to the grasp from ``height`` above it, m."""
+        grasp = self._grasp
+        self._go(
+            'descend',
+            self._vertical(
+                self._centre,
+                grasp.height + height,
+                grasp.height,
+                (grasp.pitch, grasp.pitch),
+                grasp.roll,
+                OPEN,
+            ),
+            max(_SHORTEST, 0.9 * height / _APPROACH),
+        )
 
     def _after_raise(self) -> None:
         self._reach()
@@ -161,9 +227,13 @@ class Expert:
             self._replans += 1
             self._go('raise', [self._above], 0.6)
         else:
-            self._go('close', [_with_gripper(self._target, CLOSED)], 0.7)
+            self._close()
 
-    def _after_close(self) -> None:
+    def _close(self) -> None:
+        distance = (self._target[5] - CLOSED) / (OPEN - CLOSED)
+        self._go('close', [_with_gripper(self._target, CLOSED)], max(0.1, 0.7 * distance))
+
+    def _after_close(self, part: float = 1.0) -> None:
         closing = abs(self._env.data.qvel[5]) > _CLOSING_SPEED
         if closing and self._closing < int(_CLOSING_TIME * self._env.rate):
             self._closing += 1
@@ -180,7 +250,7 @@ class Expert:
                 grasp.roll,
                 CLOSED,
             ),
-            1.1,
+            max(_SHORTEST, 1.1 * part),
         )
 
     def _after_lift(self) -> None:
@@ -191,30 +261,34 @@ class Expert:
         if over is None:
             return self._fail(f'the {self._goal.place.name} is out of reach')
         distance = np.max(np.abs(over[:5] - self._target[:5]))
-        self._go('transfer', [over], max(1.0, distance / 1.2))
+        self._go('transfer', [over], max(self._at_least(1.0), distance / 1.2))
 
-    def _after_transfer(self) -> None:
+    def _after_transfer(self, part: float = 1.0) -> None:
         if self._lost():
             return
         hanging = self._site[:2] - self._env.bag_position[:2]
         self._aim = self._env.goal_position + np.clip(hanging, -0.02, 0.02)
+        release = self._goal.place.release_height
         self._go(
             'lower',
             self._vertical(
                 self._aim,
-                _TRAVEL_HEIGHT,
-                self._goal.place.release_height,
+                release + (_TRAVEL_HEIGHT - release) * part,
+                release,
                 (_TRAVEL_PITCH, self._goal.place.release_pitch),
                 self._grasp.roll,
                 CLOSED,
             ),
-            0.6,
+            max(_SHORTEST, 0.6 * part),
         )
 
     def _after_lower(self) -> None:
         if self._env.bag_at_goal or not self._lost():
-            self._aim = self._site[:2]
-            self._go('release', [_with_gripper(self._target, _RELEASED)], 0.5)
+            self._release()
+
+    def _release(self) -> None:
+        self._aim = self._site[:2]
+        self._go('release', [_with_gripper(self._target, _RELEASED)], 0.5)
 
     def _after_release(self) -> None:
         up = self._joints(self._aim, 0.165, np.radians(50), self._target[4], _RELEASED)
@@ -246,8 +320,9 @@ class Expert:
     def _raise(self) -> None:
         height = self._site[2]
         pitch = _TRAVEL_PITCH if height > 0.1 else np.radians(80)
-        up = self._joints(self._site[:2], max(height, 0.09), pitch, self._target[4], OPEN)
-        self._go('raise', [_with_gripper(self._target, OPEN) if up is None else up], 0.5)
+        up = self._joints(self._site[:2], max(height, _RAISED), pitch, self._target[4], OPEN)
+        duration = self._at_least(0.5, 0.1 + 10 * (_RAISED - height))
+        self._go('raise', [_with_gripper(self._target, OPEN) if up is None else up], duration)
 
     def _go_home(self) -> None:
         self._go('home', [HOME], 1.2)
@@ -257,7 +332,13 @@ class Expert:
             return self._fail(f'{phase} is out of reach')
         ticks = max(2, int(duration * self._env.rate / self._speed))
         self.phase, self._tick = phase, 0
-        self._segment = _Segment(np.array([self._target, *waypoints]), ticks)
+        arrival = np.zeros(6) if self._arrival is None else self._arrival
+        self._segment = Segment(np.array([self._target, *waypoints]), ticks, arrival)
+        self._arrival = None
+
+    def _at_least(self, duration: float, shortest: float = _SHORTEST) -> float:
+        """Return the shortest duration (s) of a phase, which may be one that is gone on with."""
+        return duration if self._arrival is None else min(duration, max(0.1, shortest))
 
     def _fail(self, reason: str) -> None:
         self.done, self.failure, self._segment = True, reason, None
@@ -294,6 +375,13 @@ class Expert:
         return bool(np.linalg.norm(self._env.bag_position[:2] - self._bag) > _MOVED)
 
     @property
+    def _falling(self) -> bool:
+        """Whether the bag was let go over its goal."""
+        place, bag = self._goal.place, self._env.bag_position
+        away = np.linalg.norm(bag[:2] - self._env.goal_position)
+        return bool(away < place.radius and bag[2] >= place.height)
+
+    @property
     def _site(self) -> np.ndarray:
         return self._env.data.site('grasp').xpos.copy()
 
@@ -301,12 +389,6 @@ class Expert:
     def _pitch(self) -> float:
         """Return the hand's pitch: the sum of the three joints in the arm's plane, rad."""
         return float(np.clip(self._target[1:4].sum(), np.radians(25), np.radians(90)))
-
-
-def minimum_jerk(part: float) -> float:
-    """Return the travelled part (0 to 1) of a minimum-jerk motion (Flash and Hogan, 1985)."""
-    part = min(1.0, part)
-    return part**3 * (10 - 15 * part + 6 * part**2)
 
 
 def _with_gripper(joints: np.ndarray, gripper: float) -> np.ndarray:

@@ -112,11 +112,13 @@ class Rollout:
         planned: PlannedEpisode,
         keep_states: bool = False,
         until: Callable[[float], bool] = lambda time: False,
+        watch: Callable[[np.ndarray], None] = lambda command: None,
     ) -> EpisodeResult:
         """
         Play one episode until success, until its time is over, or ``until(time)``.
 
-        With keep_states the result holds the SceneState of every control step.
+        With keep_states the result holds the SceneState of every control step; ``watch`` is told
+        each command (joints,), rad, before the arm follows it.
         """
         env, config = self.env, self._config
         env.reset(planned.seed, planned.cluster, planned.goal)
@@ -142,6 +144,7 @@ class Rollout:
             result.queue.append(QueueSample(now, executor.queue.remaining(now), not playing))
             if keep_states:
                 result.states.append(env.scene.state())
+            watch(tick.positions)
             env.step(tick.positions)
             succeeded = min(succeeded, env.time) if env.success else np.inf
             if env.time - succeeded >= SETTLE:

@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the expert would do from wherever a policy has led."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('mujoco')
+
+from vla_ros.sim.corrections import Corrector
+from vla_ros.sim.env import TeaBagEnv
+from vla_ros.sim.expert import PHASES
+
+RATE, ROWS = 30.0, 100
+
+
+@pytest.fixture(scope='module')
+def corrector():
+    return Corrector(RATE, ROWS)
+
+
+@pytest.fixture(scope='module')
+def env():
+    return TeaBagEnv(RATE)
+
+
+def play(env, corrector, rows, seconds=20.0):
+    """Play ``rows`` of each correction, and then the next; return the phases that they begin."""
+    phases, speed, rng = [], np.zeros(6), np.random.default_rng(env.seed)
+    while env.time < seconds and not env.success:
+        correction = corrector.correct(env, speed, rng)
+        phases.append(PHASES[correction.phase])
+        for action in correction.actions[:rows]:
+            env.step(action)
+        speed = (correction.actions[rows - 1] - correction.actions[rows - 2]) * RATE
+    return phases
+
+
+@pytest.mark.parametrize(('cluster', 'rows'), [(2, 20), (6, 6), (9, 20)])
+def test_expert_that_takes_over_again_and_again_brings_the_bag_to_the_mug(
+    env, corrector, cluster, rows
+):
+    env.reset(7, cluster)
+    phases = play(env, corrector, rows)
+    assert env.success
+    assert list(dict.fromkeys(phases))[:5] == ['raise', 'reach', 'descend', 'close', 'lift']
+
+
+def test_correction_leaves_the_world_of_the_policy_alone(env, corrector):
+    env.reset(3, 4)
+    before = env.scene.state()
+    correction = corrector.correct(env, np.zeros(6), np.random.default_rng(0))
+    assert env.time == 0 and np.array_equal(env.scene.state().qpos, before.qpos)
+    assert np.array_equal(correction.scene.qpos, before.qpos)
+    assert correction.actions.shape == (ROWS, 6)
+
+
+def test_moving_arm_is_taken_over_without_a_jolt(env, corrector):
+    env.reset(3, 4)
+    rng = np.random.default_rng(0)
+    first = corrector.correct(env, np.zeros(6), rng)
+    for action in first.actions[:30]:  # amid the reach
+        env.step(action)
+    speed = (first.actions[29] - first.actions[28]) * RATE
+    then = corrector.correct(env, speed, rng)
+    assert np.abs(speed).max() > 0.5
+    assert np.abs((then.actions[0] - env.data.ctrl) * RATE - speed)[:5].max() < 0.15
+
+
+def test_hand_that_is_askew_beside_the_bag_is_raised_and_one_that_is_not_goes_on(env, corrector):
+    env.reset(5, 4)
+    rng = np.random.default_rng(0)
+    speed = np.zeros(6)
+    phase = ''
+    while phase != 'close':
+        correction = corrector.correct(env, speed, rng)
+        phase = PHASES[correction.phase]
+        for action in correction.actions[: 6 if phase != 'close' else 0]:
+            env.step(action)
+        speed = (correction.actions[5] - correction.actions[4]) * RATE
+    turned = env.data.ctrl + [0, 0, 0, 0, 0.4, 0]
+    for _ in range(15):
+        env.step(turned)
+    assert PHASES[corrector.correct(env, np.zeros(6), rng).phase] == 'raise'

@@ -1,0 +1,79 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What the expert would do from wherever a policy has led.
+
+These are the demonstrations that a policy lacks (DAgger; Ross, Gordon and Bagnell, 2011): the
+policy plays a whole episode, asynchronously and at the latency that it will have, and in short
+intervals the expert is asked for its chunk from that very state, moving arm included.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from vla_ros.dataset.plan import PlannedEpisode
+from vla_ros.sim.env import TeaBagEnv
+from vla_ros.sim.expert import PHASES, Expert
+from vla_ros.sim.rollout import Rollout
+from vla_ros.sim.scene import SceneState
+
+INTERVAL = 0.2  # s, between the states of an episode that are corrected
+
+
+class Correction(NamedTuple):
+    """A state that a policy has reached, and what the expert does from there."""
+
+    scene: SceneState
+    actions: np.ndarray  # (rows, 6) rad
+    phase: int  # of PHASES, the first one of the expert
+    held: bool  # whether both fingers touch the bag
+
+
+class Corrector:
+    """Asks the expert on an environment of its own, so that the policy's goes on undisturbed."""
+
+    def __init__(self, rate: float, rows: int) -> None:
+        """Answer with so many rows, ``rate`` per second."""
+        self._env, self._rows = TeaBagEnv(rate), rows
+
+    def correct(
+        self, env: TeaBagEnv, speed: np.ndarray, rng: np.random.Generator
+    ) -> Correction | None:
+        """
+        Return what the expert does from the state of ``env``; None where it is at a loss.
+
+        ``speed`` (6,), rad/s, is that of the commands.
+        """
+        self._env.assume(env)
+        expert = Expert(self._env, rng)
+        expert.take_over(speed)
+        actions, phase = [], ''
+        for _ in range(self._rows):
+            actions.append(expert.act())
+            phase = phase or expert.phase
+            self._env.step(actions[-1])
+        if expert.failure:
+            return None
+        return Correction(env.scene.state(), np.array(actions), PHASES.index(phase), env.grasped)
+
+
+def corrections(
+    rollout: Rollout, planned: PlannedEpisode, corrector: Corrector, interval: float = INTERVAL
+) -> list[Correction]:
+    """Return corrections of the states that a policy reaches in an episode, in their order."""
+    env, rng = rollout.env, np.random.default_rng([planned.seed, 3])
+    found: list[Correction | None] = []
+    wait = rng.uniform(0, interval)  # s
+    before: np.ndarray | None = None
+
+    def watch(command: np.ndarray) -> None:
+        nonlocal wait, before
+        wait -= 1 / env.rate
+        if wait <= 0 and before is not None:
+            wait += interval
+            found.append(corrector.correct(env, (command - before) * env.rate, rng))
+        before = command.copy()
+
+    rollout.play(planned, watch=watch)
+    return [correction for correction in found if correction is not None]
