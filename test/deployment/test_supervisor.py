@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes that are run as one: shell scripts, really started."""
 
+import errno
 import io
 import os
 import signal
@@ -13,7 +14,7 @@ import pytest
 
 from vla_ros.core.errors import VlaError
 from vla_ros.deployment.restarts import LIMIT
-from vla_ros.deployment.supervisor import Command, Supervisor, describe_exit
+from vla_ros.deployment.supervisor import ONE_PRESS, Command, Supervisor, describe_exit
 
 SLEEP = 'sleep 60'
 
@@ -135,13 +136,52 @@ def test_a_process_that_does_not_stop_in_time_is_killed() -> None:
     assert [usage.exit_code for usage in supervisor.usages] == [-signal.SIGKILL]
 
 
+def test_interrupts_at_once_are_one() -> None:
+    """A terminal that closes and a service manager send two: an arm has to brake all the same."""
+    slow = 'trap "sleep 0.5; exit 3" TERM; while true; do sleep 0.05; done'
+    interrupt_after(0.3, 0.35)
+    _, _, supervisor = run(shell('slow', slow))
+    assert [usage.exit_code for usage in supervisor.usages] == [3]
+
+
 def test_a_second_interrupt_kills_at_once() -> None:
     stubborn = 'trap "" INT TERM; while true; do sleep 0.1; done'
-    interrupt_after(0.3, 0.7)
+    interrupt_after(0.3, 0.5 + ONE_PRESS)
     before = time.monotonic()
     _, _, supervisor = run(shell('stubborn', stubborn), grace=60.0)
     assert [usage.exit_code for usage in supervisor.usages] == [-signal.SIGKILL]
     assert time.monotonic() - before < 5.0
+
+
+class Terminal(io.StringIO):
+    """Fails as ``error`` says where a line is shown that is to fail."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def write(self, text: str) -> int:
+        if 'fail now' in text:
+            raise self._error
+        return super().write(text)
+
+    def fileno(self) -> int:
+        return os.open(os.devnull, os.O_WRONLY)
+
+
+def test_processes_get_their_time_to_stop_where_the_run_itself_fails(tmp_path: Path) -> None:
+    arm = f'trap "sleep 0.3; echo > {tmp_path}/braked; exit" TERM; echo fail now; {SLEEP} & wait'
+    with pytest.raises(ValueError, match='a defect'):
+        Supervisor([shell('arm', arm)], Terminal(ValueError('a defect'))).run()
+    assert (tmp_path / 'braked').exists()
+
+
+def test_a_terminal_that_is_gone_stops_every_process(tmp_path: Path) -> None:
+    arm = f'trap "sleep 0.3; echo > {tmp_path}/braked; exit" TERM; echo fail now; {SLEEP} & wait'
+    run = Supervisor([shell('arm', arm)], Terminal(OSError(errno.EIO, 'gone')))
+    interrupt_after(0.3)  # the hangup that comes with it
+    assert run.run() >= 128
+    assert (tmp_path / 'braked').exists()
 
 
 def test_what_a_process_started_ends_with_it(tmp_path: Path) -> None:

@@ -16,7 +16,10 @@ from vla_ros.core.config import find_config
 
 NODES = ('vision_encoder', 'llm_backbone', 'action_expert', 'action_queue')
 CAMERAS = ('camera_top', 'camera_gripper', 'camera_left')
-UP = (sys.executable, '-m', 'vla_ros.tools.main', 'up')
+UP, LAUNCH = LAUNCHERS = 'vla_ros up', 'ros2 launch'
+LAUNCH_FILE = Path(__file__).parents[2] / 'launch' / 'deployment.launch.py'
+# a terminal that ends leaves its session with a hangup
+TERMINAL = (sys.executable, '-c', 'import pty, sys; pty.spawn(sys.argv[1:])')
 MOVING = 0.15  # rad/s of the fastest joint: the arm is well on its way
 ENDLESS = {'episodes': 0}
 
@@ -31,21 +34,29 @@ class Graph:
         remappings=None,
         parameters=None,
         environment=None,
+        launcher=UP,
+        terminal=False,
+        job=None,
         **chosen,
     ):
         """
         Start it.
 
         ``remappings`` and ``parameters`` are those of nodes, by name, ``chosen`` the arguments of
-        the deployment, ``environment`` what is added to the test's.
+        the deployment, ``environment`` what is added to the test's. The ``launcher`` is one of
+        LAUNCHERS, with a ``terminal`` of its own or none; ``job`` the deployment, where it is
+        another one.
         """
-        self.monitor = monitor
-        path = write_job(folder / 'job.yaml', remappings or {}, parameters or {})
+        self.monitor, self._terminal = monitor, terminal
+        path = job
+        if job is None:
+            path = write_job(folder / 'job.yaml', remappings or {}, parameters or {})
+            chosen = ENDLESS | chosen
         self._copy = (folder / 'log.txt').open('w')  # kept with pytest's temporary folders
-        words = [f'{name}:={value}' for name, value in (ENDLESS | chosen).items()]
+        words = [f'{name}:={value}' for name, value in chosen.items()]
         self.lines = []
         self._up = subprocess.Popen(
-            [*UP, str(path), *words],
+            [*(TERMINAL if terminal else ()), *start_of(launcher, path), *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -61,8 +72,13 @@ class Graph:
 
     @property
     def pid(self):
-        """Return the process id of ``vla_ros up``."""
+        """Return the process id of the launcher, or of its terminal where it has one."""
         return self._up.pid
+
+    @property
+    def launcher(self):
+        """Return the process id of the launcher."""
+        return next(iter(descendants(self.pid))) if self._terminal else self.pid
 
     def pids(self):
         """Return the process id of each node that lives, by name."""
@@ -128,6 +144,13 @@ class Graph:
         for line in self._up.stdout:
             self.lines.append(line.rstrip())
             print(line, end='', file=self._copy, flush=True)
+
+
+def start_of(launcher, path):
+    """Return the start of the command line that runs the deployment at ``path``."""
+    if launcher == UP:
+        return sys.executable, '-m', 'vla_ros.tools.main', 'up', str(path)
+    return 'ros2', 'launch', str(LAUNCH_FILE), f'deployment:={path}'
 
 
 def write_job(path, remappings, parameters):

@@ -3,12 +3,17 @@
 """A launch file starts what ``vla_ros up`` starts."""
 
 import importlib.util
+import os
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError
 from vla_ros.deployment.deployment import as_text, load_deployment
 from vla_ros.tools.up import make_command
 
@@ -20,10 +25,12 @@ from launch.utilities import perform_substitutions
 from launch_ros.actions import Node
 
 from vla_ros.deployment.restarts import LIMIT
-from vla_ros.tools.launch_file import kill_frozen, make_node
+from vla_ros.runtime.tether import LAUNCHER
+from vla_ros.tools.launch_file import end_nodes, kill_frozen, make_node
 
 FOLDER = Path(__file__).parents[2] / 'launch'
-NAMES = sorted(path.name.removesuffix('.launch.py') for path in FOLDER.glob('*.launch.py'))
+FILES = sorted(path.name.removesuffix('.launch.py') for path in FOLDER.glob('*.launch.py'))
+NAMES = [name for name in FILES if name != 'deployment']  # which takes any of them
 
 
 def describe(name: str) -> LaunchDescription:
@@ -89,6 +96,7 @@ def test_launch_and_up_start_the_same_nodes_with_the_same_parameters(
         file = Path(command.argv[command.argv.index('--params-file') + 1])
         expected = yaml.safe_load(file.read_text())['/**']['ros__parameters']
         assert parameters == expected
+        assert env.pop(LAUNCHER) == str(os.getpid())
         assert env == command.env
         assert node_name.endswith(spec.name)
         assert namespace.strip('/') == spec.namespace
@@ -104,6 +112,30 @@ def test_launch_declares_every_argument_of_the_deployment(name: str) -> None:
         default = perform_substitutions(LaunchContext(), action.default_value)
         assert default == as_text(argument.default)
         assert action.choices == ([as_text(choice) for choice in argument.choices] or None)
+
+
+def test_a_deployment_of_ones_own_is_launched_with_its_arguments(tmp_path: Path) -> None:
+    path = tmp_path / 'mine.yaml'
+    path.write_text(find_config('', 'record').read_text())
+    nodes = expand('deployment', {'deployment': str(path), 'episodes': '3', 'namespace': 'left'})
+    given = {name: parameters for name, _, parameters, *_ in map(describe_node, nodes)}
+    assert given['/left/recorder']['episodes'] == 3
+
+
+def test_no_node_starts_where_one_of_them_is_not_installed() -> None:
+    with pytest.raises(ConfigError, match="rviz: got executable 'rviz2' of package 'rviz2'"):
+        expand('tea_bag', {'view': 'rviz'})
+
+
+def test_what_launch_leaves_behind_is_ended_with_launch(tmp_path: Path) -> None:
+    script = f'trap "sleep 0.2; echo > {tmp_path}/braked; exit" TERM; echo; sleep 60 & wait'
+    with subprocess.Popen(['sh', '-c', script], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # it listens
+        node = SimpleNamespace(return_code=None, process_details={'pid': process.pid})
+        ended = SimpleNamespace(return_code=0, process_details={'pid': os.getpid()})
+        end_nodes([node, ended, SimpleNamespace(return_code=None, process_details=None)])
+        assert (tmp_path / 'braked').exists()
 
 
 def launch(folder: Path, *nodes: dict[str, Any]) -> int:

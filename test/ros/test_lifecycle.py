@@ -203,7 +203,8 @@ def test_placement_with_a_core_that_is_not_there_stops_the_start(start_graph, tm
 FINISHING = """
 from std_msgs.msg import String
 from vla_ros.ros import qos
-from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.lifecycle import VlaNode
+from vla_ros.ros.process import spin_node
 
 class FinishingNode(VlaNode):
     def configure(self):
@@ -230,7 +231,8 @@ def test_finished_node_ends_its_process_and_loses_no_message(start_graph):
 
 
 CRASHING = """
-from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.lifecycle import VlaNode
+from vla_ros.ros.process import spin_node
 
 class CrashingNode(VlaNode):
     def activate(self):
@@ -242,7 +244,8 @@ INTERRUPTED = """
 import rclpy
 from std_msgs.msg import String
 from vla_ros.ros import qos
-from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.lifecycle import VlaNode
+from vla_ros.ros.process import spin_node
 
 class InterruptedNode(VlaNode):
     def configure(self):

@@ -22,7 +22,8 @@ ACTIVATE, DEACTIVATE = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEA
 NOTICED = 0.3  # s
 START = 30.0  # s, for a process to come up on a busy machine
 WATCHED = """
-from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.lifecycle import VlaNode
+from vla_ros.ros.process import spin_node
 raise SystemExit(spin_node(lambda: VlaNode('watched')))
 """
 

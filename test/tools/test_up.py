@@ -18,7 +18,8 @@ import yaml
 from vla_ros.core.errors import ConfigError
 from vla_ros.deployment.deployment import ProcessSpec, load_deployment
 from vla_ros.deployment.domain import isolate
-from vla_ros.tools.up import find_executable, parse_assignments, without_wheels
+from vla_ros.deployment.executables import find_executable, without_wheels
+from vla_ros.tools.up import parse_assignments
 
 SLEEP = 'sleep 60'
 Up = Callable[..., subprocess.Popen[str]]

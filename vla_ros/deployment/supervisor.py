@@ -3,14 +3,14 @@
 """
 Run several processes as one: show their output, notice who ends, and stop them all together.
 
-The first interrupt sends SIGTERM to every process, SIGKILL follows after a grace period; a second
-interrupt kills at once. It isn't SIGINT because Python answers that, wherever it is, with an
-exception: nodes that still load their modules would bury the reason for the stop in tracebacks.
+The first interrupt sends SIGTERM to every process, SIGKILL follows after a grace period; another
+interrupt, a second later or more, kills at once. It isn't SIGINT because Python answers that,
+wherever it is, with an exception: nodes that still load their modules would bury the reason for
+the stop in tracebacks.
 Each process leads a group of its own, which ends with it, and gets SIGTERM from the kernel should
-this process be killed.
+this process be killed. Whatever else ends this one early, all processes get their time to stop.
 """
 
-import ctypes
 import os
 import selectors
 import signal
@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 from typing import TextIO
 
@@ -33,6 +34,7 @@ from vla_ros.deployment.restarts import (
     FrozenWatch,
     RestartBudget,
 )
+from vla_ros.runtime.tether import LAUNCHER, end_with_parent
 from vla_ros.runtime.usage import Usage, read_memory
 
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)  # of a terminal, one for each process
@@ -40,8 +42,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LAST_LINES = 15  # of a dead process that are shown again
 PERIOD = 0.1  # s between two looks at the processes
 SAMPLE_PERIOD = 1.0  # s between two looks at their memory
-PR_SET_PDEATHSIG = 1  # prctl(2)
-LIBC = ctypes.CDLL(None)
+ONE_PRESS = 1.0  # s in which interrupts are one: a terminal and a service manager send several
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,12 @@ class Process:
         try:
             self._popen = subprocess.Popen(
                 command.argv,
-                env=command.env,
+                env={**command.env, LAUNCHER: str(os.getpid())},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=end_with_parent,
+                preexec_fn=partial(end_with_parent, os.getpid()),
             )
         except OSError as error:
             raise VlaError(f'{command.name}: {command.argv[0]}: {error.strerror}') from None
@@ -147,6 +148,7 @@ class Supervisor:
         self._budget, self._frozen, self._next_look = RestartBudget(), FrozenWatch(), 0.0
         self._signals: list[tuple[float, signal.Signals]] = []  # when, what: while stopping
         self._interrupts: list[int] = []  # signals that have come in and wait to be handled
+        self._interrupted = 0.0  # s, monotonic, when the first of them was handled
         self._code: int | None = None  # of the run, as soon as it is to stop
         self._report = ''  # why it failed: said at the end, so that nothing buries it
         self._next_sample = 0.0
@@ -164,11 +166,21 @@ class Supervisor:
                 while self._running or self._respawns:
                     self._step(time.monotonic())
             finally:
-                for process in self._running:
-                    process.close()
+                self._end_the_rest()
         if self._report:
             self.say(self._report)
         return self._code or 0
+
+    def _end_the_rest(self) -> None:
+        """End who still runs where this program itself fails; an arm has to brake, too."""
+        end = time.monotonic() + self._grace
+        for process in self._running:
+            process.signal(signal.SIGTERM)
+        for process in self._running:
+            while process.poll() is None and time.monotonic() < end:
+                process.read()  # who finds nobody reading its output could not end
+                time.sleep(0.02)
+            process.close()
 
     def say(self, text: str) -> None:
         """Show lines of the run's own."""
@@ -244,8 +256,9 @@ class Supervisor:
         while self._interrupts:
             number = signal.Signals(self._interrupts.pop(0))
             if self._code is None:
+                self._interrupted = now
                 self._stop(128 + number, number.name)
-            else:
+            elif now - self._interrupted > ONE_PRESS:
                 self._signals = [(now, signal.SIGKILL)]
 
     def _send_signals(self, now: float) -> None:
@@ -286,7 +299,7 @@ class Supervisor:
             prefix = f'\x1b[{self._colours.get(name, 1)}m{prefix}\x1b[0m'
         try:
             print(prefix, line, file=self._out, flush=True)
-        except BrokenPipeError:
+        except OSError:  # nobody reads any more: a pipe, a terminal that was closed, a full disk
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
             self._interrupts.append(signal.SIGPIPE)
 
@@ -310,8 +323,3 @@ def describe_exit(exit_code: int) -> str:
     if exit_code < 0:
         return f'killed by {signal.Signals(-exit_code).name}'
     return f'exit code {exit_code}'
-
-
-def end_with_parent() -> None:
-    """Have the kernel end this process when its parent dies."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -5,7 +5,7 @@
 from vla_ros.msg import ActionChunk, Features
 from vla_ros.policy.stages import ActionExpert
 from vla_ros.ros import messages, qos
-from vla_ros.ros.lifecycle import spin_node
+from vla_ros.ros.process import spin_node
 from vla_ros.ros.stage import StageNode
 
 

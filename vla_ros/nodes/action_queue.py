@@ -36,8 +36,9 @@ from vla_ros.ros import messages, qos
 from vla_ros.ros.bounds import bounded, check_chunk
 from vla_ros.ros.commands import Commands
 from vla_ros.ros.diagnostics import REPORT_PERIOD
-from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare
+from vla_ros.ros.process import spin_node
 from vla_ros.ros.queue_params import ActionQueueParams
 from vla_ros.ros.queue_status import status_msg
 from vla_ros.ros.watchdog import Watchdog, parse_names
@@ -132,6 +133,10 @@ class ActionQueueNode(VlaNode):
         """End the services."""
         while self._offered:
             self.destroy_service(self._offered.pop())
+
+    def halt(self) -> None:
+        """Brake from the next tick on."""
+        self._closing = True
 
     def diagnostics(self) -> dict[str, str]:
         """Tell the mode, the counters and the budget."""

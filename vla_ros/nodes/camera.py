@@ -21,8 +21,9 @@ from vla_ros.hardware.lookup import find
 from vla_ros.hardware.opencv import resize
 from vla_ros.msg import SimState
 from vla_ros.ros import messages, qos
-from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
+from vla_ros.ros.process import spin_node
 
 RETRY = 1.0  # s after which a device that is gone is tried again
 

@@ -5,7 +5,7 @@
 from vla_ros.msg import Features
 from vla_ros.policy.stages import LlmBackbone
 from vla_ros.ros import qos
-from vla_ros.ros.lifecycle import spin_node
+from vla_ros.ros.process import spin_node
 from vla_ros.ros.stage import StageNode
 
 

@@ -28,9 +28,10 @@ from vla_ros.dataset.replay.settings import Settings
 from vla_ros.msg import ActionChunk, QueueStatus
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.ros import qos
-from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
 from vla_ros.ros.playback import Answers, Graph, Playback
+from vla_ros.ros.process import spin_node
 
 BETWEEN = ('vision_features', 'context')  # the topics from one node of a policy to the next
 PATIENCE = 60.0  # s in which the nodes of the policy have to appear

@@ -13,7 +13,7 @@ from vla_ros.nodes.vision_encoder import JOINT_STATES, VisionEncoderNode
 from vla_ros.policy.spec import BLOCKS
 from vla_ros.policy.stages import ActionExpert, LlmBackbone
 from vla_ros.ros import messages, qos
-from vla_ros.ros.lifecycle import spin_node
+from vla_ros.ros.process import spin_node
 
 
 class PolicyNode(VisionEncoderNode):

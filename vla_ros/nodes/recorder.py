@@ -43,8 +43,9 @@ from vla_ros.dataset.recording import GAP_MEND, Recording, describe, name_gaps
 from vla_ros.dataset.session import Session
 from vla_ros.msg import EpisodeEvent
 from vla_ros.ros import qos
-from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
+from vla_ros.ros.process import spin_node
 
 GATES = ('refuse', 'warn', 'none')
 PATIENCE = 5.0  # s after which the sources should be there

@@ -29,8 +29,9 @@ from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.dataset.plan import CLUSTER_SETS, RECOVERIES, PlannedEpisode, evaluation_plan
 from vla_ros.msg import EpisodeEvent, SimState
 from vla_ros.ros import messages, qos
-from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
+from vla_ros.ros.process import spin_node
 from vla_ros.sim.demonstrator import Demonstrator
 from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.kinematics import JOINT_NAMES

@@ -17,8 +17,8 @@ from vla_ros.policy.bundle import Bundle
 from vla_ros.policy.spec import CameraSpec
 from vla_ros.policy.stages import VisionEncoder, check_image
 from vla_ros.ros import messages, qos
-from vla_ros.ros.lifecycle import spin_node
 from vla_ros.ros.params import declare, param
+from vla_ros.ros.process import spin_node
 from vla_ros.ros.stage import StageNode
 
 JOINT_STATES = 'joint_states'

@@ -1,24 +1,18 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The base of every node: lifecycle, placement, faults and diagnostics; and the way to run one.
+The base of every node: lifecycle, placement, faults and diagnostics.
 
 A node overrides ``configure`` (load, warm up, advertise), ``activate`` (subscribe, run) and, where
 it holds more than publishers and subscriptions, ``deactivate`` and ``cleanup``. It raises VlaError
 where it can't go on; the transition then fails with that one line in the log.
 """
 
-import faulthandler
-import gc
-import signal
-import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 import rclpy
@@ -29,26 +23,19 @@ from rclpy.event_handler import (
     QoSOfferedDeadlineMissedInfo,
     SubscriptionEventCallbacks,
 )
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Empty
 
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import VlaError
-from vla_ros.deployment.fastdds import use_profile
 from vla_ros.ros import qos
 from vla_ros.ros.diagnostics import Diagnostics, MeasuredPublisher
 from vla_ros.ros.params import declare, param
-from vla_ros.runtime.memory import keep_freed_memory
 from vla_ros.runtime.placement import NodePlacement, Placement, apply, load_placement
 
 FLUSH_TIME = Duration(seconds=0.5)  # for a reader that does not answer any more
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-LONGEST_WAIT = 0.1  # s until a signal is answered: Python does so between two callbacks only
-FEED_PERIOD = 1.0  # s between two signs of life to the process's own watchdog
 
 
 @dataclass(frozen=True)
@@ -110,6 +97,9 @@ class VlaNode(LifecycleNode):
 
     def cleanup(self) -> None:
         """Let go of what ``configure`` loaded; publishers end by themselves."""
+
+    def halt(self) -> None:
+        """Begin to stop, for the process is to end; called beside the callbacks, which go on."""
 
     def diagnostics(self) -> dict[str, str]:
         """Return what an operator wants to know about the node now."""
@@ -314,69 +304,3 @@ class VlaNode(LifecycleNode):
 def context_is_gone(error: BaseException) -> bool:
     """Say whether ROS was shut down while the code that raised ``error`` was still using it."""
     return isinstance(error, RuntimeError) and not rclpy.ok()  # RCLError, which rclpy hides
-
-
-def spin_node(
-    factory: Callable[[], VlaNode], args: list[str] | None = None, images: bool = True
-) -> int:
-    """
-    Run the node that ``factory`` makes until it is told to stop; return the exit code.
-
-    The code is 1 where the node can't be made, configured or activated (one line says why). A node
-    that neither gets nor sends ``images`` stays off the shared memory of the middleware.
-    """
-    node: VlaNode | None = None
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        """Have a node that works come to its end; what still loads is given up."""
-        if node is None or not node.active:
-            raise KeyboardInterrupt
-        node.finished = True
-
-    keep_freed_memory()
-    use_profile(images)
-    # rclpy's own handlers would cut the node off from ROS before an arm can brake
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    for number in STOP_SIGNALS:
-        signal.signal(number, stop)
-    faulthandler.enable()
-    try:
-        node = factory()
-        if node.autostart and not node.start():
-            return 1
-        gc.freeze()  # what is loaded by now stays: no collection has to look at it again
-        spin(node)
-    except VlaError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except (KeyboardInterrupt, ExternalShutdownException):
-        return 0
-    except RuntimeError as error:
-        if not context_is_gone(error):
-            raise
-        return 0
-    finally:
-        faulthandler.cancel_dump_traceback_later()
-        for number in STOP_SIGNALS:  # a second Ctrl-C must not cut this short
-            signal.signal(number, signal.SIG_IGN)
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return node.exit_code
-
-
-def spin(node: VlaNode) -> None:
-    """
-    Run the callbacks of ``node`` until it has finished.
-
-    A callback that takes longer than the node's ``watchdog`` ends the process with the stacks of
-    all threads in the log, even where it hangs outside Python; a supervisor starts it again.
-    """
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    fed = -FEED_PERIOD
-    while rclpy.ok() and not node.finished:
-        if node.watchdog and time.monotonic() - fed >= FEED_PERIOD:
-            fed = time.monotonic()
-            faulthandler.dump_traceback_later(node.watchdog + FEED_PERIOD, exit=True)
-        executor.spin_once(LONGEST_WAIT)

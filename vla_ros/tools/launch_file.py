@@ -7,8 +7,10 @@ It imports launch and launch_ros, so nothing else in the package imports it.
 """
 
 import asyncio
+import atexit
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -34,6 +36,7 @@ from vla_ros.deployment.deployment import (
     as_text,
     load_deployment,
 )
+from vla_ros.deployment.executables import PACKAGE, find_executable
 from vla_ros.deployment.fastdds import remove_stale_segments
 from vla_ros.deployment.restarts import (
     LIMIT,
@@ -45,6 +48,7 @@ from vla_ros.deployment.restarts import (
 )
 from vla_ros.deployment.supervisor import describe_exit
 from vla_ros.runtime.shared_memory import remove_stale_slots
+from vla_ros.runtime.tether import LAUNCHER
 
 LOGGER = get_logger('vla_ros')
 
@@ -60,6 +64,22 @@ def describe_deployment(name: str) -> LaunchDescription:
     )
 
 
+def describe_any_deployment() -> LaunchDescription:
+    """Return the description that starts the nodes of the deployment that its argument names."""
+
+    def start(context: LaunchContext) -> list[Node | OpaqueCoroutine]:
+        return start_nodes(context, load_deployment(deployment.perform(context)))
+
+    deployment = LaunchConfiguration('deployment')
+    text = 'name of a deployment, or its file; it takes its own arguments, too (vla_ros up -s)'
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument('deployment', description=text),
+            OpaqueFunction(function=start),
+        ]
+    )
+
+
 def declare_argument(argument: Argument) -> DeclareLaunchArgument:
     """Return launch's form of an argument."""
     return DeclareLaunchArgument(
@@ -71,45 +91,85 @@ def declare_argument(argument: Argument) -> DeclareLaunchArgument:
 
 
 def start_nodes(context: LaunchContext, deployment: Deployment) -> list[Node | OpaqueCoroutine]:
-    """Return the nodes for the arguments' values; their parameters lie with the run's logs."""
-    names = [argument.name for argument in deployment.arguments]
-    chosen = {name: LaunchConfiguration(name).perform(context) for name in names}
-    specs = deployment.resolve(chosen)
+    """
+    Return the nodes for the arguments' values; their parameters lie with the run's logs.
+
+    Raise ConfigError before the first of them starts, where one of them can't.
+    """
+    names = {argument.name for argument in deployment.arguments}
+    given = context.launch_configurations
+    specs = deployment.resolve({name: given[name] for name in names & given.keys()})
+    nodes = [make_node(spec, Path(launch_config.log_dir)) for spec in specs]
     remove_stale_segments()
     remove_stale_slots()
-    nodes = [make_node(spec, Path(launch_config.log_dir)) for spec in specs]
+    atexit.register(end_nodes, nodes)
     replaceable = [node for node, spec in zip(nodes, specs, strict=True) if spec.respawn]
     return [*nodes, *([kill_frozen(replaceable)] if replaceable else [])]
 
 
+def end_nodes(nodes: Sequence[ExecuteLocal], grace: float = 5.0) -> None:
+    """
+    End nodes that launch leaves behind, as it does at SIGTERM; wait up to ``grace`` s for them.
+
+    They would end without launch, too, but where it is the first process of a container they would
+    be killed with it.
+    """
+    details = [node.process_details for node in nodes if node.return_code is None]
+    pids = [entry['pid'] for entry in details if entry and is_running_child(entry['pid'])]
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    end = time.monotonic() + grace
+    while any(map(is_running_child, pids)) and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+def is_running_child(pid: int) -> bool:
+    """Say whether a process is a child of this one that has not ended."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:
+        return False
+
+
 def kill_frozen(nodes: Sequence[ExecuteLocal]) -> OpaqueCoroutine:
-    """Return the action that kills any of the nodes that is frozen, so that it is respawned."""
+    """
+    Return the action that kills any of the nodes that is frozen, so that it is respawned.
+
+    At shutdown launch cancels it, and takes a coroutine that passes that on for its own
+    cancellation: it would no longer wait for the nodes.
+    """
 
     async def look(context: LaunchContext) -> None:
         watch = FrozenWatch()
-        while True:
-            await asyncio.sleep(LOOK_PERIOD)
-            pids = [pid for node in nodes if (pid := (node.process_details or {}).get('pid'))]
-            for pid in watch.look(pids, time.monotonic()):
-                LOGGER.warning(f'process {pid} is frozen (stopped by a signal): killing it')
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        with suppress(asyncio.CancelledError):
+            while True:
+                await asyncio.sleep(LOOK_PERIOD)
+                kill(watch)
+
+    def kill(watch: FrozenWatch) -> None:
+        pids = [pid for node in nodes if (pid := (node.process_details or {}).get('pid'))]
+        for pid in watch.look(pids, time.monotonic()):
+            LOGGER.warning(f'process {pid} is frozen (stopped by a signal): killing it')
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     return OpaqueCoroutine(coroutine=look)
 
 
 def make_node(spec: ProcessSpec, folder: Path) -> Node:
-    """Return launch's form of a process."""
+    """Return launch's form of a process, which ends with launch; raise ConfigError for none."""
+    launcher, argv = str(os.getpid()), find_executable(spec)
+    if spec.package != PACKAGE:  # it doesn't watch the launcher by itself
+        argv = [sys.executable, '-m', 'vla_ros.runtime.tether', launcher, *argv]
     return Node(
-        package=spec.package or None,
-        executable=spec.executable,
+        executable=argv[0],
         name=spec.name,
         exec_name=spec.name,
         namespace=spec.namespace,
         parameters=[str(spec.write_parameters(folder))],
         remappings=list(spec.remappings.items()),
-        arguments=list(spec.arguments),
-        additional_env=dict(spec.env),
+        arguments=[*argv[1:], *spec.arguments],
+        additional_env={**spec.env, LAUNCHER: launcher},
         output='screen',
         emulate_tty=True,
         respawn=spec.respawn,

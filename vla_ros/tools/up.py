@@ -9,25 +9,19 @@ is 0 when the job has ended by itself, and at the end a table shows what each no
 """
 
 import os
-import shutil
-import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.deployment.deployment import Deployment, ProcessSpec, as_text, load_deployment
 from vla_ros.deployment.domain import isolate
+from vla_ros.deployment.executables import PACKAGE, find_executable, without_wheels
 from vla_ros.deployment.fastdds import remove_stale_segments
 from vla_ros.deployment.supervisor import Command, Supervisor
 from vla_ros.runtime.shared_memory import remove_stale_slots
 from vla_ros.runtime.usage import format_table
-
-PACKAGE = 'vla_ros'
-# set by the wheels' bootstrap, which starts this Python once more with its libraries on the path
-WHEELS_VARIABLES = {'_ROS_WHEELS_BOOTSTRAP_COMPLETE', 'LD_LIBRARY_PATH'}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -112,40 +106,3 @@ def make_command(spec: ProcessSpec, folder: Path, environment: Mapping[str, str]
         ends_run=spec.ends_run,
         respawn=spec.respawn,
     )
-
-
-def find_executable(spec: ProcessSpec) -> list[str]:
-    """
-    Return the start of the node's command line, found as `ros2 run` does.
-
-    A node of this package that isn't installed as an executable runs from its module. Raise
-    ConfigError naming what is missing.
-    """
-    if not spec.package:
-        return [spec.executable]
-    for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep):
-        path = Path(prefix, 'lib', spec.package, spec.executable)
-        if prefix and os.access(path, os.X_OK):
-            return [str(path)]
-    module = f'{PACKAGE}.nodes.{spec.executable}'
-    if spec.package == PACKAGE and find_spec(module):
-        return [sys.executable, '-m', module]
-    on_path = shutil.which(spec.executable)
-    if on_path and spec.package != PACKAGE:
-        return [on_path]
-    raise ConfigError(
-        f'{spec.name}: got executable {spec.executable!r} of package {spec.package!r}, which is '
-        'not installed, expected it in AMENT_PREFIX_PATH; install the package or source its setup'
-    )
-
-
-def without_wheels(environment: Mapping[str, str]) -> dict[str, str]:
-    """
-    Return the environment without what ROS 2's PyPI wheels added to it for this Python.
-
-    Their libraries are for nodes of this Python only; another program brings its own.
-    """
-    libraries = environment.get('LD_LIBRARY_PATH', '').split(os.pathsep)
-    own = [path for path in libraries if path and not Path(path).is_relative_to(sys.prefix)]
-    rest = {key: value for key, value in environment.items() if key not in WHEELS_VARIABLES}
-    return rest | ({'LD_LIBRARY_PATH': os.pathsep.join(own)} if own else {})

@@ -17,8 +17,9 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_ros.msg import EpisodeEvent
 from vla_ros.ros import messages, qos
-from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
+from vla_ros.ros.process import spin_node
 
 JOINTS = [f'joint_{number}' for number in range(6)]
 LEAD = 0.5  # s of pictures between two episodes

@@ -21,8 +21,9 @@ from std_msgs.msg import Float64MultiArray
 
 from vla_ros.msg import Features
 from vla_ros.ros import qos
-from vla_ros.ros.lifecycle import VlaNode, context_is_gone, keep_freed_memory
+from vla_ros.ros.lifecycle import VlaNode, context_is_gone
 from vla_ros.ros.tensors import TensorReceiver, TensorSender
+from vla_ros.runtime.memory import keep_freed_memory
 from vla_ros.runtime.session import TensorSpec
 
 # name -> (parameter shared_memory, quality of service)

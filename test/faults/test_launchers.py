@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What started the nodes ends, in every way there is, while the arm moves: so do the nodes."""
+
+import os
+import shutil
+import signal
+import sys
+import time
+
+import pytest
+import yaml
+from faults.graph import LAUNCH, LAUNCHERS, is_alive
+from faults.observe import BRAKING
+from faults.recording import STILL, speed
+from faults.swing import Swing
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+NOTICED = 0.1  # s, promised, until the arm begins to brake
+ENDED = 5.0  # s, promised, until the last node is gone
+TOLD = {number: number.name for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+DRIVER = f"""#!{sys.executable} -S
+import signal, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+time.sleep(600)
+"""
+KILLED = {signal.SIGKILL: 'SIGKILL', signal.SIGSEGV: 'crash'}
+
+
+@pytest.fixture(params=LAUNCHERS)
+def launcher(request):
+    """Return how the nodes are started; `ros2 launch` is there with ROS 2, not on PyPI."""
+    if request.param == LAUNCH and not shutil.which('ros2'):
+        pytest.skip('there is no ros2 launch here')
+    return request.param
+
+
+@pytest.fixture
+def start(start_run, tmp_path):
+    """Return the function that starts an action queue, for which the test is robot and policy."""
+
+    def start(launcher, **given):
+        return start_run(Swing, launcher=launcher, job=write_queue_job(tmp_path), **given)
+
+    return start
+
+
+def write_queue_job(folder):
+    """Write a deployment of an action queue and a driver that knows nothing of this package."""
+    driver, path = folder / 'driver', folder / 'job.yaml'
+    driver.write_text(DRIVER)
+    driver.chmod(0o755)
+    queue = {'name': 'action_queue', 'executable': 'action_queue', 'respawn': True}
+    queue['parameters'] = {'enabled': True, 'budget_chunks': 0, 'joint_state_timeout': 0.5}
+    nodes = [{'name': 'driver', 'executable': str(driver), 'required': True}, queue]
+    path.write_text(yaml.safe_dump({'nodes': nodes}))
+    return path
+
+
+def end(run, what, stop):
+    """Have ``stop(graph)`` end what started the nodes; see that the arm brakes and all is gone."""
+    run.begin()
+    nodes, began = run.graph.pids(), time.time()
+    assert nodes.keys() == {'action_queue', 'driver'}
+    stop(run.graph)
+    ended = {}
+    while len(ended) < len(nodes) and time.time() < began + 30.0:
+        gone = [name for name, pid in nodes.items() if name not in ended and not is_alive(pid)]
+        ended.update(dict.fromkeys(gone, time.time() - began))
+        time.sleep(0.01)
+    last = run.monitor.recording.commands[-1].sent - began
+    run.conclude(
+        what,
+        f'braked; last command after {last:.2f} s, last node gone after '
+        f'{max(ended.values(), default=0.0):.2f} s',
+        held=run.held(began, time.time()) - began,
+    )
+    left = sorted(nodes.keys() - ended.keys())
+    assert not left, f'{left} lived on'
+    assert speed(*run.monitor.recording.commands[-2:]) <= STILL, 'commands ended in motion'
+    assert last <= NOTICED + BRAKING + run.slack()
+    assert max(ended.values()) <= ENDED + run.slack()
+
+
+@pytest.mark.parametrize('number', [*TOLD, *KILLED], ids=(TOLD | KILLED).get)
+def test_a_launcher_that_ends_by_a_signal_takes_its_nodes_along(start, launcher, number):
+    run = start(launcher)
+    word = f'is told to end ({TOLD[number]})' if number in TOLD else f'ends by {KILLED[number]}'
+    end(run, f'{launcher} {word}', lambda graph: os.kill(graph.launcher, number))
+
+
+def test_a_terminal_that_is_closed_takes_the_nodes_along(start, launcher):
+    run = start(launcher, terminal=True)
+    end(run, f'terminal of {launcher} closed', lambda graph: os.kill(graph.pid, signal.SIGKILL))
+
+
+def test_a_run_that_fails_takes_the_other_nodes_along(start, launcher):
+    run = start(launcher)
+    end(run, f'{launcher} fails', lambda graph: graph.send('driver', signal.SIGKILL))
