@@ -143,6 +143,7 @@ TO_RUN = [
 ]
 TO_RUN_ON_OPENVINO = ['openvino>=2025.0']
 TO_CHECK = ['matplotlib', 'tqdm']
+TO_DRIVE_SO101 = ['feetech-servo-sdk>=1.0,<2', 'pyserial>=3.5']
 TO_SIMULATE = [
     *TO_CHECK,
     'mujoco==4.0.0',  # one release: with another, contacts, images and trajectories differ
@@ -162,6 +163,7 @@ TO_TEST = [
     *TO_RUN_ON_OPENVINO,
     *TO_CHECK,
     *TO_QUANTIZE,
+    *TO_DRIVE_SO101,
     'pytest>=7.4',
     'hypothesis',
     'mcap>=1.2',
@@ -357,6 +359,7 @@ setup(
     extras_require={
         'check': TO_CHECK,
         'openvino': TO_RUN_ON_OPENVINO,
+        'so101': TO_DRIVE_SO101,
         'sim': TO_SIMULATE,
         'train': [*TO_SIMULATE, *TO_TRAIN],
         'benchmark': [*TO_SIMULATE, *TO_TRAIN, *TO_BENCHMARK],

@@ -48,6 +48,8 @@ AT_HOME = {
     'onnxruntime': {'runtime', 'quantization'},
     'openvino': {'runtime'},
     'mujoco': {'sim'},
+    'scservo_sdk': {'hardware'},
+    'serial': {'hardware'},
 }
 
 

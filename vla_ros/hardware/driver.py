@@ -15,7 +15,9 @@ import numpy as np
 from vla_ros.core.robot import RobotSpec
 
 # loaded when asked for: each needs the library of its arm
-DRIVERS: dict[str, str] = {}
+DRIVERS: dict[str, str] = {
+    'so101': 'vla_ros.hardware.so101:So101',
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class DriverSettings:
 
     robot: RobotSpec
     port: str = ''  # of the arm's bus; what it may be is the driver's to say
-    calibration: str = ''  # path of the arm's calibration
+    calibration: str = ''  # path of the arm's calibration, or its name
+    answer_time: float = 0.01  # s that a motor has to answer, before it is asked again
 
 
 @dataclass(frozen=True)

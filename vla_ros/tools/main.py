@@ -44,6 +44,8 @@ EXTRAS = {
     'grpc': 'benchmark',
     'lerobot': 'train',
     'onnx': 'quantize',
+    'scservo_sdk': 'so101',
+    'serial': 'so101',
     'onnx_ir': 'quantize',
     'onnxscript': 'train',
     'torch': 'train',

@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""An SO-101 on a simulated bus, calibrated, with the calibration that belongs to it."""
+
+from contextlib import contextmanager
+
+from vla_ros.core.config import find_config
+from vla_ros.core.robot import load_robot
+from vla_ros.hardware.calibration import JointCalibration, save_calibration
+from vla_ros.hardware.driver import DriverSettings
+from vla_ros.hardware.simulated_bus import FreeArm, Servo, SimulatedBus
+
+ROBOT = load_robot(find_config('robots', 'so101'))
+OFFSETS = (12, -340, 700, -81, 5, 1023)  # ticks, as real arms have them
+CALIBRATION = {
+    name: JointCalibration(id, 0, offset, *((1100, 2600) if name == 'gripper' else (830, 3260)))
+    for id, (name, offset) in enumerate(zip(ROBOT.joint_names, OFFSETS, strict=True), 1)
+}
+HOME = 2045  # tick of each joint, after its offset: the middle of most ranges
+
+
+def make_bus(calibration=CALIBRATION, **given):
+    """Return a bus with one servo per joint, each as it was calibrated, motors off."""
+    servos, axes = {}, {}
+    for joint in calibration.values():
+        servo = servos[joint.id] = Servo(joint.id)
+        for address, value in (
+            (31, joint.homing_offset),
+            (9, joint.range_min),
+            (11, joint.range_max),
+        ):
+            word = abs(value) | (0x800 if value < 0 else 0)
+            servo.write(address, word.to_bytes(2, 'little'))
+        axes[joint.id] = float(HOME + joint.homing_offset)
+    return SimulatedBus(servos, FreeArm(axes), **given)
+
+
+@contextmanager
+def simulated_arm(folder, calibration=CALIBRATION, name='arm', answer_time=0.3, **given):
+    """
+    Yield a bus on ``folder``/name, and the settings of the driver that belongs to it.
+
+    It waits longer than a real one would: the machine that tests may be late.
+    """
+    path = folder / f'{name}.json'
+    save_calibration(path, calibration)
+    bus = make_bus(calibration, link=folder / name, **given)
+    try:
+        yield bus, DriverSettings(ROBOT, bus.port, str(path), answer_time)
+    finally:
+        bus.close()
