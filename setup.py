@@ -345,7 +345,7 @@ setup(
     python_requires='>=3.10',
     package_dir={'': '.'},  # an editable install then puts the checkout on the path, no finder
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={f'{NAME}.sim': ['assets/*']},
+    package_data={f'{NAME}.sim.tea_bag': ['*.xml']},
     ext_modules=[Extension(f'{NAME}.messages', [])],  # no source, but it makes a platform wheel
     cmdclass={'build_ext': BuildMessages},
     data_files=[

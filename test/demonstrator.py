@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from vla_ros.dataset.plan import PlannedEpisode
-from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.episode import demonstrate
-from vla_ros.sim.kinematics import JOINT_NAMES
+from vla_ros.sim.robots.so101 import JOINT_NAMES
+from vla_ros.sim.tea_bag.env import TeaBagEnv
 
 CHUNK, FPS = 100, 30.0
 

@@ -11,8 +11,8 @@ pytest.importorskip('rosbags')
 from vla_ros.benchmarks.checks import Trial, defects, judge, make_table, summarise
 from vla_ros.benchmarks.defects import Recording
 from vla_ros.dataset.plan import recording_plan
-from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.episode import demonstrate
+from vla_ros.sim.tea_bag.env import TeaBagEnv
 
 NAMES = tuple(defects(np.random.default_rng(0)))
 

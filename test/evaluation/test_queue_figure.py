@@ -11,8 +11,8 @@ pytest.importorskip('matplotlib')
 
 from vla_ros.core.errors import VlaError
 from vla_ros.evaluation.queue_figure import plot_queues, write_video
-from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.rollout import EpisodeResult, QueueSample
+from vla_ros.sim.tea_bag.env import TeaBagEnv
 
 
 def test_queue_plot_shows_waiting_in_its_own_colour(tmp_path):

@@ -20,9 +20,9 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.msg import SimState
 from vla_ros.nodes.camera import CameraNode
 from vla_ros.ros import messages, qos
-from vla_ros.sim.cameras import Renderer
-from vla_ros.sim.env import TeaBagEnv
-from vla_ros.sim.scene import Scene
+from vla_ros.sim.renderer import Renderer
+from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.tea_bag.scene import Scene
 
 WIDTH, HEIGHT = 64, 48
 SIZE = (f'width:={WIDTH}', f'height:={HEIGHT}')

@@ -23,7 +23,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.msg import EpisodeEvent, SimState
 from vla_ros.nodes.sim import SimNode
 from vla_ros.ros import messages, qos
-from vla_ros.sim.kinematics import JOINT_NAMES
+from vla_ros.sim.robots.so101 import JOINT_NAMES
 
 NAMES = {
     getattr(EpisodeEvent, name): name

@@ -16,7 +16,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.msg import EpisodeEvent
 from vla_ros.nodes.sim import SimNode
 from vla_ros.ros import messages, qos
-from vla_ros.sim.env import TeaBagEnv
+from vla_ros.sim.tea_bag.env import TeaBagEnv
 
 EXPERT = ('sim:driver:=expert', 'sim:rate:=30.0', 'sim:episodes:=0')
 

@@ -20,8 +20,8 @@ POLICIES = sorted(
 @pytest.mark.parametrize('name', POLICIES)
 def test_shipped_policy_answers_what_the_simulation_shows(name):
     pytest.importorskip('mujoco')
-    from vla_ros.sim.cameras import Renderer
-    from vla_ros.sim.env import TeaBagEnv
+    from vla_ros.sim.renderer import Renderer
+    from vla_ros.sim.tea_bag.env import TeaBagEnv
 
     policy = Policy(
         load_bundle(find_config('policies', name)), Placement(default=NodePlacement(threads=1))

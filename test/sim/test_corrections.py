@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip('mujoco')
 
 from vla_ros.sim.corrections import Corrector
-from vla_ros.sim.env import TeaBagEnv
-from vla_ros.sim.expert import PHASES
+from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.tea_bag.expert import PHASES
 
 RATE, ROWS = 30.0, 100
 

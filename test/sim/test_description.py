@@ -11,7 +11,7 @@ import pytest
 from vla_ros.core.config import find_config
 from vla_ros.core.kinematics import robot_model
 from vla_ros.core.robot import load_robot
-from vla_ros.sim.scene import CAMERAS, Scene
+from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
 
 BODIES = {
     'base': 'base_link',

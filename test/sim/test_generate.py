@@ -13,9 +13,9 @@ pytest.importorskip('lerobot')
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.plan import recording_plan
 from vla_ros.sim import generate as module
-from vla_ros.sim.expert import PHASES
 from vla_ros.sim.generate import Picture, generate
-from vla_ros.sim.kinematics import JOINT_NAMES
+from vla_ros.sim.robots.so101 import JOINT_NAMES
+from vla_ros.sim.tea_bag.expert import PHASES
 
 PICTURE = Picture(32, 24)
 PLAN = recording_plan(1, 1, clusters=(4, 9), seed=3)

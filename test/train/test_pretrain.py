@@ -13,7 +13,7 @@ import torch
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.plan import VALIDATION_CLUSTER
 from vla_ros.dataset.workspace import CENTRES, CLUSTER_SIZE
-from vla_ros.sim.glances import Glances, draw_glances
+from vla_ros.sim.labelled_pictures import Glances, draw_glances
 from vla_ros.train.pretrain import poses, pretrain, yaw_error
 from vla_ros.train.training_plan import TrainingPlan
 

@@ -14,12 +14,12 @@ from vla_ros.dataset.checks.episodes import Changes, Episode, Episodes, Facts
 from vla_ros.dataset.checks.picture_statistics import look_at
 from vla_ros.dataset.checks.recording import lost_share
 from vla_ros.dataset.plan import VALIDATION_CLUSTER, recording_plan
-from vla_ros.sim.cameras import Renderer
 from vla_ros.sim.defects import move_camera, turn_camera, whiten_table
-from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.episode import Episode as Demonstration
 from vla_ros.sim.episode import demonstrate
-from vla_ros.sim.scene import CAMERAS, Scene
+from vla_ros.sim.renderer import Renderer
+from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
 
 FPS, PAIRS = 30.0, 12
 CALIBRATION = {'arm.json': 'a1', 'leader.json': 'b2'}

@@ -20,9 +20,9 @@ from vla_ros.evaluation.statistics import Rate, success_rate
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.runtime.placement import NodePlacement, Placement
-from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.episode import attempt_episode
 from vla_ros.sim.rollout import EpisodeResult, Rollout, RolloutConfig
+from vla_ros.sim.tea_bag.env import TeaBagEnv
 
 OnEpisode = Callable[[EpisodeResult], None]
 

@@ -13,9 +13,9 @@ matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 
 from vla_ros.core.errors import VlaError
-from vla_ros.sim.cameras import Renderer
+from vla_ros.sim.renderer import Renderer
 from vla_ros.sim.rollout import EpisodeResult
-from vla_ros.sim.scene import CAMERAS, Scene, SceneState
+from vla_ros.sim.tea_bag.scene import CAMERAS, Scene, SceneState
 
 _IDLE_COLOUR, _QUEUE_COLOUR = '#d1495b', '#00798c'
 

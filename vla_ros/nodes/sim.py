@@ -33,8 +33,8 @@ from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
 from vla_ros.ros.process import spin_node
 from vla_ros.sim.demonstrator import Demonstrator
-from vla_ros.sim.env import TeaBagEnv
-from vla_ros.sim.kinematics import JOINT_NAMES
+from vla_ros.sim.robots.so101 import JOINT_NAMES
+from vla_ros.sim.tea_bag.env import TeaBagEnv
 
 FIRST_MOTION = 0.02  # rad, of any joint's target, from where the arm stands after a reset
 RESET_TIME = 0.1  # s, at most, in which commands may still be meant for the last episode

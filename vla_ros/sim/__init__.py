@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""MuJoCo simulation of the tea-bag task: scene, cameras, scripted expert, rollouts."""
+"""MuJoCo simulation: what a task is, its pictures, demonstrations and rollouts of policies."""
 
 import ctypes.util
 import os

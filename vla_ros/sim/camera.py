@@ -8,8 +8,8 @@ import numpy as np
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.hardware.camera import CameraSettings, DrawnSource
-from vla_ros.sim.cameras import Renderer
-from vla_ros.sim.scene import CAMERAS, Scene, SceneState
+from vla_ros.sim.renderer import Renderer
+from vla_ros.sim.tea_bag.scene import CAMERAS, Scene, SceneState
 
 
 class SimulatedCamera(DrawnSource):

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from vla_ros.dataset.plan import PlannedEpisode
-from vla_ros.sim.env import TeaBagEnv
-from vla_ros.sim.expert import PHASES, Expert
 from vla_ros.sim.rollout import Rollout
-from vla_ros.sim.scene import SceneState
+from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.tea_bag.expert import PHASES, Expert
+from vla_ros.sim.tea_bag.scene import SceneState
 
 INTERVAL = 0.2  # s, between the states of an episode that are corrected
 

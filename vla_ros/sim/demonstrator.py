@@ -5,9 +5,9 @@
 import numpy as np
 
 from vla_ros.dataset.plan import PlannedEpisode
-from vla_ros.sim.env import TeaBagEnv
-from vla_ros.sim.expert import Expert
-from vla_ros.sim.perturbations import STYLES
+from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.tea_bag.expert import Expert
+from vla_ros.sim.tea_bag.perturbations import STYLES
 
 
 class Demonstrator:

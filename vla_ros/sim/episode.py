@@ -12,12 +12,12 @@ import numpy as np
 
 from vla_ros.dataset.lerobot import Frame
 from vla_ros.dataset.plan import PlannedEpisode
-from vla_ros.sim.cameras import Renderer
 from vla_ros.sim.demonstrator import Demonstrator
-from vla_ros.sim.env import TeaBagEnv
-from vla_ros.sim.expert import PHASES, Expert
+from vla_ros.sim.renderer import Renderer
 from vla_ros.sim.rollout import Rollout
-from vla_ros.sim.scene import CAMERAS, Scene, SceneState
+from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.tea_bag.expert import PHASES, Expert
+from vla_ros.sim.tea_bag.scene import CAMERAS, Scene, SceneState
 
 MAX_SECONDS = 30.0
 MAX_ATTEMPTS = 20

@@ -24,12 +24,12 @@ from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.runtime.placement import NodePlacement, Placement
-from vla_ros.sim.cameras import Renderer
-from vla_ros.sim.env import INSTRUCTION, TeaBagEnv
 from vla_ros.sim.episode import Episode, correct, demonstrate
-from vla_ros.sim.kinematics import JOINT_NAMES
+from vla_ros.sim.renderer import Renderer
+from vla_ros.sim.robots.so101 import JOINT_NAMES
 from vla_ros.sim.rollout import Rollout, RolloutConfig
-from vla_ros.sim.scene import CAMERAS, Scene
+from vla_ros.sim.tea_bag.env import INSTRUCTION, TeaBagEnv
+from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
 
 SHARD = 10  # episodes
 _INFO = 'vla_ros_episodes.json'

@@ -21,9 +21,9 @@ from vla_ros.core.robot import RobotSpec
 from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.policy.reuse import PictureMemory
 from vla_ros.policy.spec import PolicySpec
-from vla_ros.sim.cameras import Renderer
-from vla_ros.sim.env import TeaBagEnv
-from vla_ros.sim.scene import Scene, SceneState
+from vla_ros.sim.renderer import Renderer
+from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.tea_bag.scene import Scene, SceneState
 
 SETTLE = 0.5  # s that the bag must stay in the mug
 

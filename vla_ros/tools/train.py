@@ -144,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _emphasis(words: Sequence[str]) -> dict[int, int]:
     """Return the times for the number of each phase; raise ConfigError for another word."""
-    from vla_ros.sim.expert import PHASES
+    from vla_ros.sim.tea_bag.expert import PHASES
 
     emphasis = {}
     for word in words:

@@ -21,7 +21,7 @@ from lerobot.policies.act.modeling_act import ACTPolicy
 from torch import nn
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.sim.glances import Glances
+from vla_ros.sim.labelled_pictures import Glances
 from vla_ros.train.act import Act
 from vla_ros.train.batches import Batches
 from vla_ros.train.checkpoint import Checkpoint

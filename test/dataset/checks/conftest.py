@@ -55,8 +55,8 @@ def recording() -> Episodes:
 def demonstrations():
     """Return four episodes of the expert in simulation."""
     pytest.importorskip('mujoco')
-    from vla_ros.sim.env import TeaBagEnv
     from vla_ros.sim.episode import demonstrate
+    from vla_ros.sim.tea_bag.env import TeaBagEnv
 
     env = TeaBagEnv()
     plan = recording_plan(1, 0, clusters=(2, 5, 8, 11), seed=21)
@@ -71,8 +71,8 @@ def film(demonstrations):
     It takes what to change in the scene first, the brightness of the lights, and what to do to
     the pictures (pairs, 2, height, width, 3) of each camera.
     """
-    from vla_ros.sim.cameras import Renderer
-    from vla_ros.sim.scene import CAMERAS, Scene
+    from vla_ros.sim.renderer import Renderer
+    from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
 
     def shoot(demonstration, scene, renderer, light):
         pairs = np.linspace(0, len(demonstration.steps) - 2, PAIRS).astype(int)

@@ -19,8 +19,8 @@ from vla_ros.dataset.checks.episodes import set_reference
 from vla_ros.dataset.checks.reader import FACTS_FILE, decode, hash_files, read_dataset
 from vla_ros.dataset.checks.skew import STRETCH
 from vla_ros.dataset.checks.thresholds import Thresholds
-from vla_ros.sim.cameras import Renderer
-from vla_ros.sim.scene import CAMERAS, Scene
+from vla_ros.sim.renderer import Renderer
+from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
 from vla_ros.tools.main import main
 
 CLUSTERS = (2, 5, 8, 11)

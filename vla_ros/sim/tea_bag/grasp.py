@@ -8,8 +8,8 @@ from typing import NamedTuple
 import mujoco
 import numpy as np
 
-from vla_ros.sim.env import TeaBagEnv
-from vla_ros.sim.kinematics import JOINT_NAMES, LOWER, UPPER, inverse
+from vla_ros.sim.robots.so101 import JOINT_NAMES, LOWER, UPPER, inverse
+from vla_ros.sim.tea_bag.env import TeaBagEnv
 
 OPEN, CLOSED = 0.80, -0.1745  # rad, gripper joint
 

@@ -8,9 +8,9 @@ import pytest
 pytest.importorskip('mujoco')
 
 from vla_ros.core.errors import VlaError
-from vla_ros.sim.cameras import Renderer
-from vla_ros.sim.env import TeaBagEnv
-from vla_ros.sim.scene import CAMERAS, Scene
+from vla_ros.sim.renderer import Renderer
+from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
 
 
 @pytest.fixture(scope='module')

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from vla_ros.dataset.plan import TRAINING_CLUSTERS
-from vla_ros.sim.cameras import Renderer
-from vla_ros.sim.env import TeaBagEnv
-from vla_ros.sim.kinematics import HOME, LOWER, UPPER
-from vla_ros.sim.scene import CAMERAS
+from vla_ros.sim.renderer import Renderer
+from vla_ros.sim.robots.so101 import HOME, LOWER, UPPER
+from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.tea_bag.scene import CAMERAS
 
 SPREAD = np.array([0.7, 0.5, 0.5, 0.5, 1.0, 0.4])  # rad, of the arm where it is not at home
 AT_HOME = 0.5  # share of the scenes

@@ -13,10 +13,10 @@ begins anew where that could not succeed.
 
 import numpy as np
 
-from vla_ros.sim.env import TeaBagEnv
-from vla_ros.sim.grasp import CLOSED, OPEN, Grasp, GraspPlanner
-from vla_ros.sim.kinematics import HOME, inverse
 from vla_ros.sim.motion import Segment
+from vla_ros.sim.robots.so101 import HOME, inverse
+from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.tea_bag.grasp import CLOSED, OPEN, Grasp, GraspPlanner
 
 PHASES = (
     'reach',

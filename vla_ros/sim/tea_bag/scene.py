@@ -8,7 +8,7 @@ from importlib.resources import files
 import mujoco
 import numpy as np
 
-from vla_ros.sim.kinematics import JOINT_NAMES
+from vla_ros.sim.robots.so101 import JOINT_NAMES
 
 CAMERAS = ('top', 'left', 'gripper')
 
@@ -43,7 +43,7 @@ class Scene:
     def __init__(self, width: int = 640, height: int = 480) -> None:
         """Load the model; width and height bound the pictures drawn from it, in pixels."""
         spec = mujoco.MjSpec.from_string(
-            files('vla_ros.sim').joinpath('assets/tea_bag.xml').read_text(encoding='utf-8')
+            files('vla_ros.sim.tea_bag').joinpath('scene.xml').read_text(encoding='utf-8')
         )
         spec.visual.global_.offwidth = width
         spec.visual.global_.offheight = height

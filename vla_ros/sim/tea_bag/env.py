@@ -10,9 +10,9 @@ import numpy as np
 from vla_ros.core.errors import VlaError
 from vla_ros.dataset.plan import VALIDATION_CLUSTER, check_cluster
 from vla_ros.dataset.workspace import CENTRES, CLUSTER_SIZE
-from vla_ros.sim.goals import DEFAULT_GOAL, GOALS, SAUCER, Place, find_goal
-from vla_ros.sim.kinematics import HOME, JOINT_NAMES, LOWER, UPPER
-from vla_ros.sim.scene import Scene, yaw_quaternion
+from vla_ros.sim.robots.so101 import HOME, JOINT_NAMES, LOWER, UPPER
+from vla_ros.sim.tea_bag.goals import DEFAULT_GOAL, GOALS, SAUCER, Place, find_goal
+from vla_ros.sim.tea_bag.scene import Scene, yaw_quaternion
 
 INSTRUCTION = GOALS[DEFAULT_GOAL].instruction
 

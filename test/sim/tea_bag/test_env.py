@@ -9,8 +9,8 @@ pytest.importorskip('mujoco')
 
 from vla_ros.core.errors import VlaError
 from vla_ros.dataset.workspace import CENTRES
-from vla_ros.sim.env import TeaBagEnv
-from vla_ros.sim.kinematics import HOME
+from vla_ros.sim.robots.so101 import HOME
+from vla_ros.sim.tea_bag.env import TeaBagEnv
 
 
 @pytest.fixture(scope='module')

@@ -11,10 +11,10 @@ from abc import ABC, abstractmethod
 import mujoco
 import numpy as np
 
-from vla_ros.sim.env import TeaBagEnv, direction
-from vla_ros.sim.expert import Expert
-from vla_ros.sim.grasp import OPEN
-from vla_ros.sim.kinematics import HOME, JOINT_NAMES, inverse
+from vla_ros.sim.robots.so101 import HOME, JOINT_NAMES, inverse
+from vla_ros.sim.tea_bag.env import TeaBagEnv, direction
+from vla_ros.sim.tea_bag.expert import Expert
+from vla_ros.sim.tea_bag.grasp import OPEN
 
 
 class Perturbation(ABC):

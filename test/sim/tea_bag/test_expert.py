@@ -8,10 +8,10 @@ import pytest
 pytest.importorskip('mujoco')
 
 from vla_ros.dataset.plan import CLUSTERS, PlannedEpisode
-from vla_ros.sim.env import TeaBagEnv
 from vla_ros.sim.episode import attempt_episode, demonstrate
-from vla_ros.sim.expert import PHASES
-from vla_ros.sim.perturbations import STYLES
+from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.tea_bag.expert import PHASES
+from vla_ros.sim.tea_bag.perturbations import STYLES
 
 
 @pytest.fixture(scope='module')

@@ -10,9 +10,9 @@ pytest.importorskip('mujoco')
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.sim.demonstrator import Demonstrator
-from vla_ros.sim.env import TeaBagEnv
-from vla_ros.sim.goals import GOALS, MUG, SAUCER, find_goal, goal_of
-from vla_ros.sim.kinematics import HOME
+from vla_ros.sim.robots.so101 import HOME
+from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.tea_bag.goals import GOALS, MUG, SAUCER, find_goal, goal_of
 
 
 @pytest.fixture(scope='module')

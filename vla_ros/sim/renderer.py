@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 
 from vla_ros.core.errors import VlaError
-from vla_ros.sim.scene import CAMERAS, Scene
+from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
 
 SUPERSAMPLING = 2
 
