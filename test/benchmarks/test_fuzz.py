@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from vla_ros.benchmarks.absurd import ROWS, absurd_chunk
 from vla_ros.benchmarks.fuzz import Findings, Fuzz, fuzz
 from vla_ros.core.config import find_config
 from vla_ros.core.robot import load_robot
@@ -21,7 +22,9 @@ def test_nothing_is_violated_and_everything_was_tried(tmp_path, capsys):
     assert main(['benchmark', 'fuzz', '--ticks', '20000', '--json', str(figures)]) == 0
     found = json.loads(figures.read_text())
     assert found['ticks'] == 20000 and found['commands'] > 5000 and found['chunks'] > 300
-    assert set(found['results']) >= {'ACCEPTED', 'STALE', 'EXPIRED', 'JUMP', 'UNKNOWN', 'BROKEN'}
+    results = {'ACCEPTED', 'STALE', 'EXPIRED', 'JUMP', 'UNKNOWN', 'BROKEN', 'BEYOND', 'FUTURE'}
+    assert set(found['results']) >= results
+    assert found['longest_tick'] > 0
     assert len(found['events']) == 7 and 'nothing violated' in capsys.readouterr().out
 
 
@@ -42,3 +45,23 @@ def test_commands_beyond_the_limits_are_seen():
     for _ in range(2000):
         world.step()
     assert found.beyond_velocity > 0 and found.violations > 0
+
+
+def test_emergency_stop_that_comes_late_is_seen(monkeypatch):
+    found = Findings()
+    world = Fuzz(ROBOT, np.random.default_rng(2), found)
+    monkeypatch.setattr(world.executor, 'estop', lambda: None)
+    for _ in range(4000):
+        world.step()
+    assert found.events['estop'] > 0 and found.late_stops > 0
+
+
+def test_absurd_chunks_are_of_every_kind_and_a_million_rows_take_no_memory():
+    rng = np.random.default_rng(0)
+    chunks = [absurd_chunk(rng, 6, 100.0, 7) for _ in range(400)]
+    assert {len(chunk.values) for chunk in chunks} == set(ROWS)
+    assert all(0 <= chunk.sequence < 2**64 for chunk in chunks)
+    assert max(chunk.values.base.nbytes for chunk in chunks if len(chunk.values) == 10**6) < 100
+    assert sum(not np.isfinite(chunk.start) for chunk in chunks) > 10
+    steps = np.array([chunk.step for chunk in chunks])
+    assert (steps == 5e-324).any() and np.isnan(steps).any() and (steps == 0.05).sum() > 100

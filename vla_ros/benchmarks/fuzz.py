@@ -4,11 +4,14 @@
 Fuzz the executor: hostile chunks, clocks and operators; no command may leave the limits.
 
 Every tick may bring chunks that are late, early, doubled, out of order, of any rate, broken,
-jumping or out of range; ticks come unevenly, clocks are set back and forward, the joint state goes
-missing, operators stop, arm and enable the arm. Counted are commands beyond the limits in
-position, velocity and acceleration, and expired rows that were played: both have to be 0; and how
-far the plan steps where a chunk is merged, against the largest step inside the chunks. The exit
-code is 1 where one of them is violated.
+jumping, out of range or absurd (see absurd_chunk); ticks come unevenly, clocks are set back and
+forward, the joint state goes missing, operators stop, arm and enable the arm. Counted are commands
+that are no numbers or beyond the limits in position, velocity and acceleration, those that the
+guard would not send, emergency stops that do not brake with the next command, and expired rows
+that were played: all have to be 0; and how far the plan steps where a chunk is merged, against the
+largest step inside the chunks. The exit code is 1 where one of them is violated. The longest tick
+is that of the control loop: all that arrived is looked at, one chunk at most is merged, and the
+command is computed.
 """
 
 import time
@@ -19,12 +22,14 @@ from pathlib import Path
 
 import numpy as np
 
+from vla_ros.benchmarks.absurd import RawChunk, absurd_chunk
 from vla_ros.core.blending import AGGREGATES, Aggregate
 from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import VlaError
 from vla_ros.core.executor import Executor
 from vla_ros.core.files import write_json
+from vla_ros.core.guard import Guard
 from vla_ros.core.queue import ActionQueue, PushResult
 from vla_ros.core.robot import RobotSpec, load_robot
 from vla_ros.core.settings import ExecutorConfig
@@ -36,6 +41,7 @@ EVENTS = ('back', 'forward', 'disable', 'estop', 'hold', 'silent', 'enable')
 SIZES = (0.0, 0.001, 0.01, 0.05, 0.5, 50.0)  # rad, of the steps inside a chunk
 OFFSETS = (0.0, 0.1, 2.0)  # rad, of a chunk from where the arm is
 AGES = (0.0, 0.05, 0.5, -0.3, 30.0)  # s, of an observation when its chunk is asked for
+FREE = 3.0  # rad; where a joint without ends begins, at most
 LATE = 1e-5  # s by which the time of a row may seem too old, for rounding
 
 
@@ -47,9 +53,12 @@ class Findings:
     commands: int = 0
     chunks: int = 0
     rows: int = 0
+    not_finite: int = 0
     beyond_position: int = 0
     beyond_velocity: int = 0
     beyond_acceleration: int = 0
+    refused: int = 0  # commands that the guard objects to
+    late_stops: int = 0  # commands after an emergency stop that do not brake as hard as they may
     expired_rows: int = 0
     seams: int = 0
     steps_at_ramps: int = 0  # seams of linear_ramp larger than any step inside the chunks
@@ -59,12 +68,15 @@ class Findings:
     events: Counter[str] = field(default_factory=Counter)
     tick_time: float = 0.0  # s, all of them
     push_time: float = 0.0  # s
+    longest_tick: float = 0.0  # s of this thread, with what had arrived
+    longest_wall: float = 0.0  # s of the clock on the wall, whoever else ran
 
     @property
     def violations(self) -> int:
         """Return how often something happened that must not."""
         beyond = self.beyond_position + self.beyond_velocity + self.beyond_acceleration
-        return beyond + self.expired_rows + self.steps_at_ramps
+        unsafe = self.not_finite + beyond + self.refused + self.late_stops
+        return unsafe + self.expired_rows + self.steps_at_ramps
 
 
 class TracedQueue(ActionQueue):
@@ -119,7 +131,7 @@ class Fuzz:
 
     def __init__(self, robot: RobotSpec, rng: np.random.Generator, findings: Findings) -> None:
         """Take an arm with one joint more than ``robot`` has, and a setting by chance."""
-        self.robot = with_clock_joint(robot)
+        self.robot = with_clock_joint(with_free_joint(robot) if rng.random() < 0.2 else robot)
         self.rng, self.found = rng, findings
         name = str(rng.choice(list(AGGREGATES)))
         config = ExecutorConfig(
@@ -135,13 +147,16 @@ class Fuzz:
         self.executor = Executor(self.robot, config)
         self.executor.queue = TracedQueue(name, AGGREGATES[name], findings)
         self.executor.enable()
+        self.guard = Guard(self.robot)
+        self.stopping = False  # since an emergency stop
         self.now = float(rng.choice([0.0, 1.8e9]))
         self.period = 1.0 / float(rng.choice([30, 60, 100, 250]))
-        self.position = rng.uniform(self.robot.lower, self.robot.upper)
+        limits = np.clip([self.robot.lower, self.robot.upper], -FREE, FREE)
+        self.position = rng.uniform(*limits)
         self.position[-1] = 0.0
         self.velocity = np.zeros(len(self.position))
         self.unsent = 0.0  # s since the last command
-        self.pending: list[tuple[float, ActionChunk]] = []
+        self.pending: list[tuple[float, RawChunk]] = []
         self.sequence = 0
 
     def step(self) -> None:
@@ -151,32 +166,48 @@ class Fuzz:
             elapsed *= float(self.rng.choice([0.01, 0.3, 1.7, 5.0, 40.0]))
         self.now += elapsed
         silent = self._interfere() if self.rng.random() < 0.02 else False
+        began, spent = time.perf_counter(), time.thread_time()
         self._deliver()
-        began = time.perf_counter()
+        pushed = time.perf_counter()
         if silent:
             tick = self.executor.stop(self.now, elapsed)
         else:
             tick = self.executor.tick(self.now, self.position, elapsed)
-        self.found.tick_time += time.perf_counter() - began
-        self.found.ticks += 1
+        self._note_times(began, pushed, spent)
         self.unsent += elapsed
         if tick is not None and tick.send:
-            self._check(tick.positions)
+            self._check(tick.positions, tick.elapsed)
         if tick is not None and tick.request is not None:
             self._answer(tick.request)
 
-    def _check(self, command: np.ndarray) -> None:
+    def _note_times(self, began: float, pushed: float, spent: float) -> None:
+        """Take note of a tick that ends now (s)."""
+        found, ended = self.found, time.perf_counter()
+        found.ticks += 1
+        found.push_time += pushed - began
+        found.tick_time += ended - pushed
+        found.longest_tick = max(found.longest_tick, time.thread_time() - spent)
+        found.longest_wall = max(found.longest_wall, ended - began)
+
+    def _check(self, command: np.ndarray, elapsed: float) -> None:
         """Compare a command with the limits; an arm that is told nothing stands."""
         robot, found = self.robot, self.found
+        found.refused += bool(self.guard.objection(command, self.position, elapsed))
+        self.guard.note(command, elapsed)
         velocity = (command - self.position) / self.unsent
         change = np.abs(velocity - self.velocity) / self.unsent
         slack = 1.0 + TOLERANCE
         found.commands += 1
+        found.not_finite += not np.isfinite(command).all()
         found.beyond_position += bool(
             (command > robot.upper + TOLERANCE).any() or (command < robot.lower - TOLERANCE).any()
         )
         found.beyond_velocity += bool((np.abs(velocity) > robot.velocity * slack).any())
         found.beyond_acceleration += bool((change > robot.acceleration * slack).any())
+        if self.stopping:
+            left = np.maximum(np.abs(self.velocity) - robot.acceleration * self.unsent, 0.0)
+            faster = np.abs(velocity) > left * slack + TOLERANCE
+            found.late_stops += bool(faster[:-1].any())  # the clock joint is rounded too coarsely
         self.position, self.velocity, self.unsent = command, velocity, 0.0
 
     def _answer(self, request: int) -> None:
@@ -184,6 +215,9 @@ class Fuzz:
         rng = self.rng
         latency = float(rng.choice([0.02, 0.1, 0.3, 1.0]) * rng.uniform(0.5, 1.5))
         self.pending.append((self.now + latency, self._chunk(request)))
+        if rng.random() < 0.15:
+            odd = absurd_chunk(rng, len(self.robot.lower), self.now, request)
+            self.pending.append((self.now + latency * rng.uniform(0, 2), odd))
         if rng.random() < 0.2:
             self.pending.append((self.now + latency * rng.uniform(0, 3), self.pending[-1][1]))
         if rng.random() < 0.2:
@@ -192,7 +226,7 @@ class Fuzz:
         if rng.random() < 0.05:
             self.pending.clear()  # they were lost
 
-    def _chunk(self, sequence: int) -> ActionChunk:
+    def _chunk(self, sequence: int) -> RawChunk:
         """Return a chunk of some kind: smooth, jittery, jumping, out of range."""
         rng, robot = self.rng, self.robot
         rows, joints = int(rng.integers(1, 100)), len(robot.lower)
@@ -202,32 +236,29 @@ class Fuzz:
         offset = rng.normal(0.0, float(rng.choice(OFFSETS, p=(0.4, 0.5, 0.1))), joints)
         start = self.now - float(rng.choice(AGES, p=(0.4, 0.3, 0.2, 0.05, 0.05)))
         self.found.rows += rows
-        names = robot.joint_names
-        return ActionChunk(self.position + offset + drift, start, step, sequence, names)
+        return RawChunk(self.position + offset + drift, start, step, sequence)
 
     def _deliver(self) -> None:
-        """Push what has arrived, now and then broken on the way."""
-        due = [item for item in self.pending if item[0] <= self.now]
-        self.pending = [item for item in self.pending if item[0] > self.now]
-        for _, chunk in due:
-            self.found.chunks += 1
+        """Push what has arrived until a chunk is merged, as the node does within one tick."""
+        self.pending.sort(key=lambda item: item[0])
+        while self.pending and self.pending[0][0] <= self.now:
+            raw = self.pending.pop(0)[1]
             if self.rng.random() < 0.03:
-                self._break(chunk)
-                continue
-            began = time.perf_counter()
-            result = self.executor.push(chunk, self.now)
-            self.found.push_time += time.perf_counter() - began
-            self.found.results[result.name] += 1
+                raw = raw.broken(self.rng)
+            if self._push(raw) is PushResult.ACCEPTED:
+                return
 
-    def _break(self, chunk: ActionChunk) -> None:
-        """Hand on a chunk with a number that is none; whoever makes chunks must refuse it."""
-        values = chunk.values.copy()
-        values[self.rng.integers(len(values)), 0] = self.rng.choice([np.nan, np.inf, -np.inf])
+    def _push(self, raw: RawChunk) -> PushResult | None:
+        """Push a chunk; None where it is refused as soon as it is made."""
+        self.found.chunks += 1
         try:
-            replace(chunk, values=values)
+            result = self.executor.push(ActionChunk(*raw, self.robot.joint_names), self.now)
         except VlaError:
-            self.executor.reject(chunk.sequence)
+            self.executor.reject(raw.sequence)
             self.found.results['BROKEN'] += 1
+            return None
+        self.found.results[result.name] += 1
+        return result
 
     def _interfere(self) -> bool:
         """Let something happen beside the chunks; return whether the joint state is missing."""
@@ -240,10 +271,19 @@ class Fuzz:
             self.now += float(self.rng.choice([0.05, 1.0, 3600.0]))
         elif event in ('disable', 'estop', 'hold'):
             getattr(self.executor, event)()
+            self.stopping = self.stopping or event == 'estop'
         elif event == 'enable':
+            self.stopping = False
             self.executor.rearm()
             self.executor.enable()
         return event == 'silent'
+
+
+def with_free_joint(robot: RobotSpec) -> RobotSpec:
+    """Return the robot with a first joint that turns without end."""
+    lower, upper = robot.lower.copy(), robot.upper.copy()
+    lower[0], upper[0] = -np.inf, np.inf
+    return replace(robot, lower=lower, upper=upper)
 
 
 def with_clock_joint(robot: RobotSpec) -> RobotSpec:
@@ -294,11 +334,15 @@ def _text(found: Findings) -> str:
         f'{found.ticks} ticks, {found.commands} commands, {found.chunks} chunks of '
         f'{found.rows} actions',
         f'a tick took {found.tick_time / max(1, found.ticks) * 1e6:.0f} us, a chunk '
-        f'{found.push_time / chunks * 1e6:.0f} us (mean)',
+        f'{found.push_time / chunks * 1e6:.0f} us (mean); the longest tick '
+        f'{found.longest_tick * 1e3:.1f} ms of this thread, {found.longest_wall * 1e3:.1f} ms by '
+        'the wall',
         f'chunks: {dict(found.results.most_common())}',
         f'events: {dict(found.events.most_common())}',
-        f'commands beyond position: {found.beyond_position}, velocity: {found.beyond_velocity}, '
-        f'acceleration: {found.beyond_acceleration}',
+        f'commands that are no numbers: {found.not_finite}, beyond position: '
+        f'{found.beyond_position}, velocity: {found.beyond_velocity}, acceleration: '
+        f'{found.beyond_acceleration}; refused by the guard: {found.refused}',
+        f'commands after an emergency stop that do not brake: {found.late_stops}',
         f'expired rows played: {found.expired_rows}',
         f'{found.seams} seams; largest step of the plan there, and as a share of the largest '
         'step inside the chunks:',

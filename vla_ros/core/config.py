@@ -69,7 +69,7 @@ def load_yaml(path: Path, keys: Collection[str]) -> dict[str, Any]:
 class _StrictLoader(yaml.SafeLoader):
     """Refuses a key that comes twice in a mapping; YAML's own loaders keep the last one."""
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         keys = [key.value for key, _ in node.value]
         twice = {str(key) for key in keys if keys.count(key) > 1}

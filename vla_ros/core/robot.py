@@ -88,12 +88,23 @@ def load_robot(path: Path) -> RobotSpec:
     content = load_yaml(path, ('description', 'joints', 'urdf', 'tool', *_MANNERS))
     joints = _joints(path, content)
     rows = {name: read_joint(f'{path}: joint {name}', limits) for name, limits in joints.items()}
-    limits = np.array(list(rows.values())).T.copy()
+    lower, upper, velocity, acceleration = np.array(list(rows.values())).T.copy()
     sliding = tuple(name for name in rows if joints[name].get('type') == 'prismatic')
     urdf, tool = _find_urdf(path, content)
-    manners = {k: number(f'{path}: {k}', content[k]) for k in _MANNERS if k in content}
+    manners: dict[str, Any] = {
+        key: number(f'{path}: {key}', content[key]) for key in _MANNERS if key in content
+    }
     return RobotSpec(
-        path.stem, tuple(rows), *limits, urdf=urdf, tool=tool, prismatic=sliding, **manners
+        path.stem,
+        tuple(rows),
+        lower,
+        upper,
+        velocity,
+        acceleration,
+        urdf,
+        tool,
+        prismatic=sliding,
+        **manners,
     )
 
 
