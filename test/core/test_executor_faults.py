@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The executor when things go wrong: requests, answers, episodes and clocks that do not fit."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ from plans import HOME, NAMES, ROWS, Bench, chunk, make, ramp, robot
 from vla_ros.core.errors import VlaError
 from vla_ros.core.executor import Mode
 from vla_ros.core.queue import PushResult
+from vla_ros.core.robot import load_robot
 
 # --- requests and answers
 
@@ -161,3 +163,23 @@ def test_hostile_chunks_never_move_the_arm_beyond_its_limits():
         assert (np.abs(command) <= 1.0).all()
         assert (np.abs(command - last) <= 2.0 * (time - before) + 1e-9).all()
     assert executor.counters.accepted > 500 and executor.counters.rejected > 50
+
+
+# --- joints without ends
+
+
+def test_joint_that_turns_without_end_is_led_as_far_as_the_chunk_says(tmp_path):
+    limits = 'velocity: 2.0, acceleration: 10.0'
+    path = tmp_path / 'arm.yaml'
+    path.write_text(
+        f'joints:\n  shoulder: {{lower: -1.9, upper: 1.9, {limits}}}\n'
+        f'  gripper: {{lower: -.inf, upper: .inf, {limits}}}\n'
+    )
+    executor = make(arm=load_robot(path))
+    commands = [executor.tick(0.0, HOME).positions]
+    turns = ramp(90, slope=0.5)
+    executor.push(replace(turns, values=turns.values * [0.25, 1.0] + HOME), 0.0)
+    for k in range(1, 880):
+        commands.append(executor.tick(k / 100, commands[-1]).positions)
+    assert np.isfinite(commands).all()
+    assert commands[-1] == pytest.approx([0.5 + 1.1, -0.5 + 4.4], abs=0.02)

@@ -99,6 +99,32 @@ def test_actions_that_jump_are_rejected_and_counted(bench, conclude):
     assert PushResult.BEYOND in bench.results and bench.executor.counters.rejected >= 1
 
 
+@pytest.mark.parametrize(
+    ('fault', 'spoil', 'said'),
+    [
+        ('step of a microsecond', {'step': 1e-6}, 'expected a step of at least'),
+        ('smallest step there is', {'step': 5e-324}, 'expected a step of at least'),
+        ('chunk of an hour', {'step': 72.0}, '100 s in all'),
+        ('a million rows', {'values': np.broadcast_to(0.1, (10**6, 6))}, 'got 1000000 rows'),
+        ('positions of 1e300 rad', {'values': np.full((50, 6), 1e300)}, 'finite positions'),
+        ('chunk of no time', {'start': np.nan}, 'expected a time in s'),
+    ],
+)
+def test_chunk_that_would_keep_the_loop_waiting_is_refused(bench, conclude, fault, spoil, said):
+    bench.moving()
+    bench.spoil = lambda chunk: lambda: replace(chunk, **spoil)
+    hold_and_go_on(bench, conclude, fault)
+    assert said in bench.refused[0]
+    assert bench.executor.counters.rejected >= len(bench.refused)
+
+
+def test_policy_that_answers_in_degrees_is_refused_and_asked_for_its_units(bench, conclude):
+    bench.moving()
+    bench.spoil = lambda chunk: replace(chunk, values=np.rad2deg(chunk.values))
+    hold_and_go_on(bench, conclude, 'policy in degrees')
+    assert PushResult.BEYOND in bench.results and 'units?' in PushResult.BEYOND.value
+
+
 def test_one_row_that_jumps_is_rejected_too(bench, conclude):
     def spoil(chunk):
         values = chunk.values.copy()
