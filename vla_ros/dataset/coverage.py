@@ -60,17 +60,22 @@ class Coverage:
         """Return the episode to record next, or None where nothing is missing."""
         return self.missing[0] if self.missing else None
 
+    def by_cluster(self) -> dict[int, tuple[str, str]]:
+        """Return done/planned starts and done/planned recoveries of each cluster of the plan."""
+        planned, missing = _count(self.plan.episodes()), _count(self.missing)
+
+        def cell(cluster: int, recovery: bool) -> str:
+            count = planned[cluster, recovery]
+            return f'{count - missing[cluster, recovery]}/{count}'
+
+        return {item: (cell(item, False), cell(item, True)) for item in self.plan.clusters}
+
     def describe(self) -> str:
         """Return a table of done/planned per cluster, and what comes next."""
-        planned, missing = _count(self.plan.episodes()), _count(self.missing)
         lines = ['cluster  starts  recoveries']
-        for cluster in self.plan.clusters:
-            cells = [
-                f'{planned[key] - missing[key]}/{planned[key]}'
-                for key in ((cluster, False), (cluster, True))
-            ]
-            lines.append(f'{cluster:7}  {cells[0]:>6}  {cells[1]:>10}')
-        total = sum(planned.values())
+        for cluster, (starts, recoveries) in self.by_cluster().items():
+            lines.append(f'{cluster:7}  {starts:>6}  {recoveries:>10}')
+        total = len(self.plan.episodes())
         lines.append(
             f'{total - len(self.missing)} of {total} episodes recorded'
             + (f', {self.extra} more than planned' if self.extra else '')

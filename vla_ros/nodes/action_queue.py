@@ -40,7 +40,7 @@ from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.queue_params import ActionQueueParams
-from vla_ros.ros.queue_status import status_msg
+from vla_ros.ros.queue_status import status_msg, tell_timeline
 from vla_ros.ros.watchdog import Watchdog, parse_names
 from vla_ros.runtime.pacing import Pacer
 from vla_ros.runtime.time_slices import SHORTEST, set_time_slice, time_slice
@@ -97,6 +97,7 @@ class ActionQueueNode(VlaNode):
         self._statuses = self.advertise(
             QueueStatus, 'queue_status', qos.periodic(qos.LATEST, STATUS_PERIOD)
         )
+        self._timelines = self.advertise(ActionChunk, 'queued_actions', qos.SENSOR)
         self._offered = [
             self.create_service(SetBool, '~/enable', self._on_enable),
             self.create_service(Trigger, '~/estop', self._on_estop),
@@ -321,6 +322,7 @@ class ActionQueueNode(VlaNode):
         text = f'chunk {chunk.sequence} {result.value}'
         if result is PushResult.ACCEPTED:
             self._tell_budget(first)
+            tell_timeline(self._timelines, self._executor.queue, self.now())
         elif result in (PushResult.STALE, PushResult.MEASURED):  # no fault: asked for that way
             self.get_logger().info(text, throttle_duration_sec=REPORT_PERIOD)
         elif result in (PushResult.JUMP, PushResult.BEYOND):

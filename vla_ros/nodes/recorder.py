@@ -161,7 +161,10 @@ class RecorderNode(VlaNode):
             return {}
         if self._silent and time.monotonic() - self._began > PATIENCE:
             self.report('sources', self._complaint)
-        values = {'missing': str(len(self._session.coverage.missing))}
+        coverage = self._session.coverage
+        values = {'missing': str(len(coverage.missing))}
+        for cluster, (starts, recoveries) in coverage.by_cluster().items():
+            values[f'cluster {cluster}'] = f'{starts} starts, {recoveries} recoveries'
         if self._session.next:
             values['next'] = describe_start(self._session.next)
         recording = self._session.recording

@@ -87,6 +87,7 @@ class Diagnostics:
         self._said: dict[str, float] = {}
         self._new_fault = ''
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._looked, self._used = time.monotonic(), time.process_time()  # s
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
 
     def report(self, kind: str, message: str) -> None:
@@ -109,6 +110,7 @@ class Diagnostics:
             'state': state,
             **values,
             **describe_process(),
+            'cpu': f'{100 * self._share():.0f} %',
             **self.traffic.values(self._steady.now().nanoseconds * 1e-9),
             **{f'faults: {kind}': str(count) for kind, count in self.faults.items()},
         }
@@ -123,6 +125,12 @@ class Diagnostics:
         array = DiagnosticArray(status=[status])
         array.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(array)
+
+    def _share(self) -> float:
+        """Return the CPU time of this process since the last call as a fraction of one core."""
+        looked, used = self._looked, self._used
+        self._looked, self._used = time.monotonic(), time.process_time()
+        return (self._used - used) / max(self._looked - looked, 1e-3)
 
 
 def describe_process() -> dict[str, str]:

@@ -1,8 +1,11 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The status of the action queue as a message."""
+"""The status of the action queue as a message, and what is queued, for those who watch."""
+
+from rclpy.publisher import Publisher
 
 from vla_ros.core.executor import Executor
+from vla_ros.core.queue import ActionQueue
 from vla_ros.core.status import Mode
 from vla_ros.msg import QueueStatus
 from vla_ros.ros import messages
@@ -49,6 +52,15 @@ def status_msg(executor: Executor, now: float, obstacle: str, with_queued: bool)
     if queued is not None:
         msg.queued = [messages.chunk_to_msg(queued)]
     return msg
+
+
+def tell_timeline(publisher: Publisher, queue: ActionQueue, now: float) -> None:
+    """Publish all that is queued at ``now`` (s), when a chunk was taken, if somebody watches."""
+    queued = queue.rest(now) if publisher.get_subscription_count() else None
+    if queued is not None:
+        msg = messages.chunk_to_msg(queued)
+        msg.header.stamp = messages.stamp(now)
+        publisher.publish(msg)
 
 
 def reason(executor: Executor, obstacle: str) -> str:
