@@ -28,27 +28,32 @@ MEMORY = len(CAMERAS) * TOKENS + 1  # tokens: the pictures' and the state's
 
 
 def write_tiny_bundle(path: Path, seed: int = 0) -> Path:
-    """Write a whole bundle with random weights into the folder ``path`` and return it."""
-    path.mkdir(parents=True, exist_ok=True)
+    """Write a whole ACT with random weights into the folder ``path`` and return it."""
     rng = np.random.default_rng(seed)
     models = {
         'vision_encoder': vision_encoder(rng),
         'llm_backbone': llm_backbone(rng),
         'action_expert': action_expert(rng),
     }
+    return write_bundle(path, models)
+
+
+def write_bundle(path: Path, models: dict[str, onnx.ModelProto], **facts: Any) -> Path:
+    """Write a bundle of these blocks; ``facts`` stand in policy.json, too."""
+    path.mkdir(parents=True, exist_ok=True)
     blocks = {name: _save(path / FILES[name], model) for name, model in models.items()}
-    (path / 'policy.json').write_text(json.dumps(policy_facts() | {'blocks': blocks}))
+    (path / 'policy.json').write_text(json.dumps(policy_facts() | {'blocks': blocks} | facts))
     return path
 
 
 def write_operator(path: Path, operator: str, domain: str = '') -> Path:
     """Write a model of one operator from ``x`` to ``y``, which need not exist, and return it."""
     nodes = [helper.make_node(operator, ['x'], ['y'], domain=domain)]
-    ends = [[_value(name, TensorProto.FLOAT, 1, 4)] for name in 'xy']
-    model = _model(nodes, *ends, {})
+    ends = [[floats(name, 1, 4)] for name in 'xy']
+    operation = model(nodes, *ends)
     if domain:
-        model.opset_import.append(helper.make_opsetid(domain, 1))
-    onnx.save(model, path)
+        operation.opset_import.append(helper.make_opsetid(domain, 1))
+    onnx.save(operation, path)
     return path
 
 
@@ -76,7 +81,7 @@ def vision_encoder(rng: np.random.Generator) -> onnx.ModelProto:
     constants = {
         'full': np.float32(255.0),
         'per_picture': np.array([-1, 1, 1, 3], np.int64),
-        'kernel': _weights(rng, SIZE, 3, PATCH, PATCH),
+        'kernel': weights(rng, SIZE, 3, PATCH, PATCH),
         'flat': np.array([0, SIZE, TOKENS], np.int64),
     }
     nodes = [
@@ -93,20 +98,20 @@ def vision_encoder(rng: np.random.Generator) -> onnx.ModelProto:
         helper.make_node('Transpose', ['columns'], ['features'], perm=[0, 2, 1]),
     ]
     inputs = [
-        _value('image', TensorProto.UINT8, 'n', HEIGHT, WIDTH, 3),
-        _value('mean', TensorProto.FLOAT, 'n', 3),
-        _value('std', TensorProto.FLOAT, 'n', 3),
+        value('image', TensorProto.UINT8, 'n', HEIGHT, WIDTH, 3),
+        floats('mean', 'n', 3),
+        floats('std', 'n', 3),
     ]
-    outputs = [_value('features', TensorProto.FLOAT, 'n', TOKENS, SIZE)]
-    return _model(nodes, inputs, outputs, constants)
+    outputs = [floats('features', 'n', TOKENS, SIZE)]
+    return model(nodes, inputs, outputs, constants)
 
 
 def llm_backbone(rng: np.random.Generator) -> onnx.ModelProto:
     """Return features (1, tokens, size) and state (1, joints) -> memory (1, tokens + 1, size)."""
     constants = {
-        'from_state': _weights(rng, len(JOINTS), SIZE),
+        'from_state': weights(rng, len(JOINTS), SIZE),
         'as_token': np.array([1, 1, SIZE], np.int64),
-        'mix': _weights(rng, SIZE, SIZE),
+        'mix': weights(rng, SIZE, SIZE),
     }
     nodes = [
         helper.make_node('MatMul', ['state', 'from_state'], ['projected']),
@@ -116,24 +121,24 @@ def llm_backbone(rng: np.random.Generator) -> onnx.ModelProto:
         helper.make_node('Tanh', ['mixed'], ['memory']),
     ]
     inputs = [
-        _value('features', TensorProto.FLOAT, 1, MEMORY - 1, SIZE),
-        _value('state', TensorProto.FLOAT, 1, len(JOINTS)),
+        floats('features', 1, MEMORY - 1, SIZE),
+        floats('state', 1, len(JOINTS)),
     ]
-    outputs = [_value('memory', TensorProto.FLOAT, 1, MEMORY, SIZE)]
-    return _model(nodes, inputs, outputs, constants)
+    outputs = [floats('memory', 1, MEMORY, SIZE)]
+    return model(nodes, inputs, outputs, constants)
 
 
 def action_expert(rng: np.random.Generator) -> onnx.ModelProto:
     """Return memory (1, tokens + 1, size) -> actions (1, chunk, joints), each within -1..1."""
-    constants = {'queries': _weights(rng, CHUNK, MEMORY), 'head': _weights(rng, SIZE, len(JOINTS))}
+    constants = {'queries': weights(rng, CHUNK, MEMORY), 'head': weights(rng, SIZE, len(JOINTS))}
     nodes = [
         helper.make_node('MatMul', ['queries', 'memory'], ['read']),
         helper.make_node('MatMul', ['read', 'head'], ['raw']),
         helper.make_node('Tanh', ['raw'], ['actions']),
     ]
-    inputs = [_value('memory', TensorProto.FLOAT, 1, MEMORY, SIZE)]
-    outputs = [_value('actions', TensorProto.FLOAT, 1, CHUNK, len(JOINTS))]
-    return _model(nodes, inputs, outputs, constants)
+    inputs = [floats('memory', 1, MEMORY, SIZE)]
+    outputs = [floats('actions', 1, CHUNK, len(JOINTS))]
+    return model(nodes, inputs, outputs, constants)
 
 
 def pictures(seed: int = 0) -> dict[str, np.ndarray]:
@@ -148,23 +153,30 @@ def _camera(name: str) -> dict[str, Any]:
     return {'name': name, 'key': f'observation.images.{name}'} | size | channels
 
 
-def _weights(rng: np.random.Generator, *shape: int) -> np.ndarray:
+def weights(rng: np.random.Generator, *shape: int) -> np.ndarray:
     """Return weights that keep the spread of what they are multiplied with."""
     return (rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
 
 
-def _value(name: str, dtype: int, *shape: int | str) -> onnx.ValueInfoProto:
+def floats(name: str, *shape: int | str) -> onnx.ValueInfoProto:
+    """Return the float array of that name and shape."""
+    return value(name, TensorProto.FLOAT, *shape)
+
+
+def value(name: str, dtype: int, *shape: int | str) -> onnx.ValueInfoProto:
+    """Return the array of that name, element type and shape."""
     return helper.make_tensor_value_info(name, dtype, shape)
 
 
-def _model(
+def model(
     nodes: list[onnx.NodeProto],
     inputs: list[onnx.ValueInfoProto],
     outputs: list[onnx.ValueInfoProto],
-    constants: dict[str, np.ndarray],
+    constants: dict[str, np.ndarray] | None = None,
 ) -> onnx.ModelProto:
-    weights = [numpy_helper.from_array(np.asarray(v), name) for name, v in constants.items()]
-    graph = helper.make_graph(nodes, 'tiny', inputs, outputs, weights)
+    """Return the model of these nodes."""
+    stored = [numpy_helper.from_array(np.asarray(v), k) for k, v in (constants or {}).items()]
+    graph = helper.make_graph(nodes, 'tiny', inputs, outputs, stored)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
 
 

@@ -5,11 +5,12 @@
 import json
 
 import numpy as np
+import onnx
 import pytest
 from bundles import write_tiny_bundle
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.bundle import file_sha256, load_bundle
 from vla_ros.runtime.placement import NodePlacement
 
 CPU = NodePlacement(threads=1)
@@ -123,13 +124,46 @@ def test_model_with_another_shape_than_promised_is_refused(own_bundle):
 
 
 def test_model_with_other_names_than_promised_is_refused(own_bundle):
+    path = own_bundle / 'action_expert.onnx'
+    model = onnx.load(path)
+    model.graph.output[0].name = model.graph.node[-1].output[0] = 'moves'
+    onnx.save(model, path)
+
+    def sign(content):
+        content['blocks']['action_expert']['sha256'] = file_sha256(path)
+
+    edit(own_bundle, sign)
+    with pytest.raises(ConfigError, match=r"got \['moves'\], expected \['actions'\]"):
+        load_bundle(own_bundle).open('action_expert', CPU)
+
+
+@pytest.mark.parametrize(
+    ('block', 'kind', 'old', 'new', 'message'),
+    [
+        ('action_expert', 'outputs', 'actions', 'moves', "expected .*'action_expert': .'actions'"),
+        ('action_expert', 'inputs', 'memory', 'words', r"got inputs \['words'\] that no block"),
+        ('vision_encoder', 'inputs', 'mean', 'middle', r"expected \['image', 'mean', 'std'\]"),
+        ('vision_encoder', 'outputs', 'features', 'maps', r"got outputs \['maps'\]|'features'"),
+    ],
+)
+def test_arrays_that_the_policys_type_does_not_know_are_refused(
+    own_bundle, block, kind, old, new, message
+):
     def rename(content):
-        outputs = content['blocks']['action_expert']['outputs']
-        outputs['moves'] = outputs.pop('actions')
+        arrays = content['blocks'][block][kind]
+        arrays[new] = arrays.pop(old)
 
     edit(own_bundle, rename)
-    with pytest.raises(ConfigError, match=r"got \['actions'\], expected \['moves'\]"):
-        load_bundle(own_bundle).open('action_expert', CPU)
+    with pytest.raises(ConfigError, match=message):
+        load_bundle(own_bundle)
+
+
+def test_what_travels_is_what_is_known_and_taken_later(tiny_bundle):
+    spec = load_bundle(tiny_bundle).spec
+    assert spec.carried('vision_encoder') == ('features', 'state')
+    assert spec.carried('llm_backbone') == ('memory',)
+    assert spec.own_inputs('vision_encoder') == {'image', 'mean', 'std'}
+    assert not spec.own_inputs('action_expert')
 
 
 def test_same_seed_writes_the_same_bundle(tmp_path):

@@ -10,7 +10,7 @@ from vla_ros.core.errors import VlaError
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.policy.reuse import PictureMemory, change
-from vla_ros.policy.stages import VisionEncoder
+from vla_ros.policy.vision import VisionEncoder
 from vla_ros.runtime.placement import NodePlacement, Placement
 
 CPU = NodePlacement(threads=1)

@@ -12,9 +12,9 @@ from bundles import CAMERAS
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.policy.bundle import load_bundle
+from vla_ros.quantization.block_inputs import block_inputs
 from vla_ros.quantization.compare import action_error, predict_all
 from vla_ros.quantization.quantize import (
-    block_inputs,
     bundle_size,
     kernels,
     on_cpu,
@@ -61,7 +61,7 @@ def test_convolutions_get_calibrated_8_bit_and_nearly_the_same_actions(
 
 
 def test_what_the_back_end_computes_in_8_bit_is_counted(bundle, samples, make):
-    inputs = block_inputs(bundle, samples[:1])
+    inputs = block_inputs(bundle, samples[:1], on_cpu)
     new = make(VISION | BACKBONE)
     assert kernels(bundle, 'vision_encoder', inputs['vision_encoder'][0]) == {'Conv': 1}
     assert kernels(new, 'vision_encoder', inputs['vision_encoder'][0]) == {'QLinearConv': 1}

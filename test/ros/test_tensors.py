@@ -62,9 +62,9 @@ def test_large_tensor_takes_the_way_that_was_chosen_and_arrives_as_it_was(
     msg = wire.send(large=LARGE, small=SMALL)
     assert [bool(tensor.segment) for tensor in msg.tensors] == [shared, False]
     assert [bool(tensor.data) for tensor in msg.tensors] == [not shared, True]
-    with wire.receiver.open(msg.tensors, ('small', 'large')) as (small, large):
-        np.testing.assert_array_equal(large, LARGE)
-        np.testing.assert_array_equal(small, SMALL)
+    with wire.receiver.open(msg.tensors, ('small', 'large')) as got:
+        np.testing.assert_array_equal(got['large'], LARGE)
+        np.testing.assert_array_equal(got['small'], SMALL)
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ def test_slot_is_lent_where_that_saves_a_copy(start_wire, choice, spec, lent):
     if lent:
         slot[:] = LARGE
         msg = wire.send(large=slot)
-        with wire.receiver.open(msg.tensors, ('large',)) as (large,):
-            np.testing.assert_array_equal(large, LARGE)
+        with wire.receiver.open(msg.tensors, ('large',)) as got:
+            np.testing.assert_array_equal(got['large'], LARGE)
             slot[:] = 0  # nothing was copied on the way
-            assert not large.any()
+            assert not got['large'].any()
             slot[:] = LARGE
 
 
@@ -101,8 +101,8 @@ def test_slot_that_was_lent_goes_into_the_message_once_a_reader_may_be_elsewhere
     wire.sender._look_due = 0.0
     msg = wire.send(large=slot)
     assert not msg.tensors[0].segment
-    with wire.receiver.open(msg.tensors, ('large',)) as (large,):
-        np.testing.assert_array_equal(large, LARGE)
+    with wire.receiver.open(msg.tensors, ('large',)) as got:
+        np.testing.assert_array_equal(got['large'], LARGE)
 
 
 def test_readers_of_which_one_may_be_elsewhere_get_the_bytes(start_wire, monkeypatch):
@@ -127,8 +127,8 @@ def test_full_shared_memory_is_reported_and_the_bytes_go_into_the_message(
     for _ in range(2):
         assert wire.sender.loan('large', TensorSpec('float32', LARGE.shape)) is None
         msg = wire.send(large=LARGE)
-        with wire.receiver.open(msg.tensors, ('large',)) as (large,):
-            np.testing.assert_array_equal(large, LARGE)
+        with wire.receiver.open(msg.tensors, ('large',)) as got:
+            np.testing.assert_array_equal(got['large'], LARGE)
         assert not msg.tensors[0].segment
     assert 'no room for 0.5 MB of tensors (No space left on device)' in capfd.readouterr().err
     monkeypatch.undo()

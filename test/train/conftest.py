@@ -10,8 +10,8 @@ import pytest
 torch = pytest.importorskip('torch', reason="needs pip install 'vla_ros[train]'")
 pytest.importorskip('lerobot', reason="needs pip install 'vla_ros[train]'")
 
-from vla_ros.train.act import ActSize  # noqa: E402
 from vla_ros.train.checkpoint import new_checkpoint  # noqa: E402
+from vla_ros.train.families.act import ActSize  # noqa: E402
 from vla_ros.train.frames import open_dataset  # noqa: E402
 
 JOINTS = ('pan', 'lift', 'gripper')

@@ -143,6 +143,7 @@ def test_lerobot_plays_the_policy_and_every_command_is_traced_to_its_observation
     lerobot_async.client.wait_for_server(server, 5.0)
     client, journal = lerobot_async.client.make_client(
         robot(arm, tmp_path),
+        policy_type='act',
         server_address=server,
         pretrained_name_or_path=str(tmp_path / 'degrees'),
         actions_per_chunk=SIZE.chunk_size,

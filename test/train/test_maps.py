@@ -10,9 +10,9 @@ import pytest
 torch = pytest.importorskip('torch')
 
 from vla_ros.core.errors import ConfigError  # noqa: E402
-from vla_ros.train.act import training_loss  # noqa: E402
 from vla_ros.train.batches import Augmentation, Batches  # noqa: E402
 from vla_ros.train.checkpoint import load_checkpoint  # noqa: E402
+from vla_ros.train.families.act import training_loss  # noqa: E402
 from vla_ros.train.frames import load_frames  # noqa: E402
 from vla_ros.train.learner import Learner  # noqa: E402
 from vla_ros.train.loop import train  # noqa: E402

@@ -3,7 +3,7 @@
 """Policies with random weights, for measuring."""
 
 from vla_ros.train import untrained
-from vla_ros.train.act import ActSize
+from vla_ros.train.families.act import ActSize
 from vla_ros.train.untrained import checkpoint_beside, unfolded_beside, write_untrained
 
 SIZE = ActSize(chunk_size=5, dim_model=16, dim_feedforward=32, n_heads=2, n_encoder_layers=1)

@@ -4,6 +4,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby, islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,7 +15,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from vla_ros.policy.bundle import Bundle
+from vla_ros.policy.family import Ask, ExpertSettings, family_of
 from vla_ros.policy.spec import BLOCKS, CameraSpec, PolicySpec
+from vla_ros.runtime.placement import NodePlacement
 from vla_ros.runtime.usage import read_memory
 
 Images = Mapping[str, np.ndarray]
@@ -30,7 +33,13 @@ SETS = 3  # of pictures that alternate
 class Predicts(Protocol):
     """Anything that turns an observation into actions."""
 
-    def predict(self, images: Images, state: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
+    def predict(
+        self,
+        images: Images,
+        state: np.ndarray,
+        instruction: str | None = None,
+        sequence: int = 0,
+    ) -> tuple[np.ndarray, dict[str, float]]:
         """Return the actions and the seconds of each block."""
 
 
@@ -45,24 +54,34 @@ class StockPolicy:
         self._floats = 'image'  # the input that takes pictures
         session = BoundStockSession if change == BOUND else StockSession
         with TemporaryDirectory(prefix='vla_ros.benchmark.') as folder:
-            files = {block: bundle.path / bundle.spec.blocks[block].file for block in BLOCKS}
+            file = bundle.path / bundle.spec.blocks['vision_encoder'].file
             if change == OUTSIDE:
                 cut = Path(folder, 'cut.onnx')
-                self._floats = cut_normalisation(files['vision_encoder'], cut)
-                files['vision_encoder'] = cut
-            self._sessions = {block: session(file, threads) for block, file in files.items()}
+                self._floats = cut_normalisation(file, cut)
+                file = cut
+            self._vision = session(file, threads)
+        stock = replace(bundle, load=lambda path, *wanted: session(path, threads))
+        family = family_of(bundle.spec)
+        self._backbone = family.backbone(stock, NodePlacement())
+        self._expert = family.expert(stock, NodePlacement(), ExpertSettings())
         self._one_by_one = change == ONE_BY_ONE
 
-    def predict(self, images: Images, state: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
+    def predict(
+        self,
+        images: Images,
+        state: np.ndarray,
+        instruction: str | None = None,
+        sequence: int = 0,
+    ) -> tuple[np.ndarray, dict[str, float]]:
         """Return the actions and the seconds of each block."""
+        ask = Ask(self._spec.instruction if instruction is None else instruction, sequence)
         times = [perf_counter()]
         parts = [self._encode(group, images).copy() for group in self._groups()]
-        features = np.concatenate(parts, axis=1)
+        known = {'features': np.concatenate(parts, axis=1), 'state': state}
         times.append(perf_counter())
-        inputs = {'features': features, 'state': np.asarray(state, np.float32)[None]}
-        memory = self._sessions['llm_backbone'].run(inputs)['memory']
+        known |= self._backbone.run(known, ask)
         times.append(perf_counter())
-        actions = self._sessions['action_expert'].run({'memory': memory})['actions'][0]
+        actions = self._expert.run(known, ask)['actions']
         times.append(perf_counter())
         return actions, dict(zip(BLOCKS, np.diff(times).tolist(), strict=True))
 
@@ -79,7 +98,7 @@ class StockPolicy:
         }
         if self._floats != 'image':
             inputs = {self._floats: _normalised(**inputs)}
-        features = self._sessions['vision_encoder'].run(inputs)['features']
+        features = self._vision.run(inputs)['features']
         return features.reshape(1, -1, features.shape[-1])
 
 

@@ -20,6 +20,7 @@ class Sample:
 
     images: Mapping[str, np.ndarray]  # camera name -> (height, width, 3) uint8
     state: np.ndarray  # (joints,) float
+    instruction: str | None = None  # the task in words; None: the policy's own
 
 
 def read_samples(
@@ -58,7 +59,7 @@ def read_samples(
 
 def _sample(item: Mapping[str, 'object'], cameras: Mapping[str, str]) -> Sample:
     images = {name: _picture(np.asarray(item[key])) for name, key in cameras.items()}
-    return Sample(images, np.asarray(item[STATE], np.float64))
+    return Sample(images, np.asarray(item[STATE], np.float64), str(item['task']))
 
 
 def _picture(planes: np.ndarray) -> np.ndarray:

@@ -218,7 +218,8 @@ def _alternate(
     for number in range(rounds):
         sample = samples[number % len(samples)]
         for name, policy in policies.items():
-            taken[name].append(policy.predict(sample.images, sample.state)[1])
+            answer = policy.predict(sample.images, sample.state, sample.instruction, number)
+            taken[name].append(answer[1])
     return {name: _latency(times) for name, times in taken.items()}
 
 

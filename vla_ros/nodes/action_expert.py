@@ -3,7 +3,7 @@
 """Action expert node: the context of an observation in, a chunk of actions out."""
 
 from vla_ros.msg import ActionChunk, Features
-from vla_ros.policy.stages import ActionExpert
+from vla_ros.policy.family import Ask, ExpertSettings, family_of
 from vla_ros.ros import messages, qos
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.stage import StageNode
@@ -20,7 +20,8 @@ class ActionExpertNode(StageNode):
         """Load the block and the policy's facts."""
         bundle = self.load_bundle()
         self._spec = bundle.spec
-        self._expert = ActionExpert(bundle, self.placement)
+        self._received = bundle.spec.carried('llm_backbone')
+        self._expert = family_of(bundle.spec).expert(bundle, self.placement, ExpertSettings())
         self._chunks = self.advertise(ActionChunk, 'action_chunk', qos.LATEST)
         self.ready(self._expert.session)
 
@@ -29,10 +30,11 @@ class ActionExpertNode(StageNode):
         self.subscribe(Features, 'context', self._on_context, qos.LATEST)
 
     def _on_context(self, msg: Features) -> None:
-        with self.received.open(msg.tensors, ('memory',)) as (memory,):
-            actions, timing = self.timed(lambda: self._expert.run(memory))
+        ask = Ask(msg.instruction, msg.sequence)
+        with self.received.open(msg.tensors, self._received) as tensors:
+            made, timing = self.timed(lambda: self._expert.run(tensors, ask))
         timings = [*msg.timings, timing]
-        self._chunks.publish(messages.answer_to_msg(actions, msg, self._spec, timings))
+        self._chunks.publish(messages.answer_to_msg(made['actions'], msg, self._spec, timings))
 
 
 def main(args: list[str] | None = None) -> int:

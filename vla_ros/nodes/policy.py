@@ -10,8 +10,8 @@ the same objects that the split nodes run.
 from vla_ros.core.observation import Observation
 from vla_ros.msg import ActionChunk, Features
 from vla_ros.nodes.vision_encoder import JOINT_STATES, VisionEncoderNode
+from vla_ros.policy.family import Ask, ExpertSettings, family_of
 from vla_ros.policy.spec import BLOCKS
-from vla_ros.policy.stages import ActionExpert, LlmBackbone
 from vla_ros.ros import messages, qos
 from vla_ros.ros.process import spin_node
 
@@ -33,8 +33,9 @@ class PolicyNode(VisionEncoderNode):
         bundle = self.load_bundle()
         self._spec = bundle.spec
         self._encoder = self.open_encoder(bundle)
-        self._backbone = LlmBackbone(bundle, self.placement)
-        self._expert = ActionExpert(bundle, self.placement)
+        family = family_of(bundle.spec)
+        self._backbone = family.backbone(bundle, self.placement)
+        self._expert = family.expert(bundle, self.placement, ExpertSettings())
         self._instruction = self._spec.instruction
         self._chunks = self.advertise(ActionChunk, 'action_chunk', qos.LATEST)
         for stage in (self._encoder, self._backbone, self._expert):
@@ -42,15 +43,15 @@ class PolicyNode(VisionEncoderNode):
 
     def _publish_answer(self, observation: Observation, request: int) -> None:
         features, encoded = self._encoded(observation)
-        state, instruction = observation.values[JOINT_STATES], self._instruction
-        memory, understood = self.timed(
-            lambda: self._backbone.run(features, state, instruction), 'llm_backbone'
-        )
-        actions, acted = self.timed(lambda: self._expert.run(memory), 'action_expert')
+        seen = {'features': features, 'state': observation.values[JOINT_STATES]}
+        ask = Ask(self._instruction, request)
+        made, understood = self.timed(lambda: self._backbone.run(seen, ask), 'llm_backbone')
+        known = {**seen, **made}
+        acted, done = self.timed(lambda: self._expert.run(known, ask), 'action_expert')
         msg = Features(sequence=request)
         msg.header.stamp = messages.stamp(observation.time)
-        timings = (encoded, understood, acted)
-        self._chunks.publish(messages.answer_to_msg(actions, msg, self._spec, timings))
+        timings = (encoded, understood, done)
+        self._chunks.publish(messages.answer_to_msg(acted['actions'], msg, self._spec, timings))
 
 
 def main(args: list[str] | None = None) -> int:

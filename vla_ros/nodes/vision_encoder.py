@@ -15,7 +15,7 @@ from vla_ros.core.observation import Observation, Observations
 from vla_ros.msg import Features, QueueStatus, StageTiming
 from vla_ros.policy.bundle import Bundle
 from vla_ros.policy.spec import CameraSpec
-from vla_ros.policy.stages import VisionEncoder, check_image
+from vla_ros.policy.vision import VisionEncoder, check_image
 from vla_ros.ros import messages, qos
 from vla_ros.ros.params import declare, param
 from vla_ros.ros.process import spin_node
@@ -67,6 +67,7 @@ class VisionEncoderNode(StageNode):
         self._spec = bundle.spec
         self._encoder = self.open_encoder(bundle)
         self._instruction = self._spec.instruction
+        self._carried = self._spec.carried('vision_encoder')
         self._features = self.advertise_tensors('vision_features')
         self.ready(self._encoder.session)
 
@@ -168,8 +169,8 @@ class VisionEncoderNode(StageNode):
         features, timing = self._encoded(observation, slot)
         msg = Features(sequence=request, instruction=self._instruction, timings=[timing])
         msg.header.stamp = messages.stamp(observation.time)
-        state = observation.values[JOINT_STATES]
-        self._features.publish(msg, {'features': features, 'state': state})
+        known = {'features': features, 'state': observation.values[JOINT_STATES]}
+        self._features.publish(msg, {name: known[name] for name in self._carried})
 
 
 def image_topic(camera: CameraSpec) -> str:

@@ -4,11 +4,12 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.policy.family import check_family
 from vla_ros.policy.spec import BLOCKS, PolicySpec, policy_spec
 from vla_ros.runtime.placement import NodePlacement
 from vla_ros.runtime.session import Session, TensorSpec, load
@@ -20,6 +21,7 @@ class Bundle:
 
     path: Path
     spec: PolicySpec
+    load: Callable[..., Session] = load  # takes what vla_ros.runtime.session.load does
 
     def open(
         self,
@@ -40,7 +42,7 @@ class Bundle:
         path = self.path / wanted.file
         made_for = '' if placement.providers else self.spec.recipe.get('target', '')
         backend = placement.backend or made_for
-        session = load(
+        session = self.load(
             path,
             replace(placement, backend=backend),
             sizes,
@@ -68,6 +70,7 @@ def load_bundle(path: Path, blocks: Sequence[str] = BLOCKS) -> Bundle:
         )
     try:
         spec = policy_spec(json.loads(file.read_text(encoding='utf-8')))
+        check_family(spec)
     except ValueError as error:  # of JSON, of Unicode and our own
         raise ConfigError(f'{file}: {error}') from None
     for block in blocks:

@@ -11,7 +11,7 @@ from vla_ros.runtime.session import TensorSpec
 
 FORMAT = 1
 BLOCKS = ('vision_encoder', 'llm_backbone', 'action_expert')
-TYPES = ('act',)
+OBSERVED = ('state',)  # arrays that travel beside what the blocks make
 JSON_TYPES: dict[Any, tuple[type, ...]] = {
     str: (str,),
     int: (int,),
@@ -51,9 +51,12 @@ class BlockSpec:
     inputs: dict[str, TensorSpec]
     outputs: dict[str, TensorSpec]
     precision: str = ''  # that a back end which can choose computes in; '' leaves it its own
+    runs: int = 1  # for one answer
 
     def __post_init__(self) -> None:
         """Take the JSON form of the arrays."""
+        if self.runs < 1:
+            raise ConfigError(f'runs: got {self.runs}, expected 1 or more')
         object.__setattr__(self, 'inputs', _tensors(self.inputs))
         object.__setattr__(self, 'outputs', _tensors(self.outputs))
 
@@ -83,9 +86,25 @@ class PolicySpec:
         object.__setattr__(self, 'blocks', blocks)
         self._check()
 
+    def carried(self, block: str) -> tuple[str, ...]:
+        """Return the names of the arrays that travel on after a block: known, and taken later."""
+        past, later = self._around(block)
+        made = (name for known in (*past, block) for name in self.blocks[known].outputs)
+        taken = {name for other in later for name in self.blocks[other].inputs}
+        return tuple(name for name in dict.fromkeys((*made, *OBSERVED)) if name in taken)
+
+    def own_inputs(self, block: str) -> frozenset[str]:
+        """Return the names of what a block takes and no other gives it: its stage must."""
+        past, _ = self._around(block)
+        given = {name for other in past for name in self.blocks[other].outputs}
+        return frozenset(self.blocks[block].inputs) - given - set(OBSERVED)
+
+    def _around(self, block: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the blocks before and after one."""
+        at = BLOCKS.index(block)
+        return BLOCKS[:at], BLOCKS[at + 1 :]
+
     def _check(self) -> None:
-        if self.type not in TYPES:
-            raise ConfigError(f'type: got {self.type!r}, expected one of {list(TYPES)}')
         missing = [name for name in BLOCKS if name not in self.blocks]
         if missing:
             raise ConfigError(f'blocks: got {list(self.blocks)}, expected also {missing}')
@@ -99,7 +118,9 @@ class PolicySpec:
             picture = TensorSpec('uint8', ('n', camera.height, camera.width, 3))
             self._check_input('vision_encoder', 'image', picture, f'camera {camera.name}')
         state = TensorSpec('float32', (1, len(self.joint_names)))
-        self._check_input('llm_backbone', 'state', state, 'joint_names')
+        for block in BLOCKS:
+            if 'state' in self.blocks[block].inputs:
+                self._check_input(block, 'state', state, 'joint_names')
 
     def _check_input(self, block: str, name: str, spec: TensorSpec, where: str) -> None:
         """Raise ConfigError where a block does not take what the policy is shown."""

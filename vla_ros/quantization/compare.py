@@ -37,9 +37,11 @@ class ActionError:
 
 def predict_all(policy: Policy, samples: Sequence[Sample]) -> np.ndarray:
     """Return the actions (samples, chunk, joints) in rad for recorded observations."""
-    return np.stack(
-        [policy.predict(sample.images, sample.state)[0].astype(float) for sample in samples]
+    answers = (
+        policy.predict(sample.images, sample.state, sample.instruction, number)[0]
+        for number, sample in enumerate(samples)
     )
+    return np.stack([actions.astype(float) for actions in answers])
 
 
 def action_error(reference: np.ndarray, actions: np.ndarray, spec: PolicySpec) -> ActionError:

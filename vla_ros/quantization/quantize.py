@@ -7,17 +7,15 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.samples import Sample
 from vla_ros.policy.bundle import Bundle, file_sha256, load_bundle
 from vla_ros.policy.pipeline import Policy
-from vla_ros.policy.spec import BLOCKS, CameraSpec, PolicySpec
+from vla_ros.policy.spec import BLOCKS, PolicySpec
+from vla_ros.quantization.block_inputs import block_inputs
 from vla_ros.quantization.quantizers import Inputs, quantize_block
 from vla_ros.quantization.recipe import FEWEST_FRAMES, Recipe
 from vla_ros.runtime.backends.table import BACKENDS, DEFAULT, is_here
@@ -89,33 +87,6 @@ def bundle_size(bundle: Bundle) -> int:
     return sum((bundle.path / block.file).stat().st_size for block in bundle.spec.blocks.values())
 
 
-def block_inputs(bundle: Bundle, samples: Sequence[Sample]) -> dict[str, list[Inputs]]:
-    """Return what each block of the policy is given on ``samples``, in their order."""
-    policy, inputs = on_cpu(bundle), {name: list[Inputs]() for name in BLOCKS}
-    spec = bundle.spec
-    for sample in samples:
-        inputs['vision_encoder'] += vision_inputs(spec, sample)
-        features = np.array(policy.vision_encoder.encode(sample.images))
-        state = np.asarray(sample.state, np.float32)
-        memory = np.array(policy.llm_backbone.run(features, state, spec.instruction))
-        inputs['llm_backbone'].append({'features': features, 'state': state[None]})
-        inputs['action_expert'].append({'memory': memory})
-    return inputs
-
-
-def vision_inputs(spec: PolicySpec, sample: Sample) -> list[Inputs]:
-    """Return the vision encoder's inputs: cameras with pictures of one size in one run."""
-    groups = [list(group) for _, group in groupby(spec.cameras, _picture_size)]
-    return [
-        {
-            'image': np.stack([sample.images[camera.name] for camera in cameras]),
-            'mean': np.array([camera.mean for camera in cameras], np.float32),
-            'std': np.array([camera.std for camera in cameras], np.float32),
-        }
-        for cameras in groups
-    ]
-
-
 def check_samples_fit(spec: PolicySpec, samples: Sequence[Sample]) -> None:
     """Raise ConfigError where observations are not such as the policy takes."""
     for camera in spec.cameras:
@@ -145,7 +116,7 @@ def _quantize_blocks(
             f'{", ".join(recipe.calibrated)} on, expected at least {FEWEST_FRAMES}; name a '
             'dataset with --dataset'
         )
-    inputs = block_inputs(bundle, samples) if recipe.calibrated else {}
+    inputs = block_inputs(bundle, samples, on_cpu) if recipe.calibrated else {}
     counts = {}
     for name in BLOCKS:
         block, file = recipe.block(name), bundle.spec.blocks[name].file
@@ -192,7 +163,3 @@ def _write_json(bundle: Bundle, recipe: Recipe, folder: Path, name: str, frames:
     content['name'] = name
     content['recipe'] = {**recipe.as_dict(), 'source': bundle.spec.name, 'frames': frames}
     file.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
-
-
-def _picture_size(camera: CameraSpec) -> tuple[int, int]:
-    return camera.height, camera.width

@@ -63,6 +63,11 @@ class TensorSender:
             return None
         return self._try(lambda: self._memory.loan(name, spec.dtype, shape))
 
+    def loans(self, specs: Mapping[str, TensorSpec]) -> dict[str, np.ndarray]:
+        """Return an array for each tensor where that saves its copy, see ``loan``."""
+        slots = {name: self.loan(name, spec) for name, spec in specs.items()}
+        return {name: slot for name, slot in slots.items() if slot is not None}
+
     def publish(self, msg: Features, tensors: Mapping[str, np.ndarray]) -> None:
         """Publish ``msg`` with ``tensors``; a shared memory that is full is reported."""
         shared = self._shares()
@@ -109,16 +114,18 @@ class TensorReceiver:
         self._memory = SharedReader()
 
     @contextmanager
-    def open(self, msgs: Iterable[Tensor], names: Sequence[str]) -> Iterator[list[np.ndarray]]:
+    def open(
+        self, msgs: Iterable[Tensor], names: Sequence[str]
+    ) -> Iterator[dict[str, np.ndarray]]:
         """
-        Give the arrays called ``names``, in that order and without a copy, for a while.
+        Give the arrays called ``names`` by name, without a copy, for a while.
 
         Raise VlaError where one is missing or out of reach, and at the end where one was
         overwritten meanwhile: what was made of them is of no use then.
         """
         found = messages.tensors_by_name(msgs, names)
         arrays = [self._view(msg) for msg in found]
-        yield arrays
+        yield dict(zip(names, arrays, strict=True))
         for msg, values in zip(found, arrays, strict=True):
             if msg.segment:
                 self._memory.verify(msg.name, place_of(msg), values)

@@ -37,6 +37,8 @@ class Predicts(Protocol):
         self,
         images: dict[str, np.ndarray],
         state: np.ndarray,
+        instruction: str | None = None,
+        sequence: int = 0,
     ) -> tuple[np.ndarray, dict[str, float]]:
         """Return actions (chunk, joints), rad, and the seconds of each stage."""
 
@@ -165,9 +167,8 @@ class Rollout:
             for camera in spec.cameras
         }
         state = dict(zip(self._robot.joint_names, self.env.positions, strict=True))
-        actions, seconds = self._policy.predict(
-            images, np.array([state[name] for name in spec.joint_names])
-        )
+        positions = np.array([state[name] for name in spec.joint_names])
+        actions, seconds = self._policy.predict(images, positions, sequence=request)
         columns = [spec.joint_names.index(name) for name in self._robot.joint_names]
         chunk = ActionChunk(
             actions[:, columns].astype(float), now, 1 / spec.fps, request, self._robot.joint_names

@@ -48,8 +48,9 @@ def run(args: Namespace) -> int:
     """Quantize, compare and print."""
     from vla_ros.dataset.samples import read_samples
     from vla_ros.policy.bundle import load_bundle
+    from vla_ros.quantization.block_inputs import block_inputs
     from vla_ros.quantization.compare import action_error, predict_all
-    from vla_ros.quantization.quantize import block_inputs, on_cpu, quantize_bundle
+    from vla_ros.quantization.quantize import on_cpu, quantize_bundle
 
     bundle = load_bundle(find_config('policies', args.policy))
     recipe = _recipe(args)
@@ -59,7 +60,7 @@ def run(args: Namespace) -> int:
     seen = read_samples(args.dataset, cameras, _CHECKED, offset=0.0)
     counts = quantize_bundle(bundle, recipe, samples, args.output)
     written = load_bundle(args.output)
-    inputs = block_inputs(bundle, seen[:1])
+    inputs = block_inputs(bundle, seen[:1], on_cpu)
     for block in bundle.spec.blocks:
         print(_block_line(block, bundle, written, counts.get(block, {})))
         if counts.get(block) or written.spec.blocks[block].precision not in ('', 'fp32'):

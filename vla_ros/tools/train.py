@@ -11,18 +11,14 @@ best checkpoint is copied to OUTPUT/best, and OUTPUT/curves.png shows how it wen
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vla_ros.core.errors import ConfigError
-
-if TYPE_CHECKING:
-    from vla_ros.train.family import Size
-
-_RATES = {'act': 3e-4, 'smolvla': 1e-4}  # the latter is LeRobot's
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    from vla_ros.train.families.registry import DEFAULT, FAMILIES
+
     add, default = parser.add_argument, '(default %(default)s)'
     add(
         '--dataset',
@@ -42,16 +38,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='CHECKPOINT',
         help='start from this checkpoint: the folder that LeRobot calls pretrained_model',
     )
-    add('--policy-type', choices=_RATES, help="default: that of --start's, else act")
+    add('--policy-type', choices=FAMILIES, help=f"default: that of --start's, else {DEFAULT}")
     add('--vlm', metavar='FOLDER', help="SmolVLA's vision-language model, if not from the hub")
     add('--device', default='cpu', help=f'cpu or cuda {default}')
     add('--threads', type=int, help='threads of the CPU (default: as many as torch takes)')
     add('--batch-size', type=int, default=8, help=f'frames of a step {default}')
-    rates = ', '.join(f'{name} {rate:g}' for name, rate in _RATES.items())
-    add('--learning-rate', type=float, help=f'the highest (default: {rates})')
+    add('--learning-rate', type=float, help="the highest (default: the policy type's)")
     add('--chunk-size', type=int, help='actions of a chunk (default: act 100, smolvla 50)')
-    add('--dim-model', type=int, default=256, help=f"width of ACT's transformer {default}")
-    add('--encoder-layers', type=int, default=4, help=f"of ACT's transformer {default}")
+    add('--dim-model', type=int, help="width of ACT's transformer (default 256)")
+    add(
+        '--encoder-layers',
+        type=int,
+        dest='n_encoder_layers',
+        metavar='N',
+        help="of ACT's transformer (default 4)",
+    )
     add(
         '--freeze-vision',
         action='store_true',
@@ -64,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'is used does, instead of those of each batch',
     )
     add('--use-vae', action='store_true', help="train with ACT's variational objective")
-    add('--dropout', type=float, default=0.0, help=f'of ACT {default}')
+    add('--dropout', type=float, help='of ACT (default 0)')
     add('--shift', type=int, default=0, help=f'move pictures by up to so many pixels {default}')
     add('--stride', type=int, default=1, help=f'learn from every so many frames {default}')
     add(
@@ -100,16 +101,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, and print where the best checkpoint is."""
     from vla_ros.train.batches import Augmentation
+    from vla_ros.train.families.family import family_of
     from vla_ros.train.loop import train
     from vla_ros.train.success import measure_success
     from vla_ros.train.training_plan import TrainingPlan
 
-    kind = _policy_type(args)
+    family = family_of(_policy_type(args))
     plan = TrainingPlan(
         steps=args.steps,
         minutes=args.minutes,
         batch_size=args.batch_size,
-        learning_rate=args.learning_rate or _RATES[kind],
+        learning_rate=args.learning_rate or family.learning_rate,
         evaluate_every=args.evaluate_every,
         seed=args.seed,
         stride=args.stride,
@@ -128,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
         args.dataset,
         args.output,
         plan,
-        _size(args, kind),
+        family.size(vars(args)),
         args.device,
         evaluate if args.episodes else None,
         args.resume,
@@ -137,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
         args.vlm,
     )
     _say(f'best checkpoint: {best}')
-    if kind == 'act':
+    if family.in_blocks:
         _say(f'next: vla_ros export --checkpoint {best} --output FOLDER')
     return 0
 
@@ -161,34 +163,16 @@ def _emphasis(words: Sequence[str]) -> dict[int, int]:
 def _policy_type(args: argparse.Namespace) -> str:
     """Return the kind of policy; raise ConfigError where the words contradict each other."""
     from vla_ros.train.checkpoint import policy_type
+    from vla_ros.train.families.registry import DEFAULT
 
     if not args.start:
-        return args.policy_type or 'act'
+        return args.policy_type or DEFAULT
     kind = policy_type(args.start)
     if args.policy_type not in (None, kind):
         raise ConfigError(
             f'--policy-type: got {args.policy_type}, expected {kind} as in {args.start}'
         )
     return kind
-
-
-def _size(args: argparse.Namespace, kind: str) -> 'Size':
-    """Return what one chooses of a new policy."""
-    chunk = {'chunk_size': args.chunk_size} if args.chunk_size else {}
-    if kind == 'smolvla':
-        from vla_ros.train.smolvla import SmolVlaSize
-
-        return SmolVlaSize(**chunk, **({'vlm': args.vlm} if args.vlm else {}))
-    from vla_ros.train.act import ActSize
-
-    return ActSize(
-        **chunk,
-        dim_model=args.dim_model,
-        dim_feedforward=4 * args.dim_model,
-        n_encoder_layers=args.encoder_layers,
-        use_vae=args.use_vae,
-        dropout=args.dropout,
-    )
 
 
 def _say(text: str) -> None:

@@ -18,8 +18,7 @@ from lerobot.policies.pretrained import PreTrainedPolicy
 from lerobot.processor import PolicyProcessorPipeline
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.train.family import Size, family_of
-from vla_ros.train.features import split_features
+from vla_ros.train.families.family import Size, family_of, split_features
 from vla_ros.train.frames import ACTION
 
 _FACTS = 'dataset.json'

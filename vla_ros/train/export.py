@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Write an ACT checkpoint as a policy bundle: three ONNX models and policy.json.
+Write a LeRobot checkpoint as a policy bundle: three ONNX models and policy.json.
 
 A bundle is written only where its blocks, run one after the other in ONNX Runtime, give what
 LeRobot's own preprocessor, policy and postprocessor give.
@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from lerobot.policies.act.configuration_act import ACTConfig
+from lerobot.configs import PreTrainedConfig
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.policy.bundle import file_sha256, load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.policy.spec import FORMAT
-from vla_ros.train.blocks import Blocks, split
 from vla_ros.train.checkpoint import (
     Checkpoint,
     DatasetFacts,
     replace_folder,
 )
+from vla_ros.train.families.family import family_of
+from vla_ros.train.families.split import Model, Split
 from vla_ros.train.frames import ACTION, STATE, open_dataset
 from vla_ros.train.onnx_file import write_model
 from vla_ros.train.torch_policy import TorchPolicy, camera_name
@@ -58,7 +58,8 @@ def export(
     """
     Write the bundle ``output``; return the largest difference between blocks and torch.
 
-    They are compared on random observations and on ``observations``; ``folded`` as in ``split``.
+    They are compared on random observations and on ``observations``; ``folded`` as in
+    ``Family.split``.
     Raises VlaError, and leaves no bundle, where they differ by more than ``tolerance``.
     """
     if output.exists():
@@ -67,8 +68,8 @@ def export(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        blocks = split(checkpoint, folded)
-        _write(checkpoint, blocks, facts, partial, output.name, source or {})
+        split = family_of(checkpoint.policy.config.type).split(checkpoint, folded)
+        _write(checkpoint, split, facts, partial, output.name, source or {})
         seen = [*random_observations(checkpoint), *observations]
         difference = check(partial, checkpoint, seen, tolerance)
         replace_folder(partial, output)
@@ -153,7 +154,7 @@ def dataset_observations(root: Path, count: int = 3) -> list[Observation]:
 
 def _write(
     checkpoint: Checkpoint,
-    blocks: Blocks,
+    split: Split,
     facts: DatasetFacts,
     folder: Path,
     name: str,
@@ -161,67 +162,43 @@ def _write(
 ) -> None:
     config = checkpoint.policy.config
     _check_joints(config, facts)
-    arrays = _write_models(config, blocks, folder)
+    blocks = {name: _write_block(split.blocks[name], folder / FILES[name]) for name in FILES}
     cameras = [
         {
             'name': camera_name(key),
             'key': key,
             'height': feature.shape[1],
             'width': feature.shape[2],
-            'mean': blocks.images[key].offset.tolist(),
-            'std': blocks.images[key].scale.tolist(),
+            'mean': split.images[key].offset.tolist(),
+            'std': split.images[key].scale.tolist(),
         }
         for key, feature in config.image_features.items()
     ]
     content = {
         'format': FORMAT,
         'name': name,
-        'type': 'act',
+        'type': config.type,
         'fps': facts.fps,
         'chunk_size': config.chunk_size,
         'instruction': facts.instruction,
         'joint_names': list(facts.joint_names),
         'cameras': cameras,
         'statistics': _statistics(checkpoint),
-        'blocks': {
-            block: {'file': file, 'sha256': file_sha256(folder / file), **arrays[block]}
-            for block, file in FILES.items()
-        },
+        'blocks': blocks,
+        **split.write_files(folder),
         'source': {'datasets': list(facts.datasets), **source},
     }
     (folder / 'policy.json').write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
 
 
-def _write_models(config: ACTConfig, blocks: Blocks, folder: Path) -> dict[str, dict[str, Any]]:
-    """Write the three models; return the names, types and shapes of their arrays."""
-    shapes = {feature.shape for feature in config.image_features.values()}
-    _, height, width = next(iter(shapes))
-    varying = {'image': {0: 'n'}, 'mean': {0: 'n'}, 'std': {0: 'n'}, 'features': {0: 'n'}}
-    if len(shapes) > 1:  # pictures of several sizes
-        varying['image'] |= {1: 'height', 2: 'width'}
-        varying['features'] |= {1: 'tokens'}
-    pictures = {
-        'image': torch.zeros(2, height, width, 3, dtype=torch.uint8),
-        'mean': torch.zeros(2, 3),
-        'std': torch.ones(2, 3),
-    }
-    memory = blocks.llm_backbone.positions.transpose(0, 1)
-    seen = {'features': memory[:, 2:], 'state': blocks.llm_backbone.offset[None]}
-    vision, backbone, expert = (folder / file for file in FILES.values())
-    return dict(
-        zip(
-            FILES,
-            (
-                write_model(blocks.vision_encoder, pictures, 'features', vision, varying),
-                write_model(blocks.llm_backbone, seen, 'memory', backbone),
-                write_model(blocks.action_expert, {'memory': memory}, 'actions', expert),
-            ),
-            strict=True,
-        )
-    )
+def _write_block(model: Model, path: Path) -> dict[str, Any]:
+    """Write one model; return what policy.json says of it."""
+    arrays = write_model(model.module, model.inputs, model.outputs, path, model.axes)
+    runs = {'runs': model.runs} if model.runs > 1 else {}
+    return {'file': path.name, 'sha256': file_sha256(path), **arrays, **runs}
 
 
-def _check_joints(config: ACTConfig, facts: DatasetFacts) -> None:
+def _check_joints(config: PreTrainedConfig, facts: DatasetFacts) -> None:
     joints = len(facts.joint_names)
     sizes = {
         STATE: config.input_features[STATE].shape[0],

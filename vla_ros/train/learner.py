@@ -11,7 +11,7 @@ import torch
 from lerobot.policies.pretrained import PreTrainedPolicy
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.train.family import family_of, trained
+from vla_ros.train.families.family import family_of, trained
 from vla_ros.train.training_plan import TrainingPlan
 
 

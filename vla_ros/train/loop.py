@@ -20,7 +20,7 @@ from vla_ros.train.checkpoint import (
     new_checkpoint,
     start_checkpoint,
 )
-from vla_ros.train.family import Size
+from vla_ros.train.families.family import Size
 from vla_ros.train.frames import Progress, load_frames, open_dataset
 from vla_ros.train.learner import Learner, load_state
 from vla_ros.train.maps import FeatureMaps

@@ -3,7 +3,7 @@
 """Write a torch module as an ONNX file and say what goes in and comes out."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ Axes = Mapping[str, Mapping[int, str]]  # array -> dimension -> name of a size t
 def write_model(
     module: nn.Module,
     inputs: Mapping[str, torch.Tensor],
-    output: str,
+    outputs: Sequence[str],
     path: Path,
     axes: Axes | None = None,
 ) -> dict[str, dict[str, Any]]:
@@ -38,13 +38,16 @@ def write_model(
             tuple(inputs.values()),
             path,
             input_names=list(inputs),
-            output_names=[output],
+            output_names=list(outputs),
             opset_version=OPSET,
             dynamo=False,
             dynamic_axes={name: dict(varying) for name, varying in axes.items()},
         )
     model = onnx.load(path)
-    _name_shape(model.graph.output[0], module(*inputs.values()).shape, axes.get(output, {}))
+    made = module(*inputs.values())
+    arrays = (made,) if isinstance(made, torch.Tensor) else made
+    for value, array in zip(model.graph.output, arrays, strict=True):
+        _name_shape(value, array.shape, axes.get(value.name, {}))
     onnx.checker.check_model(model)
     onnx.save(model, path)
     return {'inputs': _arrays(model.graph.input), 'outputs': _arrays(model.graph.output)}

@@ -22,9 +22,9 @@ from torch import nn
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.sim.labelled_pictures import Glances
-from vla_ros.train.act import Act
 from vla_ros.train.batches import Batches
 from vla_ros.train.checkpoint import Checkpoint
+from vla_ros.train.families.act import Act
 from vla_ros.train.frames import ACTION, STATE, Frames
 from vla_ros.train.training_plan import TrainingPlan
 

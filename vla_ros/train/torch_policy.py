@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from vla_ros.train.checkpoint import Checkpoint, DatasetFacts
+from vla_ros.train.families.family import family_of
 from vla_ros.train.frames import STATE
 
 
@@ -42,12 +43,17 @@ class TorchPolicy:
         self.spec = Spec(facts.fps, facts.joint_names, tuple(cameras))
 
     def predict(
-        self, images: Mapping[str, np.ndarray], state: np.ndarray, instruction: str | None = None
+        self,
+        images: Mapping[str, np.ndarray],
+        state: np.ndarray,
+        instruction: str | None = None,
+        sequence: int = 0,
     ) -> tuple[np.ndarray, dict[str, float]]:
         """
         Return the actions (chunk, joints) float32 in rad, and no times.
 
-        ``images`` are (height, width, 3) uint8 RGB by camera name, ``state`` (joints,) in rad.
+        ``images`` are (height, width, 3) uint8 RGB by camera name, ``state`` (joints,) in rad,
+        ``sequence`` the request's number, on which a policy's noise depends.
         """
         batch = {STATE: torch.from_numpy(np.asarray(state, np.float32))}
         for camera in self.spec.cameras:
@@ -55,7 +61,8 @@ class TorchPolicy:
             batch[camera.key] = picture.permute(2, 0, 1).float() / 255
         batch['task'] = self._instruction if instruction is None else instruction
         checkpoint = self._checkpoint
-        actions = checkpoint.policy.predict_action_chunk(checkpoint.preprocess(batch))
+        family = family_of(checkpoint.policy.config.type)
+        actions = family.answer(checkpoint.policy, checkpoint.preprocess(batch), sequence)
         return checkpoint.postprocess(actions)[0].float().numpy(), {}
 
 

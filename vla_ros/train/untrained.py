@@ -10,9 +10,9 @@ import torch
 from lerobot.policies.act.modeling_act import ACTPolicy
 from lerobot.policies.factory import make_pre_post_processors
 
-from vla_ros.train.act import ActSize, calibrate_frozen_batch_norm
 from vla_ros.train.checkpoint import Checkpoint, DatasetFacts, load_checkpoint, load_facts
 from vla_ros.train.export import export
+from vla_ros.train.families.act import ActSize, calibrate_frozen_batch_norm
 from vla_ros.train.frames import ACTION, STATE
 from vla_ros.train.torch_policy import TorchPolicy
 

@@ -42,8 +42,8 @@ def receive() -> None:
     answers = node.create_publisher(Float64MultiArray, 'answer', qos.LATEST)
 
     def on_features(tensors: TensorReceiver, msg: Features) -> None:
-        with tensors.open(msg.tensors, ('values',)) as (values,):
-            total = float(np.add.reduce(values.view(np.uint64)) % 2**32)
+        with tensors.open(msg.tensors, ('values',)) as got:
+            total = float(np.add.reduce(got['values'].view(np.uint64)) % 2**32)
         answers.publish(Float64MultiArray(data=[time.monotonic(), total]))
 
     for way, (_, profile) in WAYS.items():

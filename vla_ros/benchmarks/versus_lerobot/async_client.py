@@ -88,7 +88,7 @@ def wait_for_server(address: str, timeout: float) -> None:
 
 def make_client(robot: RosArmConfig, **settings: object) -> tuple[RobotClient, Journal]:
     """Return LeRobot's client, connected to the robot, and the journal of its log."""
-    config = RobotClientConfig(policy_type='act', robot=robot, **settings)
+    config = RobotClientConfig(robot=robot, **settings)
     client = RobotClient(config)
     journal = Journal(client.robot, config.fps)
     client.logger.setLevel(logging.DEBUG)

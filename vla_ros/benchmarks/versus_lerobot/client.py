@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     wait_for_server(args.server, PATIENCE)
     client, journal = make_client(
         make_robot(spec, args.output.parent),
+        policy_type=spec.type,
         server_address=args.server,
         pretrained_name_or_path=str(args.checkpoint),
         actions_per_chunk=spec.chunk_size,

@@ -167,8 +167,10 @@ class OnnxRuntimeSession(Session):
     def _take_facts(self) -> None:
         session, sizes = self._session, self._wanted.sizes
         self._binding = session.io_binding()
-        self.inputs = {node.name: _spec(node).fixed(sizes) for node in session.get_inputs()}
-        self.outputs = {node.name: _spec(node).fixed(sizes) for node in session.get_outputs()}
+        self.inputs = {node.name: tensor_spec(node).fixed(sizes) for node in session.get_inputs()}
+        self.outputs = {
+            node.name: tensor_spec(node).fixed(sizes) for node in session.get_outputs()
+        }
         self.facts = {
             'backend': f'onnxruntime {onnxruntime.__version__}',
             'providers': ', '.join(session.get_providers()),
@@ -199,5 +201,6 @@ def _mend(error: Exception) -> str:
     return ''
 
 
-def _spec(node: onnxruntime.NodeArg) -> TensorSpec:
+def tensor_spec(node: onnxruntime.NodeArg) -> TensorSpec:
+    """Return the type and shape of a model's input or output."""
     return TensorSpec(DTYPES.get(node.type, node.type), tuple(node.shape))

@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from vla_ros.runtime.backends.onnx_runtime import tensor_spec
+from vla_ros.runtime.session import Arrays, Layer, Session
 
-class StockSession:
+
+class StockSession(Session):
     """A model on the CPU with every option as ONNX Runtime sets it, but for the threads."""
 
     def __init__(self, path: Path, threads: int) -> None:
@@ -16,12 +19,26 @@ class StockSession:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         providers = ['CPUExecutionProvider']
+        self.path = path
         self._session = onnxruntime.InferenceSession(str(path), options, providers)
-        self._outputs = [node.name for node in self._session.get_outputs()]
+        self.inputs = {node.name: tensor_spec(node) for node in self._session.get_inputs()}
+        self.outputs = {node.name: tensor_spec(node) for node in self._session.get_outputs()}
+        self.facts = {'backend': f'onnxruntime {onnxruntime.__version__}'}
 
-    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the outputs by name."""
-        return dict(zip(self._outputs, self._session.run(None, inputs), strict=True))
+    def run(self, inputs: Arrays, outputs: Arrays | None = None) -> dict[str, np.ndarray]:
+        """Return the outputs by name, unchecked and in new arrays."""
+        return self._compute(inputs, {})
+
+    def fork(self) -> Session:
+        """Return this one: it is its own for every thread."""
+        return self
+
+    def layers(self) -> list[Layer]:
+        """Return none: it does not profile."""
+        return []
+
+    def _compute(self, inputs: Arrays, outputs: Arrays) -> dict[str, np.ndarray]:
+        return dict(zip(self.outputs, self._session.run(None, dict(inputs)), strict=True))
 
 
 class BoundStockSession(StockSession):
@@ -33,10 +50,9 @@ class BoundStockSession(StockSession):
         self._binding = self._session.io_binding()
         self._results: dict[str, np.ndarray] = {}
 
-    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the outputs by name; the first run says how large they are."""
-        if not self._results:
-            self._results = super().run(inputs)
+    def _compute(self, inputs: Arrays, outputs: Arrays) -> dict[str, np.ndarray]:
+        if not self._results:  # the first run says how large they are
+            self._results = super()._compute(inputs, outputs)
             return self._results
         for name, array in inputs.items():
             self._binding.bind_cpu_input(name, array)

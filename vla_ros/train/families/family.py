@@ -1,24 +1,26 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What differs between the kinds of LeRobot policies that are trained; each kind has a file."""
+"""What differs between the kinds of LeRobot policies; each kind has a file, named here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
-from lerobot.configs import PreTrainedConfig
+from lerobot.configs import FeatureType, PolicyFeature, PreTrainedConfig
 from lerobot.policies.pretrained import PreTrainedPolicy
+from lerobot.utils.feature_utils import dataset_to_policy_features
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.train.families.registry import FAMILIES
 from vla_ros.train.training_plan import TrainingPlan
 
-_FAMILIES = {
-    'act': ('vla_ros.train.act', 'Act'),
-    'smolvla': ('vla_ros.train.smolvla', 'SmolVla'),
-}
+if TYPE_CHECKING:
+    from vla_ros.train.checkpoint import Checkpoint
+    from vla_ros.train.families.split import Split
 
+Features = dict[str, PolicyFeature]
 
 # returns what a policy's vision encoder makes of the pictures of a normalised batch
 FeatureMaps = Callable[[PreTrainedPolicy, dict[str, Any]], torch.Tensor]
@@ -39,6 +41,29 @@ class Family:
     # whether a checkpoint that says nothing of its data is a foundation, which takes on the
     # cameras, the joints and the statistics of the datasets
     general = False
+    in_blocks = True  # whether ``split`` can cut it
+    learning_rate: float  # the highest, where nobody says otherwise
+
+    def size(self, chosen: Mapping[str, Any]) -> Size:
+        """Return what makes a new policy; of ``chosen``, options of `vla_ros train`, its own."""
+        raise NotImplementedError
+
+    def split(self, checkpoint: 'Checkpoint', folded: bool = True) -> 'Split':
+        """
+        Return the blocks of a policy; raise ConfigError for one that can't be split exactly.
+
+        Unless ``folded``, what never changes is computed each time: to measure what that saves.
+        """
+        raise ConfigError(
+            f'checkpoint: got a policy of type {checkpoint.policy.config.type!r}, expected one of '
+            'a kind that has blocks'
+        )
+
+    def answer(
+        self, policy: PreTrainedPolicy, batch: dict[str, Any], sequence: int
+    ) -> torch.Tensor:
+        """Return the actions (n, chunk, joints), normalised, that answer a request's batch."""
+        return policy.predict_action_chunk(batch)
 
     def localise(self, config: PreTrainedConfig, vlm: str | None) -> None:
         """Have ``config`` name the vision-language model that is on this machine."""
@@ -83,6 +108,13 @@ def _only_for_act(option: str, policy: PreTrainedPolicy) -> ConfigError:
     )
 
 
+def split_features(features: dict[str, dict]) -> tuple[Features, Features]:
+    """Return the inputs and the outputs of a policy for a dataset with these ``features``."""
+    known = dataset_to_policy_features(features)
+    outputs = {key: item for key, item in known.items() if item.type is FeatureType.ACTION}
+    return {key: item for key, item in known.items() if key not in outputs}, outputs
+
+
 def trained(policy: PreTrainedPolicy) -> list[torch.nn.Parameter]:
     """Return the parameters that are not frozen."""
     return [parameter for parameter in policy.parameters() if parameter.requires_grad]
@@ -90,9 +122,9 @@ def trained(policy: PreTrainedPolicy) -> list[torch.nn.Parameter]:
 
 def family_of(kind: str, where: str | Path = 'policy') -> Family:
     """Return what trains policies of a kind; raise ConfigError where none does."""
-    if kind not in _FAMILIES:
+    if kind not in FAMILIES:
         raise ConfigError(
-            f'{where}: got a policy of type {kind!r}, expected one of {", ".join(_FAMILIES)}'
+            f'{where}: got a policy of type {kind!r}, expected one of {", ".join(FAMILIES)}'
         )
-    module, name = _FAMILIES[kind]
-    return getattr(import_module(module), name)()
+    family: Family = import_module(FAMILIES[kind]).FAMILY
+    return family

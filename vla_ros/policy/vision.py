@@ -1,11 +1,6 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""
-The stages of a policy: the three blocks behind checks that name what is wrong.
-
-vision_encoder: pictures -> features; llm_backbone: features and joint positions -> memory;
-action_expert: memory -> actions. Normalisation is inside the blocks.
-"""
+"""The first stage of every policy: pictures to features, behind checks that name what is wrong."""
 
 from collections.abc import Mapping
 
@@ -13,7 +8,7 @@ import numpy as np
 
 from vla_ros.core.errors import VlaError
 from vla_ros.policy.bundle import Bundle
-from vla_ros.policy.cameras import CameraGroup, open_encoding
+from vla_ros.policy.encoding import CameraGroup, open_encoding
 from vla_ros.policy.reuse import PictureMemory
 from vla_ros.policy.spec import CameraSpec
 from vla_ros.runtime.placement import NodePlacement
@@ -82,52 +77,6 @@ class VisionEncoder:
         self.memory.reused.update(c.name for i in known for c in groups[i].cameras)
 
 
-class LlmBackbone:
-    """Turns features and joint positions into the memory that the expert reads."""
-
-    def __init__(self, bundle: Bundle, placement: NodePlacement) -> None:
-        """Load and warm up; raise ConfigError as Bundle.open does."""
-        self._joint_names = bundle.spec.joint_names
-        self.session = bundle.open('llm_backbone', placement)
-        self.session.warm_up()
-
-    def run(
-        self,
-        features: np.ndarray,
-        state: np.ndarray,
-        instruction: str,
-        memory: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """
-        Return the memory, (1, tokens, size) float32, for ``state``, (joints,) in rad.
-
-        It is written into ``memory`` where that is given. ACT knows one task and does not read
-        ``instruction``. Raise VlaError for a state of another length or with NaN.
-        """
-        inputs = {'features': features, 'state': check_state(state, self._joint_names)[None]}
-        outputs = {} if memory is None else {'memory': memory}
-        return self.session.run(inputs, outputs)['memory']
-
-
-class ActionExpert:
-    """Turns memory into a chunk of actions."""
-
-    def __init__(self, bundle: Bundle, placement: NodePlacement) -> None:
-        """Load and warm up; raise ConfigError as Bundle.open does."""
-        self.session = bundle.open('action_expert', placement)
-        self.session.warm_up()
-
-    def run(self, memory: np.ndarray) -> np.ndarray:
-        """Return the actions, (chunk, joints) float32 in rad; raise VlaError where one is NaN."""
-        actions = self.session.run({'memory': memory})['actions'][0]
-        if not np.isfinite(actions).all():
-            raise VlaError(
-                f'{self.session.path}: got NaN or infinity among the actions, expected finite '
-                'ones; check the observation, and the precision that the block was exported in'
-            )
-        return actions
-
-
 def check_image(camera: CameraSpec, image: np.ndarray | None) -> np.ndarray:
     """Return ``image``; raise VlaError naming ``camera`` where it isn't what the policy takes."""
     if image is None:
@@ -139,16 +88,3 @@ def check_image(camera: CameraSpec, image: np.ndarray | None) -> np.ndarray:
             'set the camera to that size, or export a policy for this one'
         )
     return image
-
-
-def check_state(state: np.ndarray, joint_names: tuple[str, ...]) -> np.ndarray:
-    """Return ``state`` as float32; raise VlaError where it isn't one finite number per joint."""
-    if state.shape != (len(joint_names),):
-        raise VlaError(
-            f'joint state: got shape {state.shape}, expected one value for each of '
-            f'{list(joint_names)}; use the robot that the policy was trained on'
-        )
-    bad = [joint_names[i] for i in np.flatnonzero(~np.isfinite(state))]
-    if bad:
-        raise VlaError(f'joint state: got NaN or infinity for {bad}, expected finite positions')
-    return np.asarray(state, np.float32)

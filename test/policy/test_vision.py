@@ -1,22 +1,21 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The stages compute what the blocks compute, and name what they can't take."""
+"""The vision encoder computes what its block computes, and names what it can't take."""
 
 import json
 
 import numpy as np
 import onnx
 import pytest
-from bundles import CAMERAS, CHUNK, JOINTS, MEMORY, SIZE, TOKENS, pictures, write_tiny_bundle
+from bundles import CAMERAS, SIZE, TOKENS, pictures, write_tiny_bundle
 from onnx import numpy_helper
 
 from vla_ros.core.errors import VlaError
 from vla_ros.policy.bundle import file_sha256, load_bundle
-from vla_ros.policy.stages import ActionExpert, LlmBackbone, VisionEncoder
+from vla_ros.policy.vision import VisionEncoder
 from vla_ros.runtime.placement import NodePlacement
 
 CPU = NodePlacement(threads=1)
-STATE = np.linspace(-1, 1, len(JOINTS))
 
 
 @pytest.fixture(scope='module')
@@ -27,16 +26,6 @@ def bundle(tiny_bundle):
 @pytest.fixture(scope='module')
 def encoder(bundle):
     return VisionEncoder(bundle, CPU)
-
-
-@pytest.fixture(scope='module')
-def backbone(bundle):
-    return LlmBackbone(bundle, CPU)
-
-
-@pytest.fixture(scope='module')
-def expert(bundle):
-    return ActionExpert(bundle, CPU)
 
 
 def weights(path, name):
@@ -69,14 +58,6 @@ def test_answer_does_not_change_when_the_next_pictures_come(encoder):
     kept = first.copy()
     encoder.encode(pictures(2))
     np.testing.assert_array_equal(first, kept)
-
-
-def test_actions_have_one_row_per_step(encoder, backbone, expert):
-    memory = backbone.run(encoder.encode(pictures()), STATE, 'do it')
-    assert memory.shape == (1, MEMORY, SIZE)
-    actions = expert.run(memory)
-    assert actions.shape == (CHUNK, len(JOINTS))
-    assert actions.dtype == np.float32
 
 
 def test_pictures_of_two_sizes_are_encoded_apart(tmp_path, encoder):
@@ -119,26 +100,3 @@ def test_picture_of_another_type_is_named(encoder):
     images = pictures() | {'top': np.zeros((24, 32, 3), np.float32)}
     with pytest.raises(VlaError, match='camera top: got float32'):
         encoder.encode(images)
-
-
-def test_state_of_another_robot_is_refused(encoder, backbone):
-    with pytest.raises(VlaError, match=r'got shape \(7,\), expected one value for each of'):
-        backbone.run(encoder.encode(pictures()), np.zeros(7), '')
-
-
-def test_joint_with_nan_is_named(encoder, backbone):
-    state = STATE.copy()
-    state[2] = np.nan
-    with pytest.raises(VlaError, match='elbow_flex'):
-        backbone.run(encoder.encode(pictures()), state, '')
-
-
-def test_memory_of_another_policy_is_refused_and_the_next_one_taken(expert):
-    with pytest.raises(VlaError, match='inference failed'):
-        expert.run(np.zeros((1, 3, SIZE), np.float32))
-    assert expert.run(np.zeros((1, MEMORY, SIZE), np.float32)).shape == (CHUNK, len(JOINTS))
-
-
-def test_actions_with_nan_are_refused(expert):
-    with pytest.raises(VlaError, match='NaN or infinity among the actions'):
-        expert.run(np.full((1, MEMORY, SIZE), np.nan, np.float32))

@@ -7,7 +7,7 @@ import pytest
 from plans import STEP, ramp
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.prefix import (
+from vla_ros.policy.real_time_chunking import (
     PREFIX_ATTENTION_SCHEDULES,
     guidance_weight,
     guide,

@@ -9,6 +9,7 @@ too, or in the checkpoint that training starts from.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,8 +21,7 @@ from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
 from transformers import AutoConfig
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.train.family import Family, trained
-from vla_ros.train.features import split_features
+from vla_ros.train.families.family import Family, split_features, trained
 from vla_ros.train.training_plan import TrainingPlan
 
 VLM = SmolVLAConfig.vlm_model_name  # on the hub
@@ -66,6 +66,13 @@ class SmolVla(Family):
     """Trains SmolVLA with LeRobot's own loss and optimizer."""
 
     general = True
+    in_blocks = False
+    learning_rate = 1e-4  # LeRobot's
+
+    def size(self, chosen: Mapping[str, Any]) -> SmolVlaSize:
+        """Return the chunk's size and the vision-language model."""
+        own = ('chunk_size', 'vlm')
+        return SmolVlaSize(**{name: chosen[name] for name in own if chosen.get(name)})
 
     def localise(self, config: PreTrainedConfig, vlm: str | None) -> None:
         """Take the vision-language model from ``vlm``, and its weights from the checkpoint."""
@@ -79,6 +86,9 @@ class SmolVla(Family):
     def optimizer(self, policy: PreTrainedPolicy, plan: TrainingPlan) -> torch.optim.Optimizer:
         """Return the optimizer that LeRobot presets for SmolVLA."""
         return policy.config.get_optimizer_preset().build(trained(policy))
+
+
+FAMILY = SmolVla()
 
 
 def find_vlm(name: str) -> str:

@@ -17,14 +17,14 @@ from vla_ros.core.errors import ConfigError  # noqa: E402
 from vla_ros.tools.main import main  # noqa: E402
 from vla_ros.train.checkpoint import load_checkpoint, load_facts, start_checkpoint  # noqa: E402
 from vla_ros.train.export import export  # noqa: E402
+from vla_ros.train.families.smolvla import SmolVlaSize  # noqa: E402
 from vla_ros.train.frames import load_frames, open_dataset  # noqa: E402
 from vla_ros.train.loop import train  # noqa: E402
-from vla_ros.train.smolvla import SmolVlaSize  # noqa: E402
 from vla_ros.train.torch_policy import TorchPolicy  # noqa: E402
 from vla_ros.train.training_plan import TrainingPlan  # noqa: E402
 
+from ..vlm import write_vlm  # noqa: E402
 from .conftest import HEIGHT, JOINTS, WIDTH, write_dataset  # noqa: E402
-from .vlm import write_vlm  # noqa: E402
 
 PLAN = TrainingPlan(steps=4, batch_size=4, evaluate_every=2, report_every=1, warmup=1)
 

@@ -7,9 +7,9 @@ import pytest
 from bundles import pictures
 
 from vla_ros.core.errors import VlaError
-from vla_ros.policy import cameras
+from vla_ros.policy import encoding
 from vla_ros.policy.bundle import load_bundle
-from vla_ros.policy.stages import VisionEncoder
+from vla_ros.policy.vision import VisionEncoder
 from vla_ros.runtime.backends.table import BACKENDS
 from vla_ros.runtime.placement import NodePlacement
 
@@ -63,7 +63,7 @@ def test_cameras_are_batched_unless_the_placement_or_the_re_use_says_otherwise(t
 
 def test_measured_mode_is_the_fastest(tiny_bundle, monkeypatch):
     seconds = {'batched': 2.0, 'single': 3.0, 'parallel': 1.0}
-    monkeypatch.setattr(cameras, '_measure', lambda encoding: seconds[encoding.mode])
+    monkeypatch.setattr(encoding, '_measure', lambda opened: seconds[opened.mode])
     assert open_encoder(tiny_bundle, cameras='measured').mode == 'parallel'
     assert open_encoder(tiny_bundle, cameras='measured', threads=1).mode == 'batched'
     assert open_encoder(tiny_bundle, 1.0, cameras='measured', threads=1).mode == 'single'

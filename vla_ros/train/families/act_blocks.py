@@ -10,24 +10,23 @@ layers of the ResNet, and the first self-attention of the decoder, whose input i
 """
 
 import copy
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from lerobot.policies.act.modeling_act import ACT, ACTPolicy
 from torch import nn
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from vla_ros.core.errors import ConfigError
 from vla_ros.train.checkpoint import Checkpoint
-from vla_ros.train.frames import ACTION, STATE
-
-
-class Affine(NamedTuple):
-    """A normalisation: normalised = (raw - offset) / scale, (channels,) float32 each."""
-
-    offset: torch.Tensor
-    scale: torch.Tensor
+from vla_ros.train.families.split import (
+    Affine,
+    Model,
+    Split,
+    check_inputs,
+    input_normalisation,
+    output_normalisation,
+)
+from vla_ros.train.frames import STATE
 
 
 class VisionEncoder(nn.Module):
@@ -139,17 +138,8 @@ class _Constant(nn.Module):
         return self.value, None
 
 
-class Blocks(NamedTuple):
-    """The three modules of a policy and what normalises its pictures."""
-
-    vision_encoder: VisionEncoder
-    llm_backbone: Backbone
-    action_expert: ActionExpert
-    images: dict[str, Affine]  # camera key -> of pictures scaled to 0..1
-
-
 @torch.no_grad()
-def split(checkpoint: Checkpoint, folded: bool = True) -> Blocks:
+def split(checkpoint: Checkpoint, folded: bool = True) -> Split:
     """
     Split an ACT with its processors; raise ConfigError for inputs that have no block.
 
@@ -157,31 +147,37 @@ def split(checkpoint: Checkpoint, folded: bool = True) -> Blocks:
     were: to measure what folding them saves.
     """
     policy = checkpoint.policy.eval()
-    if policy.config.type != 'act':
-        raise ConfigError(
-            f"checkpoint: got a policy of type {policy.config.type!r}, expected 'act': only ACT "
-            'has blocks'
-        )
-    check_inputs(policy)
+    check_inputs(checkpoint)
     model, positions = policy.model, token_positions(policy)
-    given = input_normalisation(checkpoint)
-    return Blocks(
-        VisionEncoder(model, folded).eval(),
-        Backbone(model, given.pop(STATE), positions).eval(),
-        ActionExpert(model, output_normalisation(checkpoint), positions, folded).eval(),
-        given,
-    )
+    images = input_normalisation(checkpoint)
+    state, action = images.pop(STATE), output_normalisation(checkpoint)
+    vision = VisionEncoder(model, folded).eval()
+    backbone = Backbone(model, state, positions).eval()
+    expert = ActionExpert(model, action, positions, folded).eval()
+    memory = positions.transpose(0, 1)
+    seen = {'features': memory[:, 2:], 'state': state.offset[None]}
+    blocks = {
+        'vision_encoder': _vision_model(policy, vision),
+        'llm_backbone': Model(backbone, seen, ('memory',)),
+        'action_expert': Model(expert, {'memory': memory}, ('actions',)),
+    }
+    return Split(blocks, images)
 
 
-def check_inputs(policy: ACTPolicy) -> None:
-    """Raise ConfigError unless the policy looks at pictures and at the state of the joints."""
-    config = policy.config
-    known = {STATE, *config.image_features}
-    if set(config.input_features) != known or not config.image_features:
-        raise ConfigError(
-            f'policy: got inputs {sorted(config.input_features)}, expected {STATE} and one or '
-            'more observation.images.<camera>; train it on these alone'
-        )
+def _vision_model(policy: ACTPolicy, module: VisionEncoder) -> Model:
+    """Return the block for any number of pictures, and any size where the cameras' differ."""
+    shapes = {feature.shape for feature in policy.config.image_features.values()}
+    _, height, width = next(iter(shapes))
+    axes = {'image': {0: 'n'}, 'mean': {0: 'n'}, 'std': {0: 'n'}, 'features': {0: 'n'}}
+    if len(shapes) > 1:
+        axes['image'] |= {1: 'height', 2: 'width'}
+        axes['features'] |= {1: 'tokens'}
+    pictures = {
+        'image': torch.zeros(2, height, width, 3, dtype=torch.uint8),
+        'mean': torch.zeros(2, 3),
+        'std': torch.ones(2, 3),
+    }
+    return Model(module, pictures, ('features',), axes)
 
 
 def token_positions(policy: ACTPolicy) -> torch.Tensor:
@@ -192,30 +188,6 @@ def token_positions(policy: ACTPolicy) -> torch.Tensor:
         maps = model.backbone(torch.zeros(1, *feature.shape))['feature_map']
         parts.append(model.encoder_cam_feat_pos_embed(maps)[0].flatten(1).transpose(0, 1))
     return torch.cat(parts)[:, None].detach()
-
-
-def input_normalisation(checkpoint: Checkpoint) -> dict[str, Affine]:
-    """Return what the preprocessor does to the state and, per channel, to each camera."""
-    features = checkpoint.policy.config.input_features
-
-    def normalised(value: float) -> Mapping[str, torch.Tensor]:
-        return checkpoint.preprocess(
-            {
-                key: torch.full((1, *_probe_shape(feature.shape)), value, dtype=torch.float64)
-                for key, feature in features.items()
-            }
-        )
-
-    zeros, ones = normalised(0.0), normalised(1.0)
-    return {key: _affine(zeros[key].flatten(), ones[key].flatten()) for key in features}
-
-
-def output_normalisation(checkpoint: Checkpoint) -> Affine:
-    """Return what the postprocessor undoes."""
-    count = checkpoint.policy.config.output_features[ACTION].shape[0]
-    zeros = checkpoint.postprocess(torch.zeros(1, count, dtype=torch.float64))[0].double()
-    ones = checkpoint.postprocess(torch.ones(1, count, dtype=torch.float64))[0].double()
-    return Affine(zeros.float(), (ones - zeros).float())
 
 
 def fold_batch_norm(module: nn.Module) -> None:
@@ -238,13 +210,3 @@ def _fold(convolution: nn.Conv2d, norm: FrozenBatchNorm2d) -> None:
     weight = convolution.weight.double() * scale[:, None, None, None]
     convolution.weight = nn.Parameter(weight.float())
     convolution.bias = nn.Parameter(bias.float())
-
-
-def _probe_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return (shape[0], 1, 1) if len(shape) == 3 else tuple(shape)
-
-
-def _affine(at_zero: torch.Tensor, at_one: torch.Tensor) -> Affine:
-    """Return the normalisation that maps 0 and 1 to these."""
-    scale = 1 / (at_one.double() - at_zero.double())
-    return Affine((-at_zero.double() * scale).float(), scale.float())

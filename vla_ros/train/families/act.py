@@ -9,10 +9,10 @@ layers are real ones; a checkpoint holds their values in LeRobot's frozen layers
 LeRobot installation loads it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import torch
 from lerobot.policies.act.configuration_act import ACTConfig
@@ -20,8 +20,10 @@ from lerobot.policies.act.modeling_act import ACTPolicy
 from torch import nn
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from vla_ros.train.family import Family, FeatureMaps
-from vla_ros.train.features import split_features
+from vla_ros.train.checkpoint import Checkpoint
+from vla_ros.train.families.act_blocks import split
+from vla_ros.train.families.family import Family, FeatureMaps, split_features
+from vla_ros.train.families.split import Split
 from vla_ros.train.maps import MAPS
 
 
@@ -58,6 +60,19 @@ class ActSize:
 
 class Act(Family):
     """Trains ACT with normalisation layers that learn, unless its ResNet is a pretrained one."""
+
+    learning_rate = 3e-4
+
+    def size(self, chosen: Mapping[str, Any]) -> ActSize:
+        """Return ACT's size; the width of its hidden layers follows that of the model."""
+        known = {item.name for item in fields(ActSize)}
+        own = {name: chosen[name] for name in known if chosen.get(name) is not None}
+        width = own.get('dim_model', ActSize.dim_model)
+        return ActSize(**{'dim_feedforward': 4 * width, **own})
+
+    def split(self, checkpoint: Checkpoint, folded: bool = True) -> Split:
+        """Return ResNet, encoder and decoder."""
+        return split(checkpoint, folded)
 
     def freeze_vision(self, policy: ACTPolicy) -> FeatureMaps:
         """Freeze the ResNet."""
@@ -175,3 +190,6 @@ def _given_features(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         model.backbone = backbone
+
+
+FAMILY = Act()

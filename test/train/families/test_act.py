@@ -8,12 +8,12 @@ torch = pytest.importorskip('torch')
 
 from torchvision.ops.misc import FrozenBatchNorm2d  # noqa: E402
 
-from vla_ros.train.act import (  # noqa: E402
+from vla_ros.train.batches import Batches  # noqa: E402
+from vla_ros.train.families.act import (  # noqa: E402
     calibrate_frozen_batch_norm,
     thaw_batch_norm,
     training_loss,
 )
-from vla_ros.train.batches import Batches  # noqa: E402
 from vla_ros.train.frames import load_frames  # noqa: E402
 from vla_ros.train.learner import Learner  # noqa: E402
 from vla_ros.train.training_plan import TrainingPlan  # noqa: E402

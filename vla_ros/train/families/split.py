@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A policy cut into blocks: what every family's file hands to the export."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.train.checkpoint import Checkpoint
+from vla_ros.train.frames import ACTION, STATE
+from vla_ros.train.onnx_file import Axes
+
+
+class Affine(NamedTuple):
+    """A normalisation: normalised = (raw - offset) / scale, (channels,) float32 each."""
+
+    offset: torch.Tensor
+    scale: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Model:
+    """One block as it will be written."""
+
+    module: nn.Module
+    inputs: Mapping[str, torch.Tensor]  # examples, by name
+    outputs: tuple[str, ...]
+    axes: Axes = field(default_factory=dict)  # sizes that may vary
+    runs: int = 1  # for one answer
+
+
+@dataclass(frozen=True)
+class Split:
+    """The blocks of a policy, and what policy.json says besides."""
+
+    blocks: Mapping[str, Model]
+    images: Mapping[str, Affine]  # camera key -> of pictures scaled to 0..1
+    facts: Mapping[str, Any] = field(default_factory=dict)  # further entries of policy.json
+
+    def write_files(self, folder: Path) -> Mapping[str, Any]:
+        """Write what the blocks need beside them; return the entries of policy.json."""
+        return self.facts
+
+
+def check_inputs(checkpoint: Checkpoint) -> None:
+    """Raise ConfigError unless the policy looks at pictures and at the state of the joints."""
+    config = checkpoint.policy.config
+    known = {STATE, *config.image_features}
+    if set(config.input_features) != known or not config.image_features:
+        raise ConfigError(
+            f'policy: got inputs {sorted(config.input_features)}, expected {STATE} and one or '
+            'more observation.images.<camera>; train it on these alone'
+        )
+
+
+def input_normalisation(checkpoint: Checkpoint) -> dict[str, Affine]:
+    """Return what the preprocessor does to the state and, per channel, to each camera."""
+    features = checkpoint.policy.config.input_features
+
+    def normalised(value: float) -> Mapping[str, torch.Tensor]:
+        return checkpoint.preprocess(
+            {
+                key: torch.full((1, *_probe_shape(feature.shape)), value, dtype=torch.float64)
+                for key, feature in features.items()
+            }
+        )
+
+    zeros, ones = normalised(0.0), normalised(1.0)
+    return {key: _affine(zeros[key].flatten(), ones[key].flatten()) for key in features}
+
+
+def output_normalisation(checkpoint: Checkpoint) -> Affine:
+    """Return what the postprocessor undoes."""
+    count = checkpoint.policy.config.output_features[ACTION].shape[0]
+    zeros = checkpoint.postprocess(torch.zeros(1, count, dtype=torch.float64))[0].double()
+    ones = checkpoint.postprocess(torch.ones(1, count, dtype=torch.float64))[0].double()
+    return Affine(zeros.float(), (ones - zeros).float())
+
+
+def _probe_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (shape[0], 1, 1) if len(shape) == 3 else tuple(shape)
+
+
+def _affine(at_zero: torch.Tensor, at_one: torch.Tensor) -> Affine:
+    """Return the normalisation that maps 0 and 1 to these."""
+    scale = 1 / (at_one.double() - at_zero.double())
+    return Affine((-at_zero.double() * scale).float(), scale.float())
