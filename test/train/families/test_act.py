@@ -18,7 +18,7 @@ from vla_ros.train.frames import load_frames  # noqa: E402
 from vla_ros.train.learner import Learner  # noqa: E402
 from vla_ros.train.training_plan import TrainingPlan  # noqa: E402
 
-from .conftest import SIZE  # noqa: E402
+from ..conftest import SIZE  # noqa: E402
 
 TOP = 'observation.images.top'
 
