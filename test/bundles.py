@@ -4,6 +4,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,17 @@ def write_tiny_bundle(path: Path, seed: int = 0) -> Path:
     return write_bundle(path, models)
 
 
-def write_bundle(path: Path, models: dict[str, onnx.ModelProto], **facts: Any) -> Path:
+def write_bundle(
+    path: Path,
+    models: dict[str, onnx.ModelProto],
+    runs: Mapping[str, int] | None = None,
+    **facts: Any,
+) -> Path:
     """Write a bundle of these blocks; ``facts`` stand in policy.json, too."""
     path.mkdir(parents=True, exist_ok=True)
     blocks = {name: _save(path / FILES[name], model) for name, model in models.items()}
+    for name, count in (runs or {}).items():
+        blocks[name]['runs'] = count
     (path / 'policy.json').write_text(json.dumps(policy_facts() | {'blocks': blocks} | facts))
     return path
 

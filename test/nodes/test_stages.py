@@ -9,6 +9,7 @@ import onnx
 import pytest
 from bundles import CAMERAS, CHUNK, FPS, JOINTS, MEMORY, SIZE, pictures, write_tiny_bundle
 from diagnostic_msgs.msg import DiagnosticArray
+from flow_bundles import write_flow_bundle
 from onnx import TensorProto, helper, numpy_helper
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
@@ -100,11 +101,13 @@ def answer(graph, robot, answers, request, **observation):
     ],
     ids=['in messages', 'through shared memory', 'in one node'],
 )
+@pytest.mark.parametrize('write', [write_tiny_bundle, write_flow_bundle], ids=['act', 'smolvla'])
 def test_request_is_answered_with_the_chunk_that_the_fused_policy_computes(
-    start_graph, tiny_bundle, policy, monkeypatch, nodes, smallest
+    start_graph, tmp_path, monkeypatch, write, nodes, smallest
 ):
     monkeypatch.setattr(tensors, 'SMALLEST', smallest)
-    graph = start_graph(f'policy:={tiny_bundle}')
+    path = write(tmp_path / 'bundle')
+    graph = start_graph(f'policy:={path}')
     for node in nodes:
         graph.start(node())
     chunks = graph.collect(ActionChunk, 'action_chunk', qos.LATEST)
@@ -113,7 +116,7 @@ def test_request_is_answered_with_the_chunk_that_the_fused_policy_computes(
     robot.ask(1)
     graph.until(lambda: chunks)
     chunk = messages.chunk_from_msg(chunks[0], JOINTS)
-    expected, _ = policy.predict(pictures(), STATE)
+    expected, _ = Policy(load_bundle(path)).predict(pictures(), STATE, sequence=1)
     np.testing.assert_array_equal(chunk.values.astype(np.float32), expected)
     assert chunk.values.shape == (CHUNK, len(JOINTS))
     assert (chunk.start, chunk.step, chunk.sequence) == (time, 1 / FPS, 1)

@@ -7,12 +7,15 @@ Camera pictures and joint states in, a chunk of actions out when one is asked fo
 the same objects that the split nodes run.
 """
 
+from vla_ros.core.errors import VlaError
 from vla_ros.core.observation import Observation
-from vla_ros.msg import ActionChunk, Features
+from vla_ros.msg import ActionChunk, Features, QueueStatus
 from vla_ros.nodes.vision_encoder import JOINT_STATES, VisionEncoderNode
-from vla_ros.policy.family import Ask, ExpertSettings, family_of
+from vla_ros.policy.family import Ask, family_of
 from vla_ros.policy.spec import BLOCKS
 from vla_ros.ros import messages, qos
+from vla_ros.ros.continuation import BeingPlayed, ExpertParams
+from vla_ros.ros.params import declare
 from vla_ros.ros.process import spin_node
 
 
@@ -22,6 +25,7 @@ class PolicyNode(VisionEncoderNode):
     def __init__(self) -> None:
         """Declare the parameters."""
         super().__init__('policy')
+        self._expert_params = declare(self, ExpertParams)
 
     @property
     def stands_for(self) -> tuple[str, ...]:
@@ -35,16 +39,25 @@ class PolicyNode(VisionEncoderNode):
         self._encoder = self.open_encoder(bundle)
         family = family_of(bundle.spec)
         self._backbone = family.backbone(bundle, self.placement)
-        self._expert = family.expert(bundle, self.placement, ExpertSettings())
+        self._being_played = BeingPlayed(bundle.spec)
+        self._expert = family.expert(bundle, self.placement, self._expert_params.settings)
         self._instruction = self._spec.instruction
         self._chunks = self.advertise(ActionChunk, 'action_chunk', qos.LATEST)
         for stage in (self._encoder, self._backbone, self._expert):
             self.ready(stage.session)
 
+    def _on_queue_status(self, msg: QueueStatus) -> None:
+        if self._expert_params.continuation != 'none':
+            try:
+                self._being_played.note(msg)
+            except VlaError as error:
+                self.report('continuation', str(error))  # and answer without it
+        super()._on_queue_status(msg)
+
     def _publish_answer(self, observation: Observation, request: int) -> None:
         features, encoded = self._encoded(observation)
         seen = {'features': features, 'state': observation.values[JOINT_STATES]}
-        ask = Ask(self._instruction, request)
+        ask = Ask(self._instruction, request, self._being_played.since(observation.time))
         made, understood = self.timed(lambda: self._backbone.run(seen, ask), 'llm_backbone')
         known = {**seen, **made}
         acted, done = self.timed(lambda: self._expert.run(known, ask), 'action_expert')

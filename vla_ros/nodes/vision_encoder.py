@@ -81,7 +81,11 @@ class VisionEncoderNode(StageNode):
         if encoder is None:
             return super().diagnostics()
         reused = encoder.memory.summary() if encoder.memory.threshold > 0 else 'off'
-        return super().diagnostics() | {'cameras': encoder.mode, 'features reused': reused}
+        return super().diagnostics() | {
+            'instruction': self._instruction,
+            'cameras': encoder.mode,
+            'features reused': reused,
+        }
 
     def activate(self) -> None:
         """Listen to the cameras, the joints, the queue and the operator."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.policy.family import check_family
-from vla_ros.policy.spec import BLOCKS, PolicySpec, policy_spec
+from vla_ros.policy.spec import BLOCKS, BlockSpec, FileSpec, PolicySpec, policy_spec
 from vla_ros.runtime.placement import NodePlacement
 from vla_ros.runtime.session import Session, TensorSpec, load
 
@@ -73,8 +73,11 @@ def load_bundle(path: Path, blocks: Sequence[str] = BLOCKS) -> Bundle:
         check_family(spec)
     except ValueError as error:  # of JSON, of Unicode and our own
         raise ConfigError(f'{file}: {error}') from None
-    for block in blocks:
-        _check_file(path / spec.blocks[block].file, spec.blocks[block].sha256)
+    needed: list[BlockSpec | FileSpec] = [spec.blocks[block] for block in blocks]
+    if spec.language and 'llm_backbone' in blocks:
+        needed += spec.language.files
+    for item in needed:
+        _check_file(path / item.file, item.sha256)
     return Bundle(path, spec)
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FAMILIES = {  # type in policy.json -> the module with the FAMILY
     'act': 'vla_ros.policy.act',
+    'smolvla': 'vla_ros.policy.smolvla',
 }
 CONTINUATIONS = ('none', 'guide', 'hold')
 PICTURES = frozenset({'image', 'mean', 'std'})  # what every vision encoder takes

@@ -12,12 +12,11 @@ from vla_ros.runtime.session import TensorSpec
 FORMAT = 1
 BLOCKS = ('vision_encoder', 'llm_backbone', 'action_expert')
 OBSERVED = ('state',)  # arrays that travel beside what the blocks make
-JSON_TYPES: dict[Any, tuple[type, ...]] = {
+JSON_TYPES: dict[Any, tuple[type, ...]] = {  # any other type is an object
     str: (str,),
     int: (int,),
     float: (float, int),
     tuple: (list,),
-    dict: (dict,),
 }
 T = TypeVar('T')
 
@@ -62,6 +61,51 @@ class BlockSpec:
 
 
 @dataclass(frozen=True)
+class FileSpec:
+    """A file beside policy.json."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class LanguageSpec:
+    """How an instruction becomes what the language model takes."""
+
+    tokenizer: FileSpec  # as the tokenizers library reads it
+    embedding: FileSpec  # NumPy's: (tokens, size) float32, as the model takes them
+    words: int  # tokens that it takes at most
+    prompt: str = 'newline'  # what is made of the instruction: it ends with one
+
+    def __post_init__(self) -> None:
+        """Build the nested specifications."""
+        for name in ('tokenizer', 'embedding'):
+            object.__setattr__(self, name, _build(FileSpec, name, getattr(self, name)))
+        if self.words < 1:
+            raise ConfigError(f'words: got {self.words}, expected 1 or more')
+
+    @property
+    def files(self) -> tuple[FileSpec, ...]:
+        """Return the files that it needs."""
+        return self.tokenizer, self.embedding
+
+
+@dataclass(frozen=True)
+class FlowSpec:
+    """The units in which a flow denoises: normalised = (raw - offset) / scale, zeros beyond."""
+
+    width: int  # values of a row
+    offset: tuple[float, ...]  # of each joint, rad
+    scale: tuple[float, ...]
+    held_rows: int = 0  # at most so many finished rows has it seen in training
+
+    def __post_init__(self) -> None:
+        """Take lists of numbers."""
+        for name in ('offset', 'scale'):
+            object.__setattr__(self, name, tuple(float(item) for item in getattr(self, name)))
+
+
+@dataclass(frozen=True)
 class PolicySpec:
     """The facts of a policy; raises ConfigError naming the key that is wrong or missing."""
 
@@ -76,6 +120,8 @@ class PolicySpec:
     blocks: dict[str, BlockSpec]
     source: dict[str, Any]  # where the policy comes from, for people
     recipe: dict[str, Any] = field(default_factory=dict)  # how it was quantized; empty: it wasn't
+    language: LanguageSpec | None = None  # of a policy that reads the instruction
+    flow: FlowSpec | None = None  # of one that denoises
 
     def __post_init__(self) -> None:
         """Build the nested specifications and check what other code relies on."""
@@ -84,6 +130,9 @@ class PolicySpec:
         object.__setattr__(self, 'cameras', tuple(cameras))
         blocks = {name: _build(BlockSpec, name, item) for name, item in self.blocks.items()}
         object.__setattr__(self, 'blocks', blocks)
+        for name, kind in (('language', LanguageSpec), ('flow', FlowSpec)):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _build(kind, name, getattr(self, name)))
         self._check()
 
     def carried(self, block: str) -> tuple[str, ...]:
@@ -142,6 +191,8 @@ def policy_spec(content: Any) -> PolicySpec:
 
 def _build(cls: type[T], where: str, content: Any) -> T:
     """Return ``cls`` from a mapping of its fields; those with a default may be left out."""
+    if isinstance(content, cls):
+        return content
     known = {item.name: _is_needed(item) for item in fields(cls)}  # type: ignore[arg-type]
     prefix = f'{where}: ' if where else ''
     needed = {name for name in known if known[name]}
@@ -151,7 +202,7 @@ def _build(cls: type[T], where: str, content: Any) -> T:
     for item in fields(cls):  # type: ignore[arg-type]
         if item.name not in content:
             continue
-        expected = JSON_TYPES[get_origin(item.type) or item.type]
+        expected = JSON_TYPES.get(get_origin(item.type) or item.type, (dict,))
         if not isinstance(content[item.name], expected):
             text = f'{item.name}: got {content[item.name]!r}, expected {expected[0].__name__}'
             raise ConfigError(prefix + text)

@@ -23,8 +23,8 @@ from vla_ros.train.loop import train  # noqa: E402
 from vla_ros.train.torch_policy import TorchPolicy  # noqa: E402
 from vla_ros.train.training_plan import TrainingPlan  # noqa: E402
 
-from ..vlm import write_vlm  # noqa: E402
 from ..conftest import HEIGHT, JOINTS, WIDTH, write_dataset  # noqa: E402
+from ..vlm import write_vlm  # noqa: E402
 
 PLAN = TrainingPlan(steps=4, batch_size=4, evaluate_every=2, report_every=1, warmup=1)
 

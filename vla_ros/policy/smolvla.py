@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+SmolVLA: pictures, words and state to a memory of keys and values, and a flow that reads it.
+
+The memory is computed once for an observation; the expert's block is one denoising step and runs
+as often as there are steps.
+"""
+
+from typing import TypeVar
+
+import numpy as np
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.policy.bundle import Bundle
+from vla_ros.policy.family import (
+    Ask,
+    ExpertSettings,
+    Family,
+    Queued,
+    check_actions,
+    check_state,
+    taken,
+)
+from vla_ros.policy.flow import FREE, Continuation, Guided, Held, denoise, noise
+from vla_ros.policy.language import PROMPTS, Words
+from vla_ros.policy.real_time_chunking import EXECUTION_HORIZON, prefix_rows, prefix_weights
+from vla_ros.policy.spec import PolicySpec
+from vla_ros.runtime.placement import NodePlacement
+from vla_ros.runtime.session import Arrays, TensorSpec
+
+T = TypeVar('T')
+OWN = {
+    'llm_backbone': frozenset({'language', 'language_mask'}),
+    'action_expert': frozenset({'noisy', 'time'}),
+}
+
+
+class Backbone:
+    """Turns features, words and joint positions into the memory that the expert reads."""
+
+    def __init__(self, bundle: Bundle, placement: NodePlacement) -> None:
+        """Load and warm up; raise ConfigError as Bundle.open and Words do."""
+        self._joint_names = bundle.spec.joint_names
+        self._words = Words(bundle.path, _needed(bundle.spec.language, 'language'))
+        self.session = bundle.open('llm_backbone', placement)
+        expected = self.session.inputs['language'].shape[2]
+        if self._words.width != expected:
+            raise ConfigError(
+                f'{bundle.path}: got language tokens of size {self._words.width}, expected '
+                f'{expected} as llm_backbone takes; export the policy again'
+            )
+        self.session.warm_up()
+
+    def run(
+        self, tensors: Arrays, ask: Ask, outputs: Arrays | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return memory and prefix_mask."""
+        language, mask = self._words.embed(ask.instruction)
+        given = {
+            **tensors,
+            'state': check_state(tensors['state'], self._joint_names)[None],
+            'language': language,
+            'language_mask': mask,
+        }
+        return self.session.run(taken(self.session, given), outputs)
+
+
+class Expert:
+    """Denoises a chunk of actions around the model of the velocity."""
+
+    def __init__(self, bundle: Bundle, placement: NodePlacement, settings: ExpertSettings) -> None:
+        """Load and warm up; raise ConfigError as Bundle.open does."""
+        spec = bundle.spec
+        self._flow, self._settings, self._step = (
+            _needed(spec.flow, 'flow'),
+            settings,
+            1.0 / spec.fps,
+        )
+        self._rows = spec.chunk_size
+        self._steps = settings.steps or spec.blocks['action_expert'].runs
+        self._offset = np.array(self._flow.offset, np.float32)
+        self._scale = np.array(self._flow.scale, np.float32)
+        self.session = bundle.open('action_expert', placement)
+        self.session.warm_up()
+
+    def run(
+        self, tensors: Arrays, ask: Ask, outputs: Arrays | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return the actions, (chunk, joints) float32 in rad."""
+        start = noise(self._settings.seed, ask.sequence, self._rows, self._flow.width)
+        given = taken(self.session, {**tensors, 'noisy': start[None], 'time': start[None, :, 0]})
+        place = {'velocity': np.empty((1, *start.shape), np.float32)}
+
+        def velocity(noisy: np.ndarray, times: np.ndarray) -> np.ndarray:
+            inputs = {**given, 'noisy': noisy[None], 'time': times[None]}
+            return self.session.run(inputs, place)['velocity'][0]
+
+        chunk = denoise(velocity, start, self._steps, self._continue(ask.queued, start))
+        actions = chunk[:, : len(self._offset)] * self._scale + self._offset
+        return {'actions': check_actions(actions, self.session)}
+
+    def _continue(self, queued: Queued | None, start: np.ndarray) -> Continuation:
+        """Return how the chunk continues what is being played."""
+        if queued is None or self._settings.continuation == 'none':
+            return FREE
+        prefix = self._normalised(prefix_rows(queued.chunk, queued.start, self._step, self._rows))
+        if self._settings.continuation == 'guide':
+            horizon = queued.delay + EXECUTION_HORIZON
+            return Guided(prefix, prefix_weights(queued.delay, horizon, self._rows))
+        held = prefix[: queued.delay]
+        return Held(held, start, trained=len(held) <= self._flow.held_rows)
+
+    def _normalised(self, rows: np.ndarray) -> np.ndarray:
+        """Return actions (n, joints), rad, as the flow knows them, (n, width)."""
+        wide = np.zeros((len(rows), self._flow.width), np.float32)
+        wide[:, : len(self._offset)] = (rows - self._offset) / self._scale
+        return wide
+
+
+def check(spec: PolicySpec) -> None:
+    """Raise ConfigError where policy.json does not describe a SmolVLA."""
+    language, flow = _needed(spec.language, 'language'), _needed(spec.flow, 'flow')
+    joints = len(spec.joint_names)
+    if language.prompt not in PROMPTS:
+        raise ConfigError(
+            f'language: prompt: got {language.prompt!r}, expected one of {list(PROMPTS)}'
+        )
+    if not len(flow.offset) == len(flow.scale) == joints <= flow.width:
+        raise ConfigError(
+            f'flow: got {len(flow.offset)} offsets, {len(flow.scale)} scales and width '
+            f'{flow.width}, expected {joints} of each and at least that width'
+        )
+    backbone, expert = (spec.blocks[name] for name in ('llm_backbone', 'action_expert'))
+    chunk = TensorSpec('float32', (1, spec.chunk_size, flow.width))
+    expected = {
+        'language_mask': (backbone.inputs, TensorSpec('float32', (1, language.words))),
+        'noisy': (expert.inputs, chunk),
+        'time': (expert.inputs, TensorSpec('float32', (1, spec.chunk_size))),
+        'velocity': (expert.outputs, chunk),
+    }
+    for name, (arrays, wanted) in expected.items():
+        got = arrays.get(name)
+        if got is None or not got.agrees(wanted):
+            raise ConfigError(f'{name}: got {got}, expected {wanted}; export the policy again')
+
+
+def _needed(part: T | None, name: str) -> T:
+    if part is None:
+        raise ConfigError(f'{name}: got none, expected it in policy.json of a smolvla')
+    return part
+
+
+FAMILY = Family(Backbone, Expert, OWN, check)
