@@ -32,6 +32,6 @@ class Demonstrator:
         self.row = lambda: 0
         self._seconds = seconds
 
-    def predict(self, images, state):
+    def predict(self, images, state, instruction=None, sequence=0):
         rows = np.minimum(np.arange(CHUNK) + self.row(), len(self.actions) - 1)
         return self.actions[rows], {'playback': self._seconds}

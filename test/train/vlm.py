@@ -25,7 +25,7 @@ IMAGE = {
 }
 
 
-def write_vlm(folder: Path) -> Path:
+def write_vlm(folder: Path, side: int = 32, layers: int = 2) -> Path:
     """Write what LeRobot builds SmolVLA from, as downloaded from the hub, but tiny."""
     tokenizer = make_tokenizer()
     config = SmolVLMConfig(
@@ -34,7 +34,7 @@ def write_vlm(folder: Path) -> Path:
             'vocab_size': WORDS,
             'hidden_size': 32,
             'intermediate_size': 64,
-            'num_hidden_layers': 2,
+            'num_hidden_layers': layers,
             'num_attention_heads': 4,
             'num_key_value_heads': 2,
             'head_dim': 8,
@@ -45,7 +45,7 @@ def write_vlm(folder: Path) -> Path:
             'intermediate_size': 64,
             'num_hidden_layers': 1,
             'num_attention_heads': 2,
-            'image_size': 32,
+            'image_size': side,
             'patch_size': 8,
         },
         scale_factor=2,

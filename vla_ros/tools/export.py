@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Split a LeRobot ACT checkpoint into the blocks of a policy bundle.
+Split a LeRobot checkpoint into the blocks of a policy bundle.
 
 Writes vision_encoder.onnx, backbone.onnx, action_expert.onnx and policy.json, and only where the
 blocks, one after the other, give the same actions as the torch policy.
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar='FOLDER',
-        help="a LeRobot ACT policy: its 'pretrained_model' folder",
+        help="a LeRobot policy: its 'pretrained_model' folder",
     )
     add(
         '--blend',
@@ -55,21 +55,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--joint-names', nargs='+', metavar='NAME', help="instead of the dataset's")
     add('--fps', type=float, help="actions per second, instead of the dataset's")
     add('--instruction', help="what the policy does, instead of the dataset's")
+    add(
+        '--words',
+        type=int,
+        help='tokens of an instruction that a policy with language reads, to be faster where all '
+        'instructions are short (default: as many as it was trained with)',
+    )
+    add('--vlm', metavar='FOLDER', help="SmolVLA's vision-language model, if not from the hub")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the bundle and print how exact it is."""
     from vla_ros.train.checkpoint import blend, load_checkpoint
     from vla_ros.train.export import dataset_observations, export
+    from vla_ros.train.families.split import SplitOptions
 
-    checkpoint = load_checkpoint(args.checkpoint)
+    checkpoint = load_checkpoint(args.checkpoint, vlm=args.vlm)
     facts = _facts(args)
     seen = dataset_observations(args.dataset) if args.dataset else []
     source = {'checkpoint': args.checkpoint.resolve().name}
     if args.blend:
-        blend(checkpoint, load_checkpoint(args.blend), args.blend_share)
+        blend(checkpoint, load_checkpoint(args.blend, vlm=args.vlm), args.blend_share)
         source['blend'] = f'{args.blend_share:g} of {args.blend.resolve().name}'
-    difference = export(checkpoint, facts, args.output, seen, source)
+    options = SplitOptions(words=args.words)
+    difference = export(checkpoint, facts, args.output, seen, source, options=options)
     print(f'{args.output}: written; the blocks differ from torch by at most {difference:.1e}')
     return 0
 

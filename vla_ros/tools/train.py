@@ -139,8 +139,7 @@ def run(args: argparse.Namespace) -> int:
         args.vlm,
     )
     _say(f'best checkpoint: {best}')
-    if family.in_blocks:
-        _say(f'next: vla_ros export --checkpoint {best} --output FOLDER')
+    _say(f'next: vla_ros export --checkpoint {best} --output FOLDER')
     return 0
 
 

@@ -26,7 +26,7 @@ from vla_ros.train.checkpoint import (
     replace_folder,
 )
 from vla_ros.train.families.family import family_of
-from vla_ros.train.families.split import Model, Split
+from vla_ros.train.families.split import Model, Split, SplitOptions
 from vla_ros.train.frames import ACTION, STATE, open_dataset
 from vla_ros.train.onnx_file import write_model
 from vla_ros.train.torch_policy import TorchPolicy, camera_name
@@ -36,14 +36,17 @@ FILES = {
     'llm_backbone': 'backbone.onnx',
     'action_expert': 'action_expert.onnx',
 }
+INSTRUCTIONS = ('Put it there.', '', 'Lift.')  # short ones: they fit whatever ``words`` are
+PLAIN = SplitOptions()
 TOLERANCE = 1e-4  # largest difference in rad, or of the action's scale where that is above 1
 
 
 class Observation(NamedTuple):
-    """What a policy sees at one time: (height, width, 3) uint8 by camera name, and (joints,)."""
+    """What a policy is shown and told at one time."""
 
-    images: dict[str, np.ndarray]
-    state: np.ndarray
+    images: dict[str, np.ndarray]  # (height, width, 3) uint8 by camera name
+    state: np.ndarray  # (joints,) rad
+    instruction: str = ''
 
 
 def export(
@@ -53,13 +56,13 @@ def export(
     observations: Sequence[Observation] = (),
     source: dict[str, Any] | None = None,
     tolerance: float = TOLERANCE,
-    folded: bool = True,
+    options: SplitOptions = PLAIN,
 ) -> float:
     """
     Write the bundle ``output``; return the largest difference between blocks and torch.
 
-    They are compared on random observations and on ``observations``; ``folded`` as in
-    ``Family.split``.
+    They are compared on random observations and on ``observations``, and with the same noise
+    where a policy draws some.
     Raises VlaError, and leaves no bundle, where they differ by more than ``tolerance``.
     """
     if output.exists():
@@ -68,7 +71,7 @@ def export(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        split = family_of(checkpoint.policy.config.type).split(checkpoint, folded)
+        split = family_of(checkpoint.policy.config.type).split(checkpoint, options)
         _write(checkpoint, split, facts, partial, output.name, source or {})
         seen = [*random_observations(checkpoint), *observations]
         difference = check(partial, checkpoint, seen, tolerance)
@@ -93,8 +96,8 @@ def check(
     scale = np.maximum(1.0, _scale(checkpoint))
     differences = []
     for number, seen in enumerate(observations):
-        actions, _ = policy.predict(seen.images, seen.state)
-        difference = np.abs(actions - reference(checkpoint, seen)) / scale
+        actions, _ = policy.predict(seen.images, seen.state, seen.instruction, number)
+        difference = np.abs(actions - reference(checkpoint, seen, number)) / scale
         worst = float(difference.max())
         if not worst <= tolerance:
             joint = policy.spec.joint_names[int(difference.max(axis=0).argmax())]
@@ -107,27 +110,29 @@ def check(
     return max(differences)
 
 
-def reference(checkpoint: Checkpoint, seen: Observation) -> np.ndarray:
-    """Return the actions (chunk, joints) of LeRobot's own chain."""
-    facts = DatasetFacts(0.0, (), '', ())
-    return TorchPolicy(checkpoint, facts).predict(seen.images, seen.state)[0]
+def reference(checkpoint: Checkpoint, seen: Observation, sequence: int = 0) -> np.ndarray:
+    """Return the actions (chunk, joints) of LeRobot's own chain to a request of that number."""
+    policy = TorchPolicy(checkpoint, DatasetFacts(0.0, (), '', ()))
+    return policy.predict(seen.images, seen.state, seen.instruction, sequence)[0]
 
 
-def random_observations(checkpoint: Checkpoint, count: int = 3) -> list[Observation]:
-    """Return pictures of noise and states that are spread like the data's."""
+def random_observations(checkpoint: Checkpoint) -> list[Observation]:
+    """Return pictures of noise, states that are spread like the data's, and some instructions."""
     rng = np.random.default_rng(0)
     config = checkpoint.policy.config
+    cameras = family_of(config.type).cameras(config)
     stats = _statistics(checkpoint)[STATE]
     mean, std = np.array(stats['mean']), np.array(stats['std'])
     return [
         Observation(
             {
                 camera_name(key): rng.integers(0, 256, (*feature.shape[1:], 3), np.uint8)
-                for key, feature in config.image_features.items()
+                for key, feature in cameras.items()
             },
             mean + std * rng.standard_normal(len(mean)),
+            instruction,
         )
-        for _ in range(count)
+        for instruction in INSTRUCTIONS
     ]
 
 
@@ -147,6 +152,7 @@ def dataset_observations(root: Path, count: int = 3) -> list[Observation]:
                 for key in dataset.meta.camera_keys
             },
             item[STATE].numpy(),
+            str(item['task']),
         )
         for item in seen
     ]
@@ -172,7 +178,7 @@ def _write(
             'mean': split.images[key].offset.tolist(),
             'std': split.images[key].scale.tolist(),
         }
-        for key, feature in config.image_features.items()
+        for key, feature in family_of(config.type).cameras(config).items()
     ]
     content = {
         'format': FORMAT,

@@ -11,6 +11,8 @@ import onnx
 import torch
 from torch import nn
 
+from vla_ros.train.constant_folding import fold_constants
+
 OPSET = 17  # of ONNX; old enough for the run times of boards
 
 Axes = Mapping[str, Mapping[int, str]]  # array -> dimension -> name of a size that may vary
@@ -27,7 +29,8 @@ def write_model(
     """
     Export ``module`` as called with ``inputs``; return what policy.json says of its arrays.
 
-    The exporter by tracing is taken, since these modules have no branches: it is seven times
+    What depends on constants alone is computed ahead, so that every shape can be inferred. The
+    exporter by tracing is taken, since these modules have no branches: it is seven times
     faster than the newer one, and its models are the same size.
     """
     axes = axes or {}
@@ -44,6 +47,7 @@ def write_model(
             dynamic_axes={name: dict(varying) for name, varying in axes.items()},
         )
     model = onnx.load(path)
+    fold_constants(model)
     made = module(*inputs.values())
     arrays = (made,) if isinstance(made, torch.Tensor) else made
     for value, array in zip(model.graph.output, arrays, strict=True):

@@ -15,8 +15,6 @@ from vla_ros.runtime.placement import NodePlacement, Placement
 from vla_ros.sim.rollout import Predicts, Rollout, RolloutConfig
 from vla_ros.train.checkpoint import Checkpoint, DatasetFacts, load_checkpoint, load_facts
 from vla_ros.train.export import export
-from vla_ros.train.families.family import family_of
-from vla_ros.train.torch_policy import TorchPolicy
 
 SETS = ('test', 'validation')
 _SEED = 1  # of the episodes that choose a checkpoint; `vla_ros evaluate` plays others
@@ -40,9 +38,7 @@ def measure_success(
 
 
 def open_policy(checkpoint: Checkpoint, facts: DatasetFacts) -> Predicts:
-    """Return the policy as it will be deployed: in blocks, where there are such for its kind."""
-    if not family_of(checkpoint.policy.config.type).in_blocks:
-        return TorchPolicy(checkpoint, facts)
+    """Return the policy as it will be deployed: in blocks."""
     with TemporaryDirectory() as folder:
         bundle = Path(folder) / 'bundle'
         export(checkpoint, facts, bundle)

@@ -36,9 +36,10 @@ class TorchPolicy:
     def __init__(self, checkpoint: Checkpoint, facts: DatasetFacts) -> None:
         """Take the cameras from the checkpoint, and the rest of the facts from its data."""
         self._checkpoint, self._instruction = checkpoint, facts.instruction
+        family = family_of(checkpoint.policy.config.type)
         cameras = [
             Camera(camera_name(key), key, *feature.shape[1:])
-            for key, feature in checkpoint.policy.config.image_features.items()
+            for key, feature in family.cameras(checkpoint.policy.config).items()
         ]
         self.spec = Spec(facts.fps, facts.joint_names, tuple(cameras))
 

@@ -13,6 +13,7 @@ from lerobot.policies.factory import make_pre_post_processors
 from vla_ros.train.checkpoint import Checkpoint, DatasetFacts, load_checkpoint, load_facts
 from vla_ros.train.export import export
 from vla_ros.train.families.act import ActSize, calibrate_frozen_batch_norm
+from vla_ros.train.families.split import SplitOptions
 from vla_ros.train.frames import ACTION, STATE
 from vla_ros.train.torch_policy import TorchPolicy
 
@@ -35,7 +36,8 @@ def write_untrained(output: Path, height: int, width: int, size: ActSize = SIZE)
     checkpoint.save(checkpoint_beside(output), facts)
     shutil.rmtree(unfolded_beside(output), ignore_errors=True)
     for path, folded in ((unfolded_beside(output), False), (output, True)):
-        export(checkpoint, facts, path, (), {'weights': 'random'}, TOLERANCE, folded)
+        options = SplitOptions(folded)
+        export(checkpoint, facts, path, (), {'weights': 'random'}, TOLERANCE, options)
 
 
 def checkpoint_beside(bundle: Path) -> Path:

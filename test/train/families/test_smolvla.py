@@ -14,9 +14,9 @@ pytest.importorskip('transformers', reason="needs pip install 'vla_ros[train]'")
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy  # noqa: E402
 
 from vla_ros.core.errors import ConfigError  # noqa: E402
+from vla_ros.policy.bundle import load_bundle  # noqa: E402
 from vla_ros.tools.main import main  # noqa: E402
 from vla_ros.train.checkpoint import load_checkpoint, load_facts, start_checkpoint  # noqa: E402
-from vla_ros.train.export import export  # noqa: E402
 from vla_ros.train.families.smolvla import SmolVlaSize  # noqa: E402
 from vla_ros.train.frames import load_frames, open_dataset  # noqa: E402
 from vla_ros.train.loop import train  # noqa: E402
@@ -138,10 +138,13 @@ def test_policy_without_blocks_acts_through_torch(run):
     assert sum(seconds.values()) == 0
 
 
-def test_export_says_that_it_has_no_blocks(run, tmp_path):
-    path = run / 'step_000004'
-    with pytest.raises(ConfigError, match="type 'smolvla', expected 'act'"):
-        export(load_checkpoint(path), load_facts(path), tmp_path / 'bundle')
+def test_checkpoint_of_a_run_is_exported(run, dataset_root, tmp_path, capsys):
+    bundle = tmp_path / 'bundle'
+    words = ('--checkpoint', str(run / 'step_000004'), '--dataset', str(dataset_root))
+    assert main(['export', *words, '--output', str(bundle), '--words', '8']) == 0
+    assert 'the blocks differ from torch by at most' in capsys.readouterr().out
+    spec = load_bundle(bundle).spec
+    assert (spec.type, spec.instruction, spec.language.words) == ('smolvla', 'Wave.', 8)
 
 
 def test_vision_language_model_that_moved_is_given_by_hand(run, vlm, tmp_path):

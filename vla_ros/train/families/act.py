@@ -23,7 +23,7 @@ from torchvision.ops.misc import FrozenBatchNorm2d
 from vla_ros.train.checkpoint import Checkpoint
 from vla_ros.train.families.act_blocks import split
 from vla_ros.train.families.family import Family, FeatureMaps, split_features
-from vla_ros.train.families.split import Split
+from vla_ros.train.families.split import Split, SplitOptions
 from vla_ros.train.maps import MAPS
 
 
@@ -70,9 +70,9 @@ class Act(Family):
         width = own.get('dim_model', ActSize.dim_model)
         return ActSize(**{'dim_feedforward': 4 * width, **own})
 
-    def split(self, checkpoint: Checkpoint, folded: bool = True) -> Split:
+    def split(self, checkpoint: Checkpoint, options: SplitOptions) -> Split:
         """Return ResNet, encoder and decoder."""
-        return split(checkpoint, folded)
+        return split(checkpoint, options)
 
     def freeze_vision(self, policy: ACTPolicy) -> FeatureMaps:
         """Freeze the ResNet."""

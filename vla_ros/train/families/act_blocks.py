@@ -17,11 +17,13 @@ from lerobot.policies.act.modeling_act import ACT, ACTPolicy
 from torch import nn
 from torchvision.ops.misc import FrozenBatchNorm2d
 
+from vla_ros.core.errors import ConfigError
 from vla_ros.train.checkpoint import Checkpoint
 from vla_ros.train.families.split import (
     Affine,
     Model,
     Split,
+    SplitOptions,
     check_inputs,
     input_normalisation,
     output_normalisation,
@@ -139,17 +141,20 @@ class _Constant(nn.Module):
 
 
 @torch.no_grad()
-def split(checkpoint: Checkpoint, folded: bool = True) -> Split:
+def split(checkpoint: Checkpoint, options: SplitOptions) -> Split:
     """
     Split an ACT with its processors; raise ConfigError for inputs that have no block.
 
     Unless ``folded``, normalisation layers and the first attention of the decoder stay as they
     were: to measure what folding them saves.
     """
-    policy = checkpoint.policy.eval()
-    check_inputs(checkpoint)
+    if options.words is not None:
+        raise ConfigError(f'words: got {options.words} for an ACT, which reads none; leave it out')
+    policy, folded = checkpoint.policy.eval(), options.folded
+    cameras = policy.config.image_features
+    check_inputs(checkpoint, cameras)
     model, positions = policy.model, token_positions(policy)
-    images = input_normalisation(checkpoint)
+    images = input_normalisation(checkpoint, cameras)
     state, action = images.pop(STATE), output_normalisation(checkpoint)
     vision = VisionEncoder(model, folded).eval()
     backbone = Backbone(model, state, positions).eval()

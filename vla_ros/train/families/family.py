@@ -18,7 +18,7 @@ from vla_ros.train.training_plan import TrainingPlan
 
 if TYPE_CHECKING:
     from vla_ros.train.checkpoint import Checkpoint
-    from vla_ros.train.families.split import Split
+    from vla_ros.train.families.split import Split, SplitOptions
 
 Features = dict[str, PolicyFeature]
 
@@ -41,23 +41,19 @@ class Family:
     # whether a checkpoint that says nothing of its data is a foundation, which takes on the
     # cameras, the joints and the statistics of the datasets
     general = False
-    in_blocks = True  # whether ``split`` can cut it
     learning_rate: float  # the highest, where nobody says otherwise
 
     def size(self, chosen: Mapping[str, Any]) -> Size:
         """Return what makes a new policy; of ``chosen``, options of `vla_ros train`, its own."""
         raise NotImplementedError
 
-    def split(self, checkpoint: 'Checkpoint', folded: bool = True) -> 'Split':
-        """
-        Return the blocks of a policy; raise ConfigError for one that can't be split exactly.
+    def split(self, checkpoint: 'Checkpoint', options: 'SplitOptions') -> 'Split':
+        """Return the blocks of a policy; raise ConfigError for one that can't be split exactly."""
+        raise NotImplementedError
 
-        Unless ``folded``, what never changes is computed each time: to measure what that saves.
-        """
-        raise ConfigError(
-            f'checkpoint: got a policy of type {checkpoint.policy.config.type!r}, expected one of '
-            'a kind that has blocks'
-        )
+    def cameras(self, config: PreTrainedConfig) -> dict[str, PolicyFeature]:
+        """Return the cameras whose pictures a policy takes."""
+        return config.image_features
 
     def answer(
         self, policy: PreTrainedPolicy, batch: dict[str, Any], sequence: int

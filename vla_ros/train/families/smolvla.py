@@ -15,13 +15,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from lerobot.configs import PreTrainedConfig
+from lerobot.configs import PolicyFeature, PreTrainedConfig
 from lerobot.policies.pretrained import PreTrainedPolicy
 from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
 from transformers import AutoConfig
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.policy.flow import noise
+from vla_ros.train.checkpoint import Checkpoint
 from vla_ros.train.families.family import Family, split_features, trained
+from vla_ros.train.families.smolvla_split import real_cameras, split
+from vla_ros.train.families.split import Split, SplitOptions
 from vla_ros.train.training_plan import TrainingPlan
 
 VLM = SmolVLAConfig.vlm_model_name  # on the hub
@@ -66,13 +70,29 @@ class SmolVla(Family):
     """Trains SmolVLA with LeRobot's own loss and optimizer."""
 
     general = True
-    in_blocks = False
     learning_rate = 1e-4  # LeRobot's
 
     def size(self, chosen: Mapping[str, Any]) -> SmolVlaSize:
         """Return the chunk's size and the vision-language model."""
         own = ('chunk_size', 'vlm')
         return SmolVlaSize(**{name: chosen[name] for name in own if chosen.get(name)})
+
+    def split(self, checkpoint: Checkpoint, options: SplitOptions) -> Split:
+        """Return vision tower, prefill and denoising step."""
+        return split(checkpoint, options)
+
+    def cameras(self, config: PreTrainedConfig) -> dict[str, PolicyFeature]:
+        """Return the cameras that are not empty."""
+        return real_cameras(config)
+
+    def answer(
+        self, policy: PreTrainedPolicy, batch: dict[str, Any], sequence: int
+    ) -> torch.Tensor:
+        """Return what the noise of a request leads to, which is that of the bundle's policy."""
+        config = policy.config
+        start = noise(0, sequence, config.chunk_size, config.max_action_dim)
+        drawn = torch.from_numpy(start)[None].to(config.device)
+        return policy.predict_action_chunk(dict(batch), noise=drawn)
 
     def localise(self, config: PreTrainedConfig, vlm: str | None) -> None:
         """Take the vision-language model from ``vlm``, and its weights from the checkpoint."""

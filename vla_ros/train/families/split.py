@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A policy cut into blocks: what every family's file hands to the export."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,41 +34,50 @@ class Model:
     runs: int = 1  # for one answer
 
 
+def _nothing(folder: Path) -> Mapping[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Split:
-    """The blocks of a policy, and what policy.json says besides."""
+    """The blocks of a policy, and what belongs beside them."""
 
     blocks: Mapping[str, Model]
     images: Mapping[str, Affine]  # camera key -> of pictures scaled to 0..1
-    facts: Mapping[str, Any] = field(default_factory=dict)  # further entries of policy.json
-
-    def write_files(self, folder: Path) -> Mapping[str, Any]:
-        """Write what the blocks need beside them; return the entries of policy.json."""
-        return self.facts
+    # writes further files into the folder of the bundle; returns further entries of policy.json
+    write_files: Callable[[Path], Mapping[str, Any]] = _nothing
 
 
-def check_inputs(checkpoint: Checkpoint) -> None:
+@dataclass(frozen=True)
+class SplitOptions:
+    """How a policy is split."""
+
+    folded: bool = True  # what never changes is computed once
+    words: int | None = None  # tokens of an instruction; None: as many as the policy reads
+
+
+def check_inputs(checkpoint: Checkpoint, cameras: Collection[str]) -> None:
     """Raise ConfigError unless the policy looks at pictures and at the state of the joints."""
     config = checkpoint.policy.config
     known = {STATE, *config.image_features}
-    if set(config.input_features) != known or not config.image_features:
+    if set(config.input_features) != known or not cameras:
         raise ConfigError(
             f'policy: got inputs {sorted(config.input_features)}, expected {STATE} and one or '
             'more observation.images.<camera>; train it on these alone'
         )
 
 
-def input_normalisation(checkpoint: Checkpoint) -> dict[str, Affine]:
+def input_normalisation(checkpoint: Checkpoint, cameras: Collection[str]) -> dict[str, Affine]:
     """Return what the preprocessor does to the state and, per channel, to each camera."""
-    features = checkpoint.policy.config.input_features
+    known = checkpoint.policy.config.input_features
+    features = {key: known[key] for key in (STATE, *cameras)}
 
     def normalised(value: float) -> Mapping[str, torch.Tensor]:
-        return checkpoint.preprocess(
-            {
-                key: torch.full((1, *_probe_shape(feature.shape)), value, dtype=torch.float64)
-                for key, feature in features.items()
-            }
-        )
+        probe = {
+            key: torch.full((1, *_probe_shape(feature.shape)), value, dtype=torch.float64)
+            for key, feature in features.items()
+        }
+        return checkpoint.preprocess({**probe, 'task': ['']})
 
     zeros, ones = normalised(0.0), normalised(1.0)
     return {key: _affine(zeros[key].flatten(), ones[key].flatten()) for key in features}

@@ -1,0 +1,311 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+LeRobot's SmolVLA as three modules in a row, made for inference.
+
+vision_encoder: resizing, SigLIP and connector, any number of pictures. llm_backbone: the prefill
+of the language model over pictures, words and state; its keys and values are the memory, as the
+expert reads them. action_expert: one denoising step. What does not depend on the noise is computed
+in the backbone, once for an observation; what does not depend on the observation is stored.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+from torch import nn
+
+from vla_ros.train.families.split import Affine
+
+WAVELENGTH = 10_000.0  # of LeRobot's apply_rope; not the rope_theta of the model's config
+MASKED = -1e9  # finite: a row with nothing to see must not give NaN
+Rotation = tuple[torch.Tensor, torch.Tensor]  # sines and cosines
+
+
+class VisionEncoder(nn.Module):
+    """Raw pictures of any cameras to features."""
+
+    positions: torch.Tensor  # (1, patches, width)
+
+    def __init__(self, policy: SmolVLAPolicy, height: int, width: int) -> None:
+        """Take vision tower and connector, for pictures of that size (px)."""
+        super().__init__()
+        vlm = policy.model.vlm_with_expert
+        model = vlm.get_vlm_model()
+        self.vision, self.connector = model.vision_model, model.connector
+        self._gain = math.sqrt(vlm.config.text_config.hidden_size)
+        wanted = policy.config.resize_imgs_with_padding  # width, height
+        self._size = (height, width) if wanted is None else (wanted[1], wanted[0])
+        self._inner = _inner_size((height, width), self._size)
+        self._resized = self._inner != (height, width)
+        self._patches = [side // self.vision.config.patch_size for side in self._size]
+        self.register_buffer('positions', self._positions())
+
+    def forward(self, image: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
+        """Map (n, height, width, 3) uint8 and the (n, 3) statistics to (n, tokens, size)."""
+        x = image.permute(0, 3, 1, 2).float() / 255
+        if self._resized:
+            x = F.interpolate(x, self._inner, mode='bilinear', align_corners=False)
+        if self._inner != self._size:
+            top, left = (a - b for a, b in zip(self._size, self._inner, strict=True))
+            x = F.pad(x, (left, 0, top, 0))
+        x = (x - mean[:, :, None, None]) / std[:, :, None, None]
+        patches = self.vision.embeddings.patch_embedding(x).flatten(2).transpose(1, 2)
+        x = patches + self.positions
+        for layer in self.vision.encoder.layers:
+            x = x + self._attend(layer.self_attn, layer.layer_norm1(x))
+            x = x + layer.mlp(layer.layer_norm2(x))
+        return self._connect(self.vision.post_layernorm(x)) * self._gain
+
+    def _attend(self, attention: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        count, width = math.prod(self._patches), self.positions.shape[2]
+        heads = self.vision.config.num_attention_heads
+        size = width // heads
+        q, k, v = (
+            projection(x).reshape(-1, count, heads, size).transpose(1, 2)
+            for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
+        )
+        seen = torch.matmul((torch.matmul(q * size**-0.5, k.transpose(2, 3))).softmax(-1), v)
+        return attention.out_proj(seen.transpose(1, 2).reshape(-1, count, width))
+
+    def _connect(self, x: torch.Tensor) -> torch.Tensor:
+        """Gather the patches of a square in one token, and project it."""
+        r, width = self.connector.scale_factor, self.positions.shape[2]
+        rows, columns = (side // r for side in self._patches)
+        x = x.reshape(-1, rows, r, columns, r * width).transpose(2, 3)
+        return self.connector.modality_projection(x.reshape(-1, rows * columns, r * r * width))
+
+    def _positions(self) -> torch.Tensor:
+        """Ask the tower which embedding each patch of a whole picture gets."""
+        embeddings, blank = self.vision.embeddings, torch.zeros(1, 3, *self._size)
+        whole = torch.ones(1, *self._patches, dtype=torch.bool)
+        patches = embeddings.patch_embedding(blank).flatten(2).transpose(1, 2)
+        return embeddings(blank, whole) - patches
+
+
+class Backbone(nn.Module):
+    """Features of all cameras, words and raw joint positions to the memory of the expert."""
+
+    offset: torch.Tensor  # (joints,)
+    scale: torch.Tensor  # (joints,)
+    unseen: torch.Tensor  # (1, 1, tokens, tokens): the state is seen by itself alone
+    pictures: torch.Tensor  # (1, picture tokens)
+    state_there: torch.Tensor  # (1, 1)
+
+    def __init__(
+        self, policy: SmolVLAPolicy, state: Affine, cameras: int, tokens: int, words: int
+    ) -> None:
+        """Take the language model; ``tokens`` are those of one camera, ``words`` of a prompt."""
+        super().__init__()
+        vlm, projection = policy.model.vlm_with_expert, policy.model.state_proj
+        self.layers, self.expert = vlm.get_vlm_model().text_model.layers, vlm.lm_expert.layers
+        self._joint = [_sees_itself(policy, i) for i in range(len(self.layers))]
+        self._head = vlm.config.text_config.head_dim
+        joints = len(state.offset)
+        self.state_projection = nn.Linear(joints, projection.out_features)
+        self.state_projection.weight = nn.Parameter(projection.weight[:, :joints].clone())
+        self.state_projection.bias = projection.bias
+        self.register_buffer('offset', state.offset)
+        self.register_buffer('scale', state.scale)
+        self._around = _around_pictures(policy)
+        for name, rows in self._around.items():
+            self.register_buffer(name, rows)
+        self._cameras, self._tokens = cameras, tokens
+        pictures = cameras * (tokens + sum(rows.shape[1] for rows in self._around.values()))
+        self._count = pictures + words + 1
+        unseen = torch.zeros(1, 1, self._count, self._count)
+        unseen[..., :-1, -1] = MASKED
+        self.register_buffer('unseen', unseen)
+        self.register_buffer('pictures', torch.ones(1, pictures))
+        self.register_buffer('state_there', torch.ones(1, 1))
+
+    def forward(
+        self,
+        features: torch.Tensor,
+        language: torch.Tensor,
+        language_mask: torch.Tensor,
+        state: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """
+        Map to memory (2 layers, heads, tokens, size) and prefix_mask (1, tokens).
+
+        Of features (1, picture tokens, dim), language (1, words, dim), language_mask (1, words)
+        and state (1, joints).
+        """
+        felt = self.state_projection((state - self.offset) / self.scale)
+        x = torch.cat([self._marked(features), language, felt[:, None]], 1)
+        mask = torch.cat([self.pictures, language_mask, self.state_there], 1)
+        bias = (1 - mask[:, None, None]) * MASKED + self.unseen
+        rotation = rotation_at((torch.cumsum(mask, 1) - 1)[:, None], self._head)
+        memory: list[torch.Tensor] = []
+        for i, layer in enumerate(self.layers):
+            attention, h = layer.self_attn, layer.input_layernorm(x)
+            k = rotated(self._split(attention.k_proj(h)), rotation)
+            v = self._split(attention.v_proj(h))
+            memory += self._as_read(i, k, v)
+            if i < len(self.layers) - 1:  # of the last one nothing but keys and values is read
+                q = rotated(self._split(attention.q_proj(h)), rotation)
+                x = x + attention.o_proj(self._join(attended(q, k, v, bias)))
+                x = x + layer.mlp(layer.post_attention_layernorm(x))
+        return torch.cat(memory), mask
+
+    def _as_read(self, i: int, k: torch.Tensor, v: torch.Tensor) -> list[torch.Tensor]:
+        """Return keys and values of a layer as the expert's layer takes them."""
+        if self._joint[i]:
+            return [k, v]
+        own = self.expert[i].self_attn
+        return [self._split(own.k_proj(self._join(k))), self._split(own.v_proj(self._join(v)))]
+
+    def _marked(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the features with the constant tokens that the model wants around a picture."""
+        if not self._around:
+            return features
+        parts = []
+        for i in range(self._cameras):
+            own = features[:, i * self._tokens : (i + 1) * self._tokens]
+            parts += [self.get_buffer('before'), own, self.get_buffer('after')]
+        return torch.cat(parts, 1)
+
+    def _split(self, x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(1, self._count, -1, self._head).transpose(1, 2)
+
+    def _join(self, x: torch.Tensor) -> torch.Tensor:
+        return x.transpose(1, 2).reshape(1, self._count, -1)
+
+
+class ActionExpert(nn.Module):
+    """Memory, a noisy chunk and its flow times to the velocity."""
+
+    rate: torch.Tensor  # (expert size / 2,) rad
+    causal: torch.Tensor  # (1, 1, chunk, chunk)
+    rows: torch.Tensor  # (1, 1, chunk)
+    each: torch.Tensor  # (1, 1, chunk, 1)
+    sines: torch.Tensor  # of the rows counted from 0, (1, 1, chunk, size / 2)
+    cosines: torch.Tensor
+
+    def __init__(self, policy: SmolVLAPolicy) -> None:
+        """Take the expert and the projections of actions and times."""
+        super().__init__()
+        model, config = policy.model, policy.config
+        vlm = model.vlm_with_expert
+        self.expert, self._head = vlm.lm_expert, vlm.config.text_config.head_dim
+        self._joint = [_sees_itself(policy, i) for i in range(len(self.expert.layers))]
+        self.action_in_proj, self.action_out_proj = model.action_in_proj, model.action_out_proj
+        self.action_time_mlp_in = model.action_time_mlp_in
+        self.action_time_mlp_out = model.action_time_mlp_out
+        self._rows = config.chunk_size
+        share = torch.linspace(0, 1, vlm.expert_hidden_size // 2, dtype=torch.float64)
+        period = config.min_period * (config.max_period / config.min_period) ** share
+        past = torch.ones(self._rows, self._rows).tril().bool()
+        rows = torch.arange(self._rows)[None, None].float()
+        sines, cosines = rotation_at(rows, self._head)
+        self.register_buffer('rate', (2 * math.pi / period).float())
+        self.register_buffer('causal', torch.where(past, 0.0, MASKED)[None, None])
+        self.register_buffer('rows', rows)
+        self.register_buffer('each', torch.zeros(1, 1, self._rows, 1))
+        self.register_buffer('sines', sines)
+        self.register_buffer('cosines', cosines)
+
+    def forward(
+        self,
+        memory: torch.Tensor,
+        prefix_mask: torch.Tensor,
+        noisy: torch.Tensor,
+        time: torch.Tensor,
+    ) -> torch.Tensor:
+        """
+        Map to the velocity (1, chunk, width).
+
+        Of memory (2 layers, heads, tokens, size), prefix_mask (1, tokens), noisy (1, chunk, width)
+        and time (1, chunk), 1 for noise to 0 for actions.
+        """
+        x = self._embedded(noisy, time)
+        bias = (1 - prefix_mask[:, None, None]) * MASKED
+        both = torch.cat([bias + self.each, self.causal], -1)
+        after_prefix = rotation_at(prefix_mask.sum(1)[:, None, None] + self.rows, self._head)
+        for i, layer in enumerate(self.expert.layers):
+            attention, h = layer.self_attn, layer.input_layernorm(x)
+            k, v = memory[2 * i][None], memory[2 * i + 1][None]
+            q = self._split(attention.q_proj(h))
+            if self._joint[i]:
+                own = rotated(self._split(attention.k_proj(h)), after_prefix)
+                k, v = torch.cat([k, own], 2), torch.cat([v, self._split(attention.v_proj(h))], 2)
+                seen = attended(rotated(q, after_prefix), k, v, both)
+            else:
+                seen = attended(rotated(q, (self.sines, self.cosines)), k, v, bias)
+            x = x + attention.o_proj(seen.transpose(1, 2).reshape(1, self._rows, -1))
+            x = x + layer.mlp(layer.post_attention_layernorm(x))
+        return self.action_out_proj(self.expert.norm(x))
+
+    def _embedded(self, noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+        angle = time[..., None] * self.rate
+        waves = torch.cat([torch.sin(angle), torch.cos(angle)], -1)
+        x = self.action_time_mlp_in(torch.cat([self.action_in_proj(noisy), waves], -1))
+        return self.action_time_mlp_out(F.silu(x))
+
+    def _split(self, x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(1, self._rows, -1, self._head).transpose(1, 2)
+
+
+def rotation_at(positions: torch.Tensor, size: int) -> Rotation:
+    """Return sines and cosines (..., size / 2) of rotary embeddings at ``positions`` (...)."""
+    share = (2.0 / size) * torch.arange(size // 2, dtype=torch.float32)
+    angle = positions[..., None] / WAVELENGTH**share
+    return torch.sin(angle), torch.cos(angle)
+
+
+def rotated(x: torch.Tensor, rotation: Rotation) -> torch.Tensor:
+    """Return ``x`` (1, heads, tokens, size) turned by its positions."""
+    sines, cosines = rotation
+    half = int(x.shape[-1]) // 2
+    a, b = x[..., :half], x[..., half:]
+    return torch.cat([a * cosines - b * sines, b * cosines + a * sines], -1)
+
+
+def attended(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor
+) -> torch.Tensor:
+    """
+    Return what queries (1, heads, rows, size) see, of that shape.
+
+    Several of them share each of the keys and values (1, fewer heads, tokens, size), which are
+    not repeated for that. ``bias`` is (1, 1, rows or 1, tokens).
+    """
+    heads, rows, size = (int(n) for n in q.shape[1:])
+    groups = int(k.shape[1])
+    each = heads // groups
+    weights = torch.matmul(
+        (q * size**-0.5).reshape(1, groups, each * rows, size), k.transpose(2, 3)
+    )
+    if bias.shape[2] == 1:
+        weights = weights + bias
+    else:
+        weights = weights.reshape(1, heads, rows, -1) + bias
+        weights = weights.reshape(1, groups, each * rows, -1)
+    return torch.matmul(weights.softmax(-1), v).reshape(1, heads, rows, size)
+
+
+def _inner_size(picture: Sequence[int], wanted: tuple[int, int]) -> tuple[int, int]:
+    """Return to what size (height, width) LeRobot's resize_with_pad brings a picture."""
+    ratio = max(a / b for a, b in zip(picture, wanted, strict=True))
+    height, width = picture
+    return (
+        (height, width) if tuple(picture) == wanted else (int(height / ratio), int(width / ratio))
+    )
+
+
+def _sees_itself(policy: SmolVLAPolicy, layer: int) -> bool:
+    """Return whether the rows of a chunk see each other in a layer, beside the prefix."""
+    every = policy.config.self_attn_every_n_layers
+    return 'cross' not in policy.config.attention_mode or (every > 0 and layer % every == 0)
+
+
+def _around_pictures(policy: SmolVLAPolicy) -> dict[str, torch.Tensor]:
+    """Return the tokens (1, n, dim) before and after each picture, where the model wants them."""
+    if not policy.config.add_image_special_tokens:
+        return {}
+    embed, model = policy.model.vlm_with_expert.embed_language_tokens, policy.model
+    ids = {'before': model.global_image_start_token, 'after': model.image_end_token}
+    return {name: embed(tokens)[None].detach() for name, tokens in ids.items()}
