@@ -3,7 +3,7 @@
 """Facts about a robot: its joints and what they can do, and the URDF that draws it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,10 @@ class RobotSpec:
     def braking_time(self) -> float:
         """Return the seconds in which the slowest joint brakes from its full velocity."""
         return float((self.velocity / self.acceleration).max())
+
+    def slowed(self, speed: float) -> 'RobotSpec':
+        """Return the same robot with that share of its velocity."""
+        return replace(self, velocity=self.velocity * speed)
 
     def _limits(self) -> tuple[np.ndarray, ...]:
         arrays = (self.lower, self.upper, self.velocity, self.acceleration)

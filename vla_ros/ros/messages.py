@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Image, JointState
+from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.core.chunk import MOST_ROWS, ActionChunk
 from vla_ros.core.errors import VlaError
@@ -178,6 +179,27 @@ def joint_positions(msg: JointState, joint_names: Sequence[str]) -> np.ndarray:
         raise VlaError(
             f'joint state: got NaN or infinity for {bad}, expected finite positions in rad; '
             'mend the robot driver'
+        )
+    return positions
+
+
+def command_positions(msg: JointTrajectory, joint_names: Sequence[str]) -> np.ndarray:
+    """
+    Return where the last point of a trajectory sends ``joint_names``, (joints,) float64 in rad.
+
+    Raise VlaError where there is no point, a joint is missing or a position is not finite.
+    """
+    columns = _columns('joint command', msg.joint_names, joint_names)
+    if not msg.points or len(msg.points[-1].positions) != len(msg.joint_names):
+        raise VlaError(
+            f'joint command: got {len(msg.points)} points, expected one, with a position for '
+            'each joint'
+        )
+    positions = np.array(msg.points[-1].positions, np.float64)[columns]
+    if not np.isfinite(positions).all():
+        raise VlaError(
+            f'joint command: got {positions.tolist()}, expected finite positions of '
+            f'{", ".join(joint_names)}'
         )
     return positions
 

@@ -1,0 +1,285 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Robot node: the driver of an arm; joint_commands in, joint_states out at a fixed rate.
+
+A thread of its own reads the arm, brings the newest command within the robot's limits and writes
+it. The arm begins where it stands, brakes and holds when commands end, when it can't be read and
+at the end of the node, and stays switched on: only ~/relax lets it go. It stops, and stays stopped
+until ~/rearm, for an emergency stop (topic estop), for a motor that complains, gets too hot or
+draws too much current for too long.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import VlaError
+from vla_ros.core.follower import Follower
+from vla_ros.core.robot import load_robot
+from vla_ros.hardware.driver import DRIVERS, Driver, DriverSettings, Reading
+from vla_ros.hardware.lookup import find
+from vla_ros.hardware.overload import OverloadWatch
+from vla_ros.ros import messages, qos
+from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.params import declare, param
+from vla_ros.runtime.pacing import Pacer
+
+LAST_TICK = 0.5  # s for the last look at an arm that stands
+NOT_ACTIVE = 'not active: activate the node first'
+ESTOP = 'emergency stop'
+
+
+@dataclass(frozen=True)
+class RobotParams:
+    """Parameters of the robot node."""
+
+    robot: str = param('so101', "The robot's file in config/robots, or its path.")
+    driver: str = param('so101', 'What drives the arm: so101, lerobot, or module:class.')
+    port: str = param('', "The arm's port, best below /dev/serial/by-id; see vla_ros find-ports.")
+    calibration: str = param(
+        '', "The arm's calibration: LeRobot's id of the arm, or the path of the file."
+    )
+    rate: float = param(50.0, 'Readings and commands per second.', 1.0, 200.0)
+    answer_time: float = param(
+        0.01, 'Seconds that a motor has to answer before it is asked again.', 0.001, 1.0
+    )
+    command_timeout: float = param(
+        0.2, 'Seconds without a command after which the arm brakes and holds.', 0.02, 10.0
+    )
+    speed: float = param(
+        1.0, "Share of the robot's velocity that the arm may reach; 0.3 for first runs.", 0.01, 1.0
+    )
+    dead_man: bool = param(
+        False, 'The arm moves only while topic dead_man says true, at least 5 times a second.'
+    )
+    max_temperature: float = param(
+        60.0, 'Degrees Celsius of a motor at which the arm stops.', 20.0, 120.0
+    )
+    max_current: float = param(2.0, 'Amperes of a motor at which the arm stops.', 0.05, 100.0)
+    overload_time: float = param(
+        0.5, 'Seconds of too much current after which the arm stops.', 0.0, 10.0
+    )
+
+
+class RobotNode(VlaNode):
+    """Has an arm follow joint_commands, and tells how it is."""
+
+    def __init__(self) -> None:
+        """Declare the parameters; raise ConfigError for a robot or driver that is not there."""
+        super().__init__('robot')
+        self._params = declare(self, RobotParams)
+        robot = load_robot(find_config('robots', self._params.robot))
+        self._robot = robot.slowed(self._params.speed)
+        self._make_driver = find(f'{self.get_name()}: driver', self._params.driver, DRIVERS)
+        self._driver: Driver | None = None
+        self._reading: Reading | None = None
+        self._inbox: deque[Callable[[], None]] = deque(maxlen=100)
+        self._missed = 0  # readings that failed
+        self._stopped = ''  # why the arm stays stopped
+        self._button = False  # the last word on the topic estop
+        self._alive = -np.inf  # s, monotonic, when the dead man last said so
+        self._pacer = Pacer(1.0 / self._params.rate)
+        self._running = self._closing = False
+
+    def configure(self) -> None:
+        """Open the arm; nothing moves."""
+        params = self._params
+        settings = DriverSettings(self._robot, params.port, params.calibration, params.answer_time)
+        self._driver = self._make_driver(settings)
+        self._follower = Follower(self._robot, params.command_timeout)
+        self._overload = OverloadWatch(
+            self._robot.joint_names,
+            params.max_temperature,
+            params.max_current,
+            params.overload_time,
+        )
+        self._states = self.advertise(
+            JointState, 'joint_states', qos.periodic(qos.SENSOR, 1.0 / params.rate)
+        )
+        self._offered = [
+            self.create_service(Trigger, '~/estop', self._on_estop),
+            self.create_service(Trigger, '~/rearm', self._on_rearm),
+            self.create_service(Trigger, '~/relax', self._on_relax),
+        ]
+
+    def activate(self) -> None:
+        """Listen, and start the control loop."""
+        self.subscribe(JointTrajectory, 'joint_commands', self._on_command, qos.LATEST)
+        for profile in (qos.LATCHED, qos.SENSOR):  # what was said before, and whoever says it
+            self.subscribe(Bool, 'estop', self._on_button, profile)
+        if self._params.dead_man:
+            self.subscribe(Bool, 'dead_man', self._on_dead_man, qos.SENSOR)
+        self._running, self._closing = True, False
+        self._thread = self.run_thread(self._loop, 'control')
+
+    def deactivate(self) -> None:
+        """Brake, then stop the control loop; the arm holds where it is."""
+        self._closing = True
+        self._thread.join(self._robot.braking_time + LAST_TICK)
+        self._running = False
+        self._thread.join()
+        self._inbox.clear()
+
+    def cleanup(self) -> None:
+        """Let go of the port; the arm stays switched on."""
+        if self._driver is not None:
+            self._driver.close()
+            self._driver = None
+        while self._offered:
+            self.destroy_service(self._offered.pop())
+
+    def halt(self) -> None:
+        """Brake from the next tick on."""
+        self._closing = True
+
+    def diagnostics(self) -> dict[str, str]:
+        """Tell what the arm does and how each motor is."""
+        if not self.active:
+            return {}
+        told = {
+            'arm': self._obstacle() or ('follows' if self._follower.following else 'holds'),
+            'tick lateness': str(self._pacer.lateness()),
+            'readings missed': str(self._missed),
+        }
+        return told | (describe(self._reading, self._robot.joint_names) if self._reading else {})
+
+    def _on_command(self, msg: JointTrajectory) -> None:
+        """Take the last point of the trajectory as the target."""
+        target = messages.command_positions(msg, self._robot.joint_names)
+        now = time.monotonic()
+        self._inbox.append(lambda: self._follower.take(target, now))
+
+    def _on_button(self, msg: Bool) -> None:
+        self._button = msg.data
+        if msg.data:
+            self._stopped = self._stopped or ESTOP
+
+    def _on_dead_man(self, msg: Bool) -> None:
+        self._alive = time.monotonic() if msg.data else -np.inf
+
+    def _on_estop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._stopped, response.success = self._stopped or ESTOP, True
+        return response
+
+    def _on_rearm(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = self.active and not self._button
+        if response.success:
+            self._stopped = ''
+            self._inbox.append(self._follower.stop)
+        else:
+            response.message = 'topic estop still says true' if self._button else NOT_ACTIVE
+        return response
+
+    def _on_relax(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = self.active and not self._follower.following
+        if response.success:
+            self._inbox.append(self._relax)
+        else:
+            response.message = (
+                'the arm follows commands: end them first' if self.active else NOT_ACTIVE
+            )
+        return response
+
+    def _relax(self) -> None:
+        assert self._driver is not None
+        self._follower.give_way()
+        self._driver.relax()
+
+    def _loop(self) -> None:
+        """Tick at absolute deadlines."""
+        self._pacer, last = Pacer(1.0 / self._params.rate), time.monotonic()
+        while self._running:
+            self._pacer.wait()
+            last, before = time.monotonic(), last
+            self._tick(last, last - before)
+
+    def _tick(self, now: float, elapsed: float) -> None:
+        """Do one step of control; ``now`` in s, by a clock that nobody sets."""
+        self._empty_inbox()
+        self._reading = reading = self._read()
+        self._judge(reading, now)
+        if self._obstacle():
+            self._follower.stop()
+        positions = self._follower.tick(now, elapsed, reading and reading.positions)
+        if positions is not None:
+            self._write(positions)
+        elif self._closing:
+            self._running = False
+
+    def _obstacle(self) -> str:
+        """Return why the arm must not move, '' where nothing speaks against it."""
+        if self._closing:
+            return NOT_ACTIVE
+        if self._stopped:
+            return f'{self._stopped}: release it with ~/rearm'
+        if self._params.dead_man and time.monotonic() - self._alive > self._params.command_timeout:
+            return 'nobody presses dead_man'
+        return ''
+
+    def _read(self) -> Reading | None:
+        """Return the reading and publish it; None, told in the log, where there is none."""
+        assert self._driver is not None
+        try:
+            reading = self._driver.read()
+        except VlaError as error:
+            self._missed += 1
+            self.report('arm', f'{error}; the arm holds')
+            return None
+        msg = JointState(name=self._robot.joint_names)
+        msg.position = messages.double_field(reading.positions)
+        msg.header.stamp = self.get_clock().now().to_msg()
+        self._states.publish(msg)
+        return reading
+
+    def _write(self, positions: np.ndarray) -> None:
+        assert self._driver is not None
+        try:
+            self._driver.write(positions)
+        except VlaError as error:
+            self.report('arm', f'{error}; the arm holds')
+
+    def _judge(self, reading: Reading | None, now: float) -> None:
+        """Stop the arm for good where a motor is not well, and spare that motor."""
+        objection = self._overload.objection(reading, now) if reading else ''
+        if objection and not self._stopped:
+            self._stopped = objection
+            self._follower.give_way()
+            self.report('motor', f'{objection}; the arm stops until ~/rearm')
+            if reading is not None:
+                self._write(reading.positions)
+
+    def _empty_inbox(self) -> None:
+        while self._inbox:
+            try:
+                self._inbox.popleft()()
+            except VlaError as error:
+                self.report('command', str(error))
+
+
+def describe(reading: Reading, joint_names: tuple[str, ...]) -> dict[str, str]:
+    """Return what each motor told, for /diagnostics."""
+    units = {'current': 'A', 'load': '', 'temperature': 'degC', 'voltage': 'V'}
+    told = {}
+    for quantity, unit in units.items():
+        values = getattr(reading, quantity)
+        for name, value in zip(joint_names, values if values is not None else (), strict=False):
+            told[f'{name}: {quantity}'] = f'{value:.2f} {unit}'.strip()
+    return told | {f'{name}: fault': text for name, text in reading.faults.items()}
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node; return its exit code."""
+    return spin_node(RobotNode, args, images=False)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
