@@ -29,6 +29,8 @@ NODES = (
     'action_queue',
     'policy',
     'sim',
+    'robot',
+    'servo_bus',
     'recorder',
     'player',
     'web',

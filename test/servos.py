@@ -23,14 +23,7 @@ def make_bus(calibration=CALIBRATION, **given):
     """Return a bus with one servo per joint, each as it was calibrated, motors off."""
     servos, axes = {}, {}
     for joint in calibration.values():
-        servo = servos[joint.id] = Servo(joint.id)
-        for address, value in (
-            (31, joint.homing_offset),
-            (9, joint.range_min),
-            (11, joint.range_max),
-        ):
-            word = abs(value) | (0x800 if value < 0 else 0)
-            servo.write(address, word.to_bytes(2, 'little'))
+        servos[joint.id] = Servo.calibrated(joint)
         axes[joint.id] = float(HOME + joint.homing_offset)
     return SimulatedBus(servos, FreeArm(axes), **given)
 

@@ -6,11 +6,13 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.hardware.sts3215 import RESOLUTION
+from vla_ros.core.robot import RobotSpec
+from vla_ros.hardware.sts3215 import MIDDLE, RADIANS_PER_TICK, RESOLUTION
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,17 @@ def save_calibration(path: Path, calibration: Calibration) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {name: asdict(joint) for name, joint in calibration.items()}
     path.write_text(json.dumps(content, indent=4) + '\n', encoding='utf-8')
+
+
+def nominal_calibration(robot: RobotSpec) -> dict[str, JointCalibration]:
+    """Return a calibration that reaches every limit of the robot: that of a simulated arm."""
+    calibration = {}
+    for number, name in enumerate(robot.joint_names, 1):
+        reach = max(-robot.lower[number - 1], robot.upper[number - 1]) / RADIANS_PER_TICK
+        half = min(ceil(reach), MIDDLE)
+        low, high = MIDDLE - half, MIDDLE + half
+        calibration[name] = JointCalibration(number, 0, 0, low, min(high, RESOLUTION - 1))
+    return calibration
 
 
 def find_calibration(name: str, kind: str = 'robots/so_follower') -> Path:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vla_ros.hardware import sts3215
+from vla_ros.hardware.calibration import JointCalibration
 from vla_ros.hardware.sts3215 import BROADCAST, SRAM, Fault, Register
 
 PING, READ, WRITE, REG_WRITE, ACTION, SYNC_READ, SYNC_WRITE = 1, 2, 3, 4, 5, 0x82, 0x83
@@ -89,6 +90,16 @@ class Servo:
             self.set(register, value)
         self._saved = bytes(self.memory[:SRAM])
 
+    @classmethod
+    def calibrated(cls, joint: JointCalibration) -> 'Servo':
+        """Return the servo of a joint, as it was calibrated."""
+        servo = cls(joint.id)
+        servo.set(sts3215.HOMING_OFFSET, joint.homing_offset)
+        servo.set(sts3215.MIN_POSITION, joint.range_min)
+        servo.set(sts3215.MAX_POSITION, joint.range_max)
+        servo._saved = bytes(servo.memory[:SRAM])
+        return servo
+
     def get(self, register: Register) -> int:
         """Return the value of a register."""
         return register.decode(self.memory[register.place])
@@ -139,7 +150,8 @@ class Servo:
         """Take note that the axis is at ``axis`` ticks of the encoder."""
         position = round(axis) - self.get(sts3215.HOMING_OFFSET)
         goal = self.goal
-        load = 0.0 if goal is None else min(max(COMPLIANCE * (goal - axis), -1.0), 1.0)
+        most = self.get(sts3215.MAX_TORQUE) / sts3215.FULL_LOAD
+        load = 0.0 if goal is None else min(max(COMPLIANCE * (goal - axis), -most), most)
         self._strained += (
             elapsed if abs(load) > OVERLOAD_AT else -self._strained * (goal is not None)
         )
@@ -200,6 +212,18 @@ class SimulatedBus:
     def port(self) -> str:
         """Return the path that a driver opens."""
         return str(self._link or self._terminal)
+
+    @property
+    def plugged(self) -> bool:
+        """Whether the terminal is there."""
+        return self._thread is not None
+
+    def stay(self) -> None:
+        """Have every servo hold where its axis is."""
+        with self.lock:
+            self._feel()
+            for servo in self.servos.values():
+                servo.set(sts3215.GOAL_POSITION, servo.get(sts3215.PRESENT_POSITION))
 
     def plug_in(self) -> None:
         """Make the terminal and answer on it."""

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -72,6 +72,7 @@ class ActionQueueNode(VlaNode):
         self._done = False  # no episode follows
         self._estopped = False  # from the moment that it is asked for until it is armed again
         self._button = False  # the last word on the topic estop
+        self._arm_obstacle = ''  # why the arm follows no command, as its driver says
         self._status_due = 0.0  # s, monotonic
         self._said: tuple[int | None, Mode] = (None, Mode.HOLDING)
         self._said_starved = 0
@@ -113,6 +114,7 @@ class ActionQueueNode(VlaNode):
         self.subscribe(ActionChunk, 'action_chunk', on_chunk, qos.LATEST, raw=True)
         on_episode = bounded(EpisodeEvent, self._on_episode)
         self.subscribe(EpisodeEvent, 'episode', on_episode, qos.EVENTS, raw=True)
+        self.subscribe(String, 'arm_obstacle', self._on_arm_obstacle, qos.LATCHED)
         for profile in (qos.LATCHED, qos.SENSOR):  # what was said before, and whoever says it
             self.subscribe(Bool, 'estop', self._on_button, profile)
         self._steady = not self.get_parameter('use_sim_time').value
@@ -184,6 +186,9 @@ class ActionQueueNode(VlaNode):
             response.success = True
             self._inbox.append(self._executor.enable if request.data else self._executor.disable)
         return response
+
+    def _on_arm_obstacle(self, msg: String) -> None:
+        self._arm_obstacle = msg.data
 
     def _on_button(self, msg: Bool) -> None:
         self._button = msg.data
@@ -273,6 +278,8 @@ class ActionQueueNode(VlaNode):
         missing = self._watchdog.missing
         if missing:
             return f'{", ".join(missing)}: not active'
+        if self._arm_obstacle:
+            return f'the arm: {self._arm_obstacle}'
         if self._measured is None:
             return NO_JOINT_STATE
         self._felt = min(self._felt, now)  # the clock may have been set back

@@ -7,7 +7,7 @@ A thread of its own reads the arm, brings the newest command within the robot's 
 it. The arm begins where it stands, brakes and holds when commands end, when it can't be read and
 at the end of the node, and stays switched on: only ~/relax lets it go. It stops, and stays stopped
 until ~/rearm, for an emergency stop (topic estop), for a motor that complains, gets too hot or
-draws too much current for too long.
+draws too much current for too long. arm_obstacle tells why it does not follow, '' while it does.
 """
 
 import time
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -29,8 +29,9 @@ from vla_ros.hardware.driver import DRIVERS, Driver, DriverSettings, Reading
 from vla_ros.hardware.lookup import find
 from vla_ros.hardware.overload import OverloadWatch
 from vla_ros.ros import messages, qos
-from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
+from vla_ros.ros.process import spin_node
 from vla_ros.runtime.pacing import Pacer
 
 LAST_TICK = 0.5  # s for the last look at an arm that stands
@@ -86,7 +87,7 @@ class RobotNode(VlaNode):
         self._missed = 0  # readings that failed
         self._stopped = ''  # why the arm stays stopped
         self._button = False  # the last word on the topic estop
-        self._alive = -np.inf  # s, monotonic, when the dead man last said so
+        self._pressed = -np.inf  # s, monotonic, when the dead man last said so
         self._pacer = Pacer(1.0 / self._params.rate)
         self._running = self._closing = False
 
@@ -105,6 +106,8 @@ class RobotNode(VlaNode):
         self._states = self.advertise(
             JointState, 'joint_states', qos.periodic(qos.SENSOR, 1.0 / params.rate)
         )
+        self._obstacles = self.advertise(String, 'arm_obstacle', qos.LATCHED)
+        self._told = ''
         self._offered = [
             self.create_service(Trigger, '~/estop', self._on_estop),
             self.create_service(Trigger, '~/rearm', self._on_rearm),
@@ -164,7 +167,7 @@ class RobotNode(VlaNode):
             self._stopped = self._stopped or ESTOP
 
     def _on_dead_man(self, msg: Bool) -> None:
-        self._alive = time.monotonic() if msg.data else -np.inf
+        self._pressed = time.monotonic() if msg.data else -np.inf
 
     def _on_estop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._stopped, response.success = self._stopped or ESTOP, True
@@ -207,8 +210,12 @@ class RobotNode(VlaNode):
         self._empty_inbox()
         self._reading = reading = self._read()
         self._judge(reading, now)
-        if self._obstacle():
+        obstacle = self._obstacle()
+        if obstacle:
             self._follower.stop()
+        if obstacle != self._told:
+            self._told = obstacle
+            self._obstacles.publish(String(data=obstacle))
         positions = self._follower.tick(now, elapsed, reading and reading.positions)
         if positions is not None:
             self._write(positions)
@@ -221,7 +228,7 @@ class RobotNode(VlaNode):
             return NOT_ACTIVE
         if self._stopped:
             return f'{self._stopped}: release it with ~/rearm'
-        if self._params.dead_man and time.monotonic() - self._alive > self._params.command_timeout:
+        if self._params.dead_man and time.monotonic() - self._pressed > self._params.command_timeout:
             return 'nobody presses dead_man'
         return ''
 

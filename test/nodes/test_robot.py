@@ -1,0 +1,250 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The robot node on a simulated bus: what comes in, what goes out, and when it stops."""
+
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip('scservo_sdk')
+
+from sensor_msgs.msg import JointState
+from servos import CALIBRATION, ROBOT, simulated_arm
+from std_msgs.msg import Bool, String
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.hardware import sts3215
+from vla_ros.nodes.robot import RobotNode
+from vla_ros.ros import qos
+
+
+class Operator:
+    """The peer that commands one robot node, and sees what its servos do."""
+
+    def __init__(self, graph, bus):
+        self.graph, self.bus = graph, bus
+        self.node = graph.start(RobotNode())
+        self.states = graph.collect(JointState, 'joint_states', qos.SENSOR)
+        self.obstacles = graph.collect(String, 'arm_obstacle', qos.LATCHED)
+        self._commands = graph.publisher(JointTrajectory, 'joint_commands', qos.LATEST)
+        self._target = None
+        graph.peer.create_timer(0.02, self._command)
+        graph.until(lambda: self.states)
+
+    def send(self, target):
+        """Command this from now on, 50 times a second; None: fall silent."""
+        self._target = target
+
+    def _command(self):
+        if self._target is not None:
+            point = JointTrajectoryPoint(positions=[float(value) for value in self._target])
+            msg = JointTrajectory(joint_names=ROBOT.joint_names, points=[point])
+            self._commands.publish(msg)
+
+    @property
+    def position(self):
+        return np.array(self.states[-1].position)
+
+    def arrives(self, target, atol=0.01):
+        """Wait until the arm is there."""
+        self.graph.until(lambda: np.abs(self.position - target).max() < atol, timeout=15.0)
+
+    def goals(self):
+        with self.bus.lock:
+            return [servo.get(sts3215.GOAL_POSITION) for servo in self.bus.servos.values()]
+
+    def call(self, service):
+        client = self.graph.peer.create_client(Trigger, f'robot/{service}')
+        assert client.wait_for_service(10.0)
+        future = client.call_async(Trigger.Request())
+        self.graph.until(future.done)
+        return future.result()
+
+
+@pytest.fixture
+def operate(start_graph, tmp_path):
+    """Return the function that starts a robot node with parameters, on a bus."""
+    with simulated_arm(tmp_path) as (bus, settings):
+
+        def start(*parameters):
+            where = (f'port:={settings.port}', f'calibration:={settings.calibration}')
+            return Operator(start_graph('answer_time:=0.3', *where, *parameters), bus)
+
+        yield start
+
+
+def test_arm_goes_where_it_is_sent_and_tells_where_it_is(operate):
+    arm = operate()
+    here = arm.position
+    assert list(arm.states[-1].name) == list(ROBOT.joint_names)
+    arm.send(here + 0.2)
+    arm.arrives(here + 0.2)
+
+
+def test_arm_that_is_not_commanded_is_not_switched_on(operate):
+    arm = operate()
+    arm.graph.spin(0.3)
+    assert not any(servo.get(sts3215.TORQUE_ENABLE) for servo in arm.bus.servos.values())
+
+
+def test_silence_and_the_end_of_the_node_leave_the_arm_where_it_is(operate):
+    arm = operate('speed:=0.1')
+    here = arm.position
+    arm.send(here + 1.0)
+    arm.graph.until(lambda: (arm.position - here).max() > 0.1)
+    arm.send(None)
+    arm.graph.spin(1.0)
+    held = arm.position
+    assert (held - here).max() < 1.0
+    arm.graph.spin(0.5)
+    np.testing.assert_allclose(arm.position, held, atol=0.005)
+    arm.node.trigger_deactivate(), arm.node.trigger_cleanup()
+    assert all(servo.get(sts3215.TORQUE_ENABLE) for servo in arm.bus.servos.values())
+
+
+def test_cable_that_is_pulled_holds_the_arm_and_plugged_in_it_goes_on(operate):
+    arm = operate()
+    here = arm.position
+    arm.send(here + 0.2)
+    arm.arrives(here + 0.2)
+    arm.bus.unplug()
+    arm.graph.spin(0.5)
+    arm.states.clear()
+    arm.graph.spin(0.3)
+    assert not arm.states  # where it is is not known, and not made up
+    arm.bus.plug_in()
+    arm.graph.until(lambda: arm.states)
+    np.testing.assert_allclose(arm.position, here + 0.2, atol=0.01)
+    arm.send(here)
+    arm.arrives(here)
+
+
+def test_motor_that_complains_stops_the_arm_until_it_is_armed_again(operate, capfd):
+    arm = operate()
+    here = arm.position
+    arm.send(here + 0.1)
+    arm.arrives(here + 0.1)
+    arm.bus.servos[3].extra_faults = sts3215.Fault.OVERLOAD
+    arm.graph.until(lambda: arm.obstacles and 'elbow_flex' in arm.obstacles[-1].data)
+    arm.send(here)
+    arm.graph.spin(0.5)
+    np.testing.assert_allclose(arm.position, here + 0.1, atol=0.01)
+    assert 'elbow_flex: its motor complains: overloaded; the arm stops' in capfd.readouterr().err
+    arm.bus.servos[3].extra_faults = sts3215.Fault(0)
+    arm.graph.spin(0.2)
+    assert arm.call('rearm').success
+    arm.arrives(here)
+    assert arm.obstacles[-1].data == ''
+
+
+def test_hot_motor_and_a_blocked_one_stop_the_arm(operate):
+    arm = operate('max_current:=0.5', 'overload_time:=0.2')
+    here = arm.position
+    arm.bus.plant.blocked.add(2)
+    arm.send(here + 0.3)
+    arm.graph.until(lambda: arm.obstacles and 'shoulder_lift: ' in arm.obstacles[-1].data)
+    assert 'A for' in arm.obstacles[-1].data
+    arm.graph.spin(0.3)
+    with arm.bus.lock:
+        assert arm.bus.servos[2].get(sts3215.PRESENT_CURRENT) == 0  # it presses no more
+    arm.bus.servos[2].temperature = 65.0
+    arm.graph.spin(0.2)
+    arm.send(None)
+    assert arm.call('rearm').success
+    arm.graph.until(lambda: 'degrees Celsius' in arm.obstacles[-1].data)
+
+
+def test_emergency_stop_is_latched_while_the_button_is_down(operate):
+    arm = operate()
+    here = arm.position
+    button = arm.graph.publisher(Bool, 'estop', qos.LATCHED)
+    button.publish(Bool(data=True))
+    arm.graph.until(lambda: arm.obstacles and 'emergency stop' in arm.obstacles[-1].data)
+    arm.send(here + 0.3)
+    arm.graph.spin(0.4)
+    np.testing.assert_allclose(arm.position, here, atol=0.005)
+    assert not arm.call('rearm').success
+    button.publish(Bool(data=False))
+    arm.graph.until(lambda: arm.call('rearm').success)
+    arm.arrives(here + 0.3)
+
+
+def test_dead_man_who_lets_go_stops_the_arm(operate):
+    arm = operate('dead_man:=true', 'command_timeout:=0.3')
+    here = arm.position
+    arm.send(here + 0.3)
+    arm.graph.spin(0.5)
+    np.testing.assert_allclose(arm.position, here, atol=0.005)
+    button = arm.graph.publisher(Bool, 'dead_man', qos.SENSOR)
+    pressing = arm.graph.peer.create_timer(0.05, lambda: button.publish(Bool(data=True)))
+    arm.arrives(here + 0.3)
+    pressing.cancel()
+    arm.graph.until(lambda: arm.obstacles[-1].data == 'nobody presses dead_man')
+
+
+def test_reduced_speed_is_kept(operate):
+    arm = operate('speed:=0.05')
+    here, began = arm.position, time.monotonic()
+    arm.send(here + 0.3)
+    arm.arrives(here + 0.3)
+    slowest = 0.28 / (0.05 * ROBOT.velocity.max())
+    assert time.monotonic() - began > slowest
+
+
+def test_relaxed_arm_can_be_moved_and_goes_on_from_there(operate):
+    arm = operate()
+    here = arm.position
+    arm.send(here + 0.1)
+    arm.arrives(here + 0.1)
+    assert not arm.call('relax').success  # while it follows
+    arm.send(None)
+    arm.graph.spin(0.5)
+    assert arm.call('relax').success
+    arm.graph.until(
+        lambda: not any(servo.get(sts3215.TORQUE_ENABLE) for servo in arm.bus.servos.values())
+    )
+    for number in arm.bus.plant.positions:
+        arm.bus.plant.positions[number] -= 100
+    arm.graph.spin(0.2)
+    moved = arm.position
+    arm.send(moved)
+    arm.graph.until(lambda: arm.bus.servos[6].get(sts3215.TORQUE_ENABLE))
+    arm.graph.spin(0.2)
+    np.testing.assert_allclose(arm.position, moved, atol=0.01)
+
+
+def test_command_that_is_no_position_is_reported_and_survived(operate, capfd):
+    arm = operate()
+    bad = np.full(6, np.nan)
+    arm.send(bad)
+    arm.graph.spin(0.3)
+    assert 'expected finite positions of shoulder_pan' in capfd.readouterr().err
+    here = arm.position
+    arm.send(here + 0.1)
+    arm.arrives(here + 0.1)
+
+
+def test_arm_that_is_not_there_stops_the_start(start_graph, tmp_path, capfd):
+    with simulated_arm(tmp_path) as (_, settings):
+        graph = start_graph('port:=/dev/nowhere', f'calibration:={settings.calibration}')
+        assert not graph.add(RobotNode()).start()
+    assert "port '/dev/nowhere': cannot be opened" in capfd.readouterr().err
+
+
+def test_driver_that_there_is_not_is_named(start_graph):
+    start_graph('driver:=so102')
+    with pytest.raises(ConfigError, match="robot: driver: got 'so102', expected one of so101"):
+        RobotNode()
+
+
+def test_every_joint_of_the_calibration_is_in_the_diagnostics(operate):
+    arm = operate()
+    arm.graph.spin(0.2)
+    told = arm.node.diagnostics()
+    for name in CALIBRATION:
+        assert told[f'{name}: temperature'] == '25.00 degC'
+        assert told[f'{name}: voltage'] == '7.40 V'
+    assert told['arm'] == 'holds'
