@@ -228,7 +228,10 @@ class RobotNode(VlaNode):
             return NOT_ACTIVE
         if self._stopped:
             return f'{self._stopped}: release it with ~/rearm'
-        if self._params.dead_man and time.monotonic() - self._pressed > self._params.command_timeout:
+        if (
+            self._params.dead_man
+            and time.monotonic() - self._pressed > self._params.command_timeout
+        ):
             return 'nobody presses dead_man'
         return ''
 

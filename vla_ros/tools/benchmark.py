@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, str] = {
     'blending': 'vla_ros.benchmarks.blending',
     'checks': 'vla_ros.benchmarks.checks',
     'control': 'vla_ros.benchmarks.control',
+    'driver': 'vla_ros.benchmarks.driver',
     'fuzz': 'vla_ros.benchmarks.fuzz',
     'graph': 'vla_ros.benchmarks.graph',
     'lerobot': 'vla_ros.benchmarks.lerobot',
