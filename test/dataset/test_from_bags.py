@@ -25,9 +25,10 @@ from recordings import (
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.observation import Observations
-from vla_ros.dataset.align import align, find_streams, nearest
+from vla_ros.dataset.align import align, nearest
 from vla_ros.dataset.bag import EpisodeInfo, header_time
-from vla_ros.dataset.from_bags import convert, describe, make_frames, read_instruction
+from vla_ros.dataset.from_bags import convert, describe, make_frames
+from vla_ros.dataset.streams import find_streams
 
 FRAMES = 11  # of an episode: of the twelfth, the slower camera's picture comes too late
 LATER = START + 0.001 + 6 / FPS  # s, of samples in the middle
@@ -130,9 +131,12 @@ def test_an_episode_that_misses_a_source_is_named(tmp_path, topics, message):
 
 
 def test_an_episode_without_instruction_is_named(tmp_path):
-    episode = write_episode(tmp_path, messages=without(make_messages(), '/instruction'))
-    with pytest.raises(VlaError, match='episode_0000: got no instruction'):
-        read_instruction(episode, find_streams(episode))
+    silent = without(make_messages(), '/instruction')
+    episodes = [write_episode(tmp_path, messages=m) for m in (make_messages(), silent, silent)]
+    with pytest.raises(VlaError, match='0001: got no instruction, .*--instruction') as error:
+        convert(episodes, tmp_path / 'set', fps=FPS)
+    assert '2 of 3 episodes' in str(error.value) and 'episode_0002' in str(error.value)
+    assert not list(tmp_path.glob('set*'))
 
 
 def test_every_episode_that_cannot_be_converted_is_named_before_any_is_written(tmp_path):
@@ -180,7 +184,7 @@ def test_topics_may_lie_in_a_namespace(tmp_path):
     ('bad', 'message'),
     [
         (picture('top', LATER, np.zeros((12, 16, 3), np.uint8)), '16 x 12 pixels, expected 32'),
-        (picture('top', LATER, shade(0), 'yuv422'), "got encoding 'yuv422'"),
+        (picture('top', LATER, shade(0), '32FC1'), "got encoding '32FC1'"),
         (joint_commands(LATER, [np.nan, 0.0]), 'expected finite positions of shoulder, elbow'),
     ],
 )
@@ -242,4 +246,4 @@ def test_nothing_appears_where_an_episode_cannot_be_converted(dataset, tmp_path)
     other = write_episode(tmp_path, messages=without(make_messages(), '/camera/left/image_raw'))
     with pytest.raises(VlaError, match='got cameras top, expected left, top as in the first'):
         convert([dataset[1][0], other], tmp_path / 'set')
-    assert not (tmp_path / 'set').exists()
+    assert not list(tmp_path.glob('set*'))

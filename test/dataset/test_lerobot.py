@@ -24,7 +24,7 @@ def test_encoder_that_falls_behind_loses_no_frame(tmp_path, monkeypatch):
         encode(thread)
 
     monkeypatch.setattr(video_utils._CameraEncoderThread, 'run', encode_late)
-    spec = DatasetSpec(30, ('a',), ('top',), 32, 32, 'test', ())
+    spec = DatasetSpec(30, ('a',), {'top': (32, 32)}, 'test')
     writer = DatasetWriter(tmp_path / 'dataset', spec)
     picture = np.zeros((32, 32, 3), np.uint8)
     frame = Frame(np.zeros(1), np.zeros(1), {'top': picture})

@@ -14,11 +14,12 @@ from recordings import FPS, JOINTS, START, make_messages, phase, write_episode
 from rosbags.rosbag2 import Reader
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.dataset.align import align, find_streams
+from vla_ros.dataset.align import align
 from vla_ros.dataset.bag import EpisodeInfo, decode, list_episodes
 from vla_ros.dataset.bags import open_bags
 from vla_ros.dataset.from_bags import convert, describe, make_frames, set_apart
 from vla_ros.dataset.stored import StoredDataset
+from vla_ros.dataset.streams import find_streams
 from vla_ros.dataset.to_bags import convert_to_bags
 from vla_ros.tools.main import main
 

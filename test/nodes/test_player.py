@@ -16,7 +16,7 @@ from sensor_msgs.msg import Image, JointState
 
 from vla_ros.core.config import find_config
 from vla_ros.core.robot import load_robot
-from vla_ros.dataset.align import align, find_streams
+from vla_ros.dataset.align import align
 from vla_ros.dataset.bag import EpisodeInfo, header_time, list_episodes
 from vla_ros.dataset.from_bags import describe, make_frames
 from vla_ros.dataset.replay.bag_samples import read_track
@@ -24,6 +24,7 @@ from vla_ros.dataset.replay.drive import plan
 from vla_ros.dataset.replay.fast import answer_all
 from vla_ros.dataset.replay.result import Replay
 from vla_ros.dataset.replay.settings import Settings
+from vla_ros.dataset.streams import find_streams
 from vla_ros.msg import ActionChunk, Features, QueueStatus
 from vla_ros.nodes.action_expert import ActionExpertNode
 from vla_ros.nodes.llm_backbone import LlmBackboneNode

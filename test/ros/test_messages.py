@@ -94,8 +94,8 @@ def test_grey_becomes_rgb():
 
 
 def test_unknown_encoding_is_named_with_the_mend():
-    with pytest.raises(VlaError, match=r"camera top: got encoding 'yuv422', expected .*rgb8"):
-        messages.image_from_msg(Image(encoding='yuv422'), 'camera top')
+    with pytest.raises(VlaError, match=r"camera top: got encoding '32FC1', expected .*rgb8"):
+        messages.image_from_msg(Image(encoding='32FC1'), 'camera top')
 
 
 @pytest.mark.parametrize('data', [b'', bytes(10)])

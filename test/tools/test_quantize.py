@@ -33,7 +33,9 @@ blocks:
 def dataset(tmp_path_factory):
     """Return a dataset of one episode whose pictures get brighter and whose joints count up."""
     root = tmp_path_factory.mktemp('data') / 'small'
-    writer = DatasetWriter(root, DatasetSpec(30, JOINTS, CAMERAS, HEIGHT, WIDTH, 'so101'))
+    writer = DatasetWriter(
+        root, DatasetSpec(30, JOINTS, dict.fromkeys(CAMERAS, (HEIGHT, WIDTH)), 'so101')
+    )
     joints = np.ones(len(JOINTS))
     pictures = [np.full((HEIGHT, WIDTH, 3), 10 * i, np.uint8) for i in range(FRAMES)]
     writer.write(

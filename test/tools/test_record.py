@@ -15,9 +15,10 @@ pytest.importorskip('mujoco')
 
 from recordings import write_episode
 
-from vla_ros.dataset.align import align, find_streams
+from vla_ros.dataset.align import align
 from vla_ros.dataset.bag import EpisodeInfo, decode, list_episodes
 from vla_ros.dataset.from_bags import describe, make_frames
+from vla_ros.dataset.streams import find_streams
 
 PLAN = '{starts: 1, recoveries: 0, clusters: [2, 4], seed: 5}'
 

@@ -10,9 +10,9 @@ import pytest
 torch = pytest.importorskip('torch', reason="needs pip install 'vla_ros[train]'")
 pytest.importorskip('lerobot', reason="needs pip install 'vla_ros[train]'")
 
+from vla_ros.dataset.lerobot import open_dataset  # noqa: E402
 from vla_ros.train.checkpoint import new_checkpoint  # noqa: E402
 from vla_ros.train.families.act import ActSize  # noqa: E402
-from vla_ros.train.frames import open_dataset  # noqa: E402
 
 JOINTS = ('pan', 'lift', 'gripper')
 LENGTHS = (11, 7)  # frames of the episodes

@@ -11,8 +11,9 @@ import pytest
 torch = pytest.importorskip('torch')
 
 from vla_ros.core.errors import ConfigError  # noqa: E402
+from vla_ros.dataset.lerobot import open_dataset  # noqa: E402
 from vla_ros.train.batches import Augmentation, Batches  # noqa: E402
-from vla_ros.train.frames import load_frames, open_dataset  # noqa: E402
+from vla_ros.train.frames import load_frames  # noqa: E402
 
 KEY = 'observation.images.top'
 PLAIN = Augmentation(shift=0, brightness=0, contrast=0)

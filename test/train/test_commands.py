@@ -11,10 +11,10 @@ pytest.importorskip('torch')
 import torch
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.lerobot import open_dataset
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.tools.main import main
 from vla_ros.train.checkpoint import blend, load_checkpoint, new_checkpoint
-from vla_ros.train.frames import open_dataset
 
 from .conftest import SIZE, write_dataset
 

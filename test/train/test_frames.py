@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.train.frames import fingerprint, load_frames, open_dataset
+from vla_ros.dataset.lerobot import open_dataset
+from vla_ros.train.frames import fingerprint, load_frames
 
 from .conftest import LENGTHS
 

@@ -1,17 +1,95 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Files that commands are asked to write; the folder need not be there yet."""
+"""Files that commands read and write: what is wrong with one, and results that are not lost."""
 
 import json
+import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
+
+from vla_ros.core.errors import ConfigError, VlaError
+
+_LFS = b'version https://git-lfs.github.com/'
+
+
+def find_damage(path: Path) -> str:
+    """Return what is wrong with a file that was downloaded or copied, and the mend; else ''."""
+    if not path.is_file():
+        return 'not there; copy or download the whole folder again'
+    with path.open('rb') as file:
+        start = file.read(len(_LFS))
+    if not start:
+        return 'empty (0 bytes); copy or download it again'
+    if start == _LFS:
+        return "a Git LFS pointer, and not the file itself; run 'git lfs pull' in its repository"
+    return ''
+
+
+def check_writable(*paths: Path | None) -> None:
+    """
+    Raise ConfigError, before the work, for a file that could not be written after it.
+
+    Folders that are not there yet are made. None stands for a file that nobody asked for.
+    """
+    for path in filter(None, paths):
+        if path.exists() and not path.is_file() and not path.is_dir():
+            continue  # such as /dev/stdout
+        if path.is_dir():
+            raise ConfigError(f'{path}: is a folder, expected the name of a file; name one in it')
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f'.{path.name}.'):
+                pass
+        except OSError as error:
+            raise ConfigError(
+                f'{path}: cannot be written: {error.strerror}; name another file'
+            ) from None
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding='utf-8')
+    """Write ``text`` as UTF-8; see `write_bytes`."""
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write ``content``, of JSON's types, with an indent."""
+    """Write ``content``, of JSON's types, with an indent; see `write_bytes`."""
     write_text(path, json.dumps(content, indent=1) + '\n')
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """
+    Write a result; the file is there whole or not at all, and the folder need not be there yet.
+
+    Where it cannot be written, it is kept in the folder for temporary files, and VlaError says so.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, content)
+    except OSError as error:
+        kept = _keep(path, content)
+        raise VlaError(f'{path}: cannot be written: {error.strerror}; {kept}') from None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    if path.exists() and not path.is_file():  # /dev/stdout is written, not replaced
+        path.write_bytes(content)
+        return
+    partial = path.with_name(f'.{path.name}.partial')
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+
+
+def _keep(path: Path, content: bytes) -> str:
+    """Save a result that cannot be where it should; say where it is."""
+    other = Path(tempfile.gettempdir()) / path.name
+    try:
+        _replace(other, content)
+    except OSError as error:
+        return f'nor could {other}: {error.strerror}; free the disk and run it again'
+    return f'it is kept as {other}; move it where you want it'

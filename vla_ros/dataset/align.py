@@ -7,7 +7,6 @@ Frames out of streams: which samples of an episode belong together, as the live 
 too: a frame is the observation that the node would have had at the frame's time.
 """
 
-import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,34 +16,8 @@ import numpy as np
 
 from vla_ros.core.errors import VlaError
 from vla_ros.core.observation import Observations, Sample
-from vla_ros.dataset.bag import Episode, Message, header_time
-
-STATE, ACTION, INSTRUCTION, PHASE = 'joint_states', 'joint_commands', 'instruction', 'phase'
-PHASE_TYPE = 'std_msgs/msg/Int64'  # number of the phase that a frame belongs to
-_CAMERA = re.compile(r'(?:.*/)?camera/([^/]+)/image_raw')
-_TYPES = {
-    STATE: 'sensor_msgs/msg/JointState',
-    ACTION: 'trajectory_msgs/msg/JointTrajectory',
-    INSTRUCTION: 'std_msgs/msg/String',
-}
-_IMAGE = 'sensor_msgs/msg/Image'
-
-
-@dataclass(frozen=True)
-class Streams:
-    """The topics of an episode that make frames, in whatever namespace they are."""
-
-    state: str
-    action: str
-    instruction: str  # '' where none was recorded
-    cameras: Mapping[str, str]  # name of the camera: topic
-    phase: str = ''  # a label of each frame; '' where there is none
-
-    @property
-    def topics(self) -> tuple[str, ...]:
-        """Return the topics that every frame has a sample of."""
-        label = (self.phase,) if self.phase else ()
-        return (self.state, self.action, *self.cameras.values(), *label)
+from vla_ros.dataset.bag import Episode, Message, decode, header_time
+from vla_ros.dataset.streams import Streams
 
 
 @dataclass(frozen=True)
@@ -54,30 +27,12 @@ class Alignment:
     times: np.ndarray  # (frames,) s
     chosen: Mapping[str, np.ndarray]  # topic: (frames,) index of its sample
     skew: float  # s, largest distance of a sample from its frame
+    tasks: Sequence[str] = ()  # (frames,) what was to be done; none where nobody said
 
-
-def find_streams(episode: Episode) -> Streams:
-    """Return the topics of the episode; raise VlaError naming those that are missing."""
-    topics = episode.topics()
-    found = {
-        name: next((t for t in topics if t.rpartition('/')[2] == name), '') for name in _TYPES
-    }
-    cameras = {match[1]: topic for topic in sorted(topics) if (match := _CAMERA.fullmatch(topic))}
-    labels = (t for t in topics if t.rpartition('/')[2] == PHASE and topics[t] == PHASE_TYPE)
-    missing = [name for name in (STATE, ACTION) if not found[name]]
-    if missing or not cameras:
-        raise VlaError(
-            f'{episode.path.name}: got topics {sorted(topics)}, expected also '
-            f'{", ".join(missing) or "camera/<name>/image_raw"}; record the episode anew'
-        )
-    expected = {found[name]: _TYPES[name] for name in _TYPES if found[name]}
-    for topic, msgtype in {**expected, **dict.fromkeys(cameras.values(), _IMAGE)}.items():
-        if topics[topic] != msgtype:
-            raise VlaError(
-                f'{episode.path.name}: {topic}: got {topics[topic]}, expected {msgtype}; record '
-                'the episode anew with messages of that type'
-            )
-    return Streams(found[STATE], found[ACTION], found[INSTRUCTION], cameras, next(labels, ''))
+    @property
+    def instructed(self) -> bool:
+        """Say whether it is known what was to be done."""
+        return bool(self.tasks)
 
 
 def align(episode: Episode, streams: Streams, fps: int, max_skew: float) -> Alignment:
@@ -86,7 +41,7 @@ def align(episode: Episode, streams: Streams, fps: int, max_skew: float) -> Alig
 
     Raise VlaError for a frame that has no sample of a source within ``max_skew`` (s).
     """
-    stamps = _read_stamps(episode, streams)
+    stamps, texts = _read_stamps(episode, streams)
     begin = max(source.min() for source in stamps.values())
     end = min(source.max() for source in stamps.values())
     times = begin + np.arange(max(0, int((end - begin) * fps + 1e-3)) + 1) / fps
@@ -103,7 +58,17 @@ def align(episode: Episode, streams: Streams, fps: int, max_skew: float) -> Alig
                 )
             skew = max(skew, distance)
             chosen[topic].append(sample.value)
-    return Alignment(times, {topic: np.array(chosen[topic]) for topic in chosen}, skew)
+    numbers = {topic: np.array(chosen[topic]) for topic in chosen}
+    return Alignment(times, numbers, skew, tuple(_in_force(texts, times)))
+
+
+def _in_force(texts: Sequence[tuple[float, str]], times: np.ndarray) -> Iterator[str]:
+    """Yield the text that was the last one to come by each of ``times``; at first the first."""
+    if not texts:
+        return
+    since = np.array([time for time, _ in texts])
+    for number in np.searchsorted(since, times, side='right'):
+        yield texts[max(0, number - 1)][1]
 
 
 def gather(
@@ -140,24 +105,34 @@ def nearest(source: np.ndarray, times: np.ndarray) -> np.ndarray:
     return order[np.where(older, left, right)]
 
 
-def _read_stamps(episode: Episode, streams: Streams) -> dict[str, np.ndarray]:
+def _read_stamps(
+    episode: Episode, streams: Streams
+) -> tuple[dict[str, np.ndarray], list[tuple[float, str]]]:
     """
-    Return the stamps (s) of each topic's messages, in the order in which they came.
+    Return the stamps (s) of each topic's messages, in their order, and the instructions.
 
-    A label has no header: it counts from when it was received.
+    A label has no header: it counts from when it was received. Nor has an instruction: it counts
+    from the latest stamp that had come before it, whatever clock the recorder had.
     """
     stamps: dict[str, list[float]] = {topic: [] for topic in streams.topics}
-    for message in episode.messages(streams.topics):
+    texts: list[tuple[float, str]] = []
+    now = -inf
+    for message in episode.messages((*streams.topics, streams.instruction)):
+        if message.topic == streams.instruction:
+            text = str(decode(message).data).strip()
+            texts += [(now, text)] if text else []
+            continue
         labels = message.topic == streams.phase
         stamp = message.time * 1e-9 if labels else header_time(message.data)
         stamps[message.topic].append(stamp)
+        now = now if labels else max(now, stamp)
     empty = [topic for topic in streams.topics if not stamps[topic]]
     if empty:
         raise VlaError(
             f'{episode.path.name}: got no message on {", ".join(empty)}, expected a stream; '
             'record the episode anew'
         )
-    return {topic: np.array(times) for topic, times in stamps.items()}
+    return {topic: np.array(times) for topic, times in stamps.items()}, texts
 
 
 def _observe(

@@ -14,13 +14,15 @@ import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import struct
+from binascii import crc32
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, ClassVar, NamedTuple
 
 import yaml
 from rosbags.interfaces import (
@@ -32,12 +34,15 @@ from rosbags.interfaces import (
     QosReliability,
     QosTime,
 )
-from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+from rosbags.rosbag2 import Reader, ReaderError, StoragePlugin, Writer
+from rosbags.rosbag2.storage_mcap import McapWriter
+from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.dataset.streams import ANY_TOPIC, TopicChoice
 
 PREFIX = 'episode_'
 PARTIAL = '.partial'
@@ -45,10 +50,13 @@ CALIBRATION = 'calibration'
 LATCHED = ('instruction', 'episode')  # whoever joins a replay late gets the last ones, too
 _KEY = 'vla_ros'  # in custom_data
 _MAGIC = b'\x89MCAP0\r\n'
+_CHECKSUM = 9 + 24  # bytes from the beginning of a chunk's record to its checksum
 _FOOTER, _DATA_END = 0x02, 0x0F  # MCAP's record types
 # of a file without index: end of the data, footer, magic
 _ENDING = struct.pack('<BQI', _DATA_END, 4, 0) + struct.pack('<BQQQI', _FOOTER, 20, 0, 0, 0)
 _ENDING += _MAGIC
+# what rosbags raises for a bag that is damaged
+BROKEN = (ReaderError, OSError, KeyError, ValueError, struct.error, sqlite3.Error, AssertionError)
 _FOREVER = QosTime(9223372036, 854775807)
 _LATCHED_QOS = Qos(
     QosHistory.KEEP_LAST,
@@ -88,6 +96,25 @@ class Message(NamedTuple):
     data: bytes  # as it came off the wire
 
 
+class _CheckedStorage(McapWriter):
+    """Notes the checksum of every chunk, with which a reader finds out that it was damaged."""
+
+    def close_chunk(self) -> None:
+        """Write the chunk, then its checksum into it."""
+        start, checksum = self.bio.tell(), crc32(self.chunk.bio.getbuffer())
+        super().close_chunk()
+        end = self.bio.tell()
+        self.bio.seek(start + _CHECKSUM)
+        self.bio.write(struct.pack('<I', checksum))
+        self.bio.seek(end)
+
+
+class _CheckedWriter(Writer):
+    """Writes MCAP with checksums, which rosbags leaves out."""
+
+    STORAGE_PLUGINS: ClassVar = {**Writer.STORAGE_PLUGINS, StoragePlugin.MCAP: _CheckedStorage}
+
+
 class EpisodeWriter:
     """Writes one episode; it appears among the others when it is kept."""
 
@@ -98,7 +125,7 @@ class EpisodeWriter:
         self.size = 0  # bytes
         self._root = root
         self._folder = root / PARTIAL / self.name
-        self._writer = Writer(self._folder, version=9, storage_plugin=StoragePlugin.MCAP)
+        self._writer = _CheckedWriter(self._folder, version=9, storage_plugin=StoragePlugin.MCAP)
         self._writer.open()
         self._connections: dict[str, Connection] = {}
         self._hashes = _copy_all(calibration, self._folder / CALIBRATION)
@@ -147,18 +174,32 @@ class Episode:
 
     path: Path
     info: EpisodeInfo
+    choice: TopicChoice = ANY_TOPIC  # which of its topics are meant
 
     def messages(self, topics: Collection[str] = ()) -> Iterator[Message]:
         """Yield the messages of ``topics`` (none: of all) in the order of their times."""
-        with Reader(self.path) as reader:
+        with reading(self.path), Reader(self.path) as reader:
             chosen = [c for c in reader.connections if not topics or c.topic in topics]
             for connection, time, data in reader.messages(chosen) if chosen else ():
                 yield Message(connection.topic, connection.msgtype, time, bytes(data))
 
     def topics(self) -> dict[str, str]:
-        """Return the message type of every topic."""
-        with Reader(self.path) as reader:
+        """Return the message type of every topic that has a message."""
+        with reading(self.path), Reader(self.path) as reader:
             return {c.topic: c.msgtype for c in reader.connections}
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Raise VlaError with the mend where a bag turns out to be damaged within the context."""
+    try:
+        yield
+    except BROKEN as error:
+        raise VlaError(
+            f'bag {path}: cannot be read ({str(error) or type(error).__name__}), expected one '
+            'that was finished and is whole; run "ros2 bag reindex" on its folder, copy it again, '
+            'or record it anew'
+        ) from None
 
 
 def list_episodes(root: Path) -> list[Episode]:
@@ -230,8 +271,18 @@ def remove(episode: Path) -> None:
 
 
 def decode(message: Message) -> Any:
-    """Return the message as an object with the fields of its type; numbers are NumPy arrays."""
-    return typestore().deserialize_cdr(message.data, message.msgtype)
+    """
+    Return the message as an object with the fields of its type; numbers are NumPy arrays.
+
+    Raise VlaError where its bytes are damaged.
+    """
+    try:
+        return typestore().deserialize_cdr(message.data, message.msgtype)
+    except (SerdeError, ValueError, KeyError, IndexError, struct.error) as error:
+        raise VlaError(
+            f'{message.topic}: got a damaged {message.msgtype} ({str(error) or "too short"}); '
+            'copy the bag again, or record it anew'
+        ) from None
 
 
 def header_time(data: bytes) -> float:

@@ -2,32 +2,39 @@
 # SPDX-License-Identifier: Apache-2.0
 """Open whatever was recorded: an episode, a folder of episodes, or bags of `ros2 bag record`."""
 
-import sqlite3
-import struct
+from dataclasses import replace
 from pathlib import Path
 
-from rosbags.rosbag2 import Reader, ReaderError
+from rosbags.rosbag2 import Reader
 
 from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.dataset.bag import PARTIAL, PREFIX, Episode, EpisodeInfo, read_custom, read_info
+from vla_ros.dataset.bag import (
+    PARTIAL,
+    PREFIX,
+    Episode,
+    EpisodeInfo,
+    read_custom,
+    read_info,
+    reading,
+)
+from vla_ros.dataset.streams import ANY_TOPIC, TopicChoice
 
 UNKNOWN = 0  # cluster of a bag that says nothing about it
 _FILES = ('.mcap', '.db3')
-_BROKEN = (ReaderError, OSError, KeyError, ValueError, struct.error, sqlite3.Error, AssertionError)
 
 
-def open_bags(path: Path) -> list[Episode]:
+def open_bags(path: Path, choice: TopicChoice = ANY_TOPIC) -> list[Episode]:
     """
     Return the episodes in ``path``: a recorded one or a folder of them, or any rosbag2 bags.
 
     A bag is a folder with metadata.yaml, or a file (MCAP or SQLite). One that `vla_ros record` did
-    not make is of UNKNOWN cluster. Raise ConfigError where there is none, and VlaError, which says
-    how to mend it, for one that was never finished.
+    not make is of UNKNOWN cluster. ``choice`` says which topics are meant. Raise ConfigError where
+    there is none, and VlaError, which says how to mend it, for one that was never finished.
     """
     if not path.exists():
         raise ConfigError(f'bag {path}: not there, expected a bag or a folder of bags')
     folders = [path] if path.is_file() or _is_bag(path) else _find_bags(path)
-    episodes = [_open(folder) for folder in folders]
+    episodes = [replace(_open(folder), choice=choice) for folder in folders]
     if not episodes:
         unfinished = any(path.glob(f'{PARTIAL}/{PREFIX}*'))
         raise ConfigError(
@@ -57,15 +64,10 @@ def _open(path: Path) -> Episode:
             f'bag {path}: got no metadata.yaml in it, expected a bag that was finished; run '
             f'"ros2 bag reindex {path}", or give the file in it if its recorder made it readable'
         )
-    try:
-        with Reader(path) as reader:
-            if not reader.message_count:
-                raise VlaError(f'bag {path}: got no message in it, expected some; record it anew')
-    except _BROKEN as error:
-        raise VlaError(
-            f'bag {path}: cannot be read ({error}), expected one that was finished; run '
-            '"ros2 bag reindex" on its folder, copy it again, or record it anew'
-        ) from None
+    with reading(path), Reader(path) as reader:
+        empty = not reader.message_count
+    if empty:
+        raise VlaError(f'bag {path}: got no message in it, expected some; record it anew')
     if path.is_dir() and read_custom(metadata):
         return Episode(path, read_info(metadata))
     return Episode(path, EpisodeInfo(UNKNOWN))

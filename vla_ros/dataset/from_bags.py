@@ -10,6 +10,7 @@ the live nodes do, the sample of every source that was measured nearest to the f
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from vla_ros.core.errors import VlaError
-from vla_ros.core.picture import picture_from_bytes
 from vla_ros.dataset import lerobot
-from vla_ros.dataset.align import PHASE, Alignment, Streams, align, find_streams, gather
+from vla_ros.dataset.align import Alignment, align, gather
 from vla_ros.dataset.bag import CALIBRATION, Episode, Message, decode, hash_file
+from vla_ros.dataset.camera_messages import read_picture
 from vla_ros.dataset.lerobot import DatasetSpec, DatasetWriter, Frame
+from vla_ros.dataset.streams import PHASE, Streams, find_streams
 
 INFO = 'vla_ros_episodes.json'  # in the dataset's folder meta
 Progress = Callable[[int, int], None]  # done, total
@@ -34,54 +36,78 @@ def convert(
     max_skew: float = 0.05,
     split: str = 'train',
     on_progress: Progress = lambda done, total: None,
+    instruction: str = '',
 ) -> None:
     """
     Write the episodes as a new LeRobotDataset v3 with ``fps`` frames per second to ``root``.
 
     No frame may hold a sample that was measured more than ``max_skew`` (s) from its time.
-    ``split`` is what the dataset's metadata call all of its episodes. ``root`` appears when
-    everything is done. Raise ConfigError if it exists, and VlaError naming every episode that
-    misses something, or the first one that differs from the others.
+    ``split`` is what the dataset's metadata call all of its episodes, ``instruction`` the task of
+    those in whose recording nobody said it. ``root`` appears when everything is done. Raise
+    ConfigError if it exists, and VlaError naming every episode that misses something, or the
+    first one that differs from the others.
     """
     lerobot.check_new(root)
     if not episodes:
         raise VlaError('episodes: got none, expected at least one; check the folder')
     lerobot.quiet()
-    aligned = _align_all(episodes, fps, max_skew)
+    for episode in episodes:
+        _check_calibration(episode)
+    aligned = _align_all(episodes, fps, max_skew, bool(instruction))
+    spec = describe(episodes[0], fps)
+    for episode in episodes:
+        check_alike(episode, spec)
     work = root.with_name(root.name + '.converting')
     shutil.rmtree(work, ignore_errors=True)
-    spec = describe(episodes[0], fps)
-    writer = DatasetWriter(work, spec)
+    try:
+        _write(work, aligned, spec, instruction, on_progress)
+        _copy_calibration(episodes, work / 'meta' / CALIBRATION)
+        _name_split(work, split, len(episodes))
+        work.rename(root)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _write(
+    root: Path,
+    aligned: Sequence[tuple[Episode, Streams, Alignment]],
+    spec: DatasetSpec,
+    instruction: str,
+    on_progress: Progress,
+) -> None:
+    """Write the frames, and what the dataset remembers of the recordings."""
     infos = []
-    for number, (episode, streams, alignment) in enumerate(aligned):
-        writer.write(
-            make_frames(episode, streams, alignment, spec), read_instruction(episode, streams)
-        )
-        infos.append(_info(episode, alignment))
-        on_progress(number + 1, len(episodes))
-    writer.close()
-    (work / 'meta' / INFO).write_text(json.dumps(infos, indent=1))
-    _copy_calibration(episodes, work / 'meta' / CALIBRATION)
-    _name_split(work, split, len(episodes))
-    work.rename(root)
+    with closing(DatasetWriter(root, spec)) as writer:
+        for number, (episode, streams, alignment) in enumerate(aligned):
+            writer.write(make_frames(episode, streams, alignment, spec), instruction)
+            infos.append(_info(episode, alignment))
+            on_progress(number + 1, len(aligned))
+    (root / 'meta' / INFO).write_text(json.dumps(infos, indent=1))
 
 
 def _align_all(
-    episodes: Sequence[Episode], fps: int, max_skew: float
+    episodes: Sequence[Episode], fps: int, max_skew: float, instructed: bool
 ) -> list[tuple[Episode, Streams, Alignment]]:
     """Return what the frames of every episode are made of; raise VlaError naming all that fail."""
     aligned, objections = [], []
     for episode in episodes:
         try:
             streams = find_streams(episode)
-            aligned.append((episode, streams, align(episode, streams, fps, max_skew)))
+            alignment = align(episode, streams, fps, max_skew)
+            if not instructed and not alignment.instructed:
+                raise VlaError(
+                    f'{episode.path.name}: got no instruction, expected one; give it with '
+                    '--instruction "what was to be done"'
+                )
+            aligned.append((episode, streams, alignment))
         except VlaError as error:
             objections.append(str(error))
     if objections:
         raise VlaError(
             '\n'.join(objections)
             + f'\n{len(objections)} of {len(episodes)} episodes cannot be converted, and nothing '
-            'was written; remove their folders, and vla_ros record asks for these starts again'
+            'was written; where that cannot be mended remove their folders, and vla_ros record '
+            'asks for these starts again'
         )
     return aligned
 
@@ -95,57 +121,69 @@ def set_apart(episodes: Sequence[Episode], held_out: int) -> tuple[list[Episode]
 def describe(episode: Episode, fps: int) -> DatasetSpec:
     """Return what every frame of a dataset with this episode holds."""
     streams = find_streams(episode)
-    image = decode(_first(episode, next(iter(streams.cameras.values()))))
     joints = decode(_first(episode, streams.state)).name
     return DatasetSpec(
         fps,
         tuple(joints),
-        tuple(streams.cameras),
-        image.height,
-        image.width,
+        {name: _size(episode, topic) for name, topic in streams.cameras.items()},
         episode.info.robot or 'unknown',
         bool(streams.phase),
     )
+
+
+def check_alike(episode: Episode, spec: DatasetSpec) -> None:
+    """Raise VlaError where an episode does not begin as one of a dataset of ``spec`` has to."""
+    streams, name = find_streams(episode), episode.path.name
+    if set(streams.cameras) != set(spec.cameras):
+        raise VlaError(
+            f'{name}: got cameras {", ".join(streams.cameras)}, expected '
+            f'{", ".join(spec.cameras)} as in the first episode; convert them apart'
+        )
+    if bool(streams.phase) != spec.phase:
+        got, expected = ('no', 'one') if spec.phase else ('the', 'none')
+        raise VlaError(
+            f'{name}: got {got} label {PHASE}, expected {expected} as in the first '
+            'episode; convert them apart'
+        )
+    for camera, topic in streams.cameras.items():
+        _check_size(name, topic, _size(episode, topic), spec.cameras[camera])
+
+
+def _size(episode: Episode, topic: str) -> tuple[int, int]:
+    """Return height and width of the first picture of a topic."""
+    height, width = read_picture(_first(episode, topic)).shape[:2]
+    return height, width
+
+
+def _check_size(
+    episode: str, topic: str, size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    if size != expected:
+        raise VlaError(
+            f'{episode}: {topic}: got {size[1]} x {size[0]} pixels, expected {expected[1]} x '
+            f'{expected[0]} as in the first picture of that camera; record with one size'
+        )
 
 
 def make_frames(
     episode: Episode, streams: Streams, alignment: Alignment, spec: DatasetSpec
 ) -> Iterator[Frame]:
     """Yield the frames in order; no more of the episode is in memory than they need."""
+    check_alike(episode, spec)
     readers = _readers(episode, streams, spec)
-    for messages in gather(episode, alignment.chosen):
+    tasks = alignment.tasks or [''] * len(alignment.times)
+    gathered = gather(episode, alignment.chosen)
+    for messages, task in zip(gathered, tasks, strict=True):
         values = {topic: readers[topic](message) for topic, message in messages.items()}
         images = {name: values[topic] for name, topic in streams.cameras.items()}
         phase = values.get(streams.phase)
-        yield Frame(values[streams.state], values[streams.action], images, phase)
-
-
-def read_instruction(episode: Episode, streams: Streams) -> str:
-    """Return the last instruction of the episode; raise VlaError where there is none."""
-    texts = [decode(message).data for message in episode.messages([streams.instruction])]
-    if not streams.instruction or not texts:
-        raise VlaError(
-            f'{episode.path.name}: got no instruction, expected one; set it in the recorder and '
-            'record the episode anew'
-        )
-    return str(texts[-1])
+        yield Frame(values[streams.state], values[streams.action], images, phase, task)
 
 
 def _readers(
     episode: Episode, streams: Streams, spec: DatasetSpec
 ) -> dict[str, Callable[[Message], Any]]:
     """Return for each topic what makes a message a value of the dataset; refuses others."""
-    if tuple(streams.cameras) != spec.cameras:
-        raise VlaError(
-            f'{episode.path.name}: got cameras {", ".join(streams.cameras)}, expected '
-            f'{", ".join(spec.cameras)} as in the first episode; convert them apart'
-        )
-    if bool(streams.phase) != spec.phase:
-        got, expected = ('no', 'one') if spec.phase else ('the', 'none')
-        raise VlaError(
-            f'{episode.path.name}: got {got} label {PHASE}, expected {expected} as in the first '
-            'episode; convert them apart'
-        )
 
     def positions(message: Message) -> np.ndarray:
         msg = decode(message)
@@ -163,18 +201,13 @@ def _readers(
             )
         return vector
 
+    sizes = {topic: spec.cameras[name] for name, topic in streams.cameras.items()}
+
     def picture(message: Message) -> np.ndarray:
-        msg = decode(message)
-        if (msg.height, msg.width) != (spec.height, spec.width):
-            raise VlaError(
-                f'{episode.path.name}: {message.topic}: got {msg.width} x {msg.height} pixels, '
-                f'expected {spec.width} x {spec.height} as everywhere; record with one size'
-            )
-        return np.ascontiguousarray(
-            picture_from_bytes(
-                msg.data, msg.encoding, (msg.height, msg.width), msg.step, message.topic
-            )
-        )
+        pixels = read_picture(message)
+        topic = message.topic
+        _check_size(episode.path.name, topic, pixels.shape[:2], sizes[topic])
+        return np.ascontiguousarray(pixels)
 
     return {
         streams.state: positions,
@@ -199,16 +232,21 @@ def _info(episode: Episode, alignment: Alignment) -> dict[str, Any]:
     }
 
 
+def _check_calibration(episode: Episode) -> None:
+    """Raise VlaError where a calibration file is not there that the episode was recorded with."""
+    for name in episode.info.calibration:
+        if not (episode.path / CALIBRATION / name).is_file():
+            raise VlaError(
+                f'{episode.path.name}: got no {CALIBRATION}/{name}, expected the file that '
+                'the episode was recorded with; copy the whole recording again'
+            )
+
+
 def _copy_calibration(episodes: Sequence[Episode], folder: Path) -> None:
     """Copy every calibration file once; what differs from the first one, under its hash."""
     for episode in episodes:
         for name, digest in episode.info.calibration.items():
             source = episode.path / CALIBRATION / name
-            if not source.is_file():
-                raise VlaError(
-                    f'{episode.path.name}: got no {CALIBRATION}/{name}, expected the file that '
-                    'the episode was recorded with; copy the whole recording again'
-                )
             target = calibration_file(folder, name, digest)
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.dataset.lerobot import quiet
+from vla_ros.dataset.lerobot import open_dataset, read_tasks
+from vla_ros.dataset.pictures import PictureReader
 
 STATE = 'observation.state'
 
@@ -33,15 +34,7 @@ def read_samples(
     between two of them) gives other observations. Raise ConfigError where the dataset is not
     there, lacks a camera, or is smaller than that.
     """
-    if not (root / 'meta' / 'info.json').is_file():
-        raise ConfigError(
-            f'dataset {root}: got no meta/info.json in it, expected the folder of a '
-            'LeRobotDataset v3; record one or make one with: vla_ros generate'
-        )
-    from lerobot.datasets.lerobot_dataset import LeRobotDataset
-
-    quiet()
-    dataset = LeRobotDataset(f'local/{root.name}', root=root, video_backend='pyav')
+    dataset = open_dataset(root)
     missing = sorted(set(cameras.values()) - set(dataset.meta.camera_keys))
     if missing:
         raise ConfigError(
@@ -54,15 +47,18 @@ def read_samples(
             'record more, or ask for fewer: --frames, or frames of the calibration in a recipe'
         )
     rows = ((np.arange(count) + offset) * len(dataset) / count).astype(int)
-    return [_sample(dataset[int(row)], cameras) for row in np.minimum(rows, len(dataset) - 1)]
-
-
-def _sample(item: Mapping[str, 'object'], cameras: Mapping[str, str]) -> Sample:
-    images = {name: _picture(np.asarray(item[key])) for name, key in cameras.items()}
-    return Sample(images, np.asarray(item[STATE], np.float64), str(item['task']))
-
-
-def _picture(planes: np.ndarray) -> np.ndarray:
-    """Return (3, height, width) float 0..1 as (height, width, 3) uint8."""
-    pixels = (planes * 255).round().astype(np.uint8)
-    return np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    rows = np.minimum(rows, len(dataset) - 1)
+    reader, tasks = PictureReader(dataset), read_tasks(dataset)
+    ends = np.asarray(dataset.meta.episodes['dataset_to_index'], int)
+    states = dataset.hf_dataset.with_format('numpy')[STATE]
+    return [
+        Sample(
+            {
+                name: next(reader.read(key, int(np.searchsorted(ends, row, 'right')), [row]))
+                for name, key in cameras.items()
+            },
+            np.asarray(states[row], np.float64),
+            str(tasks[row]),
+        )
+        for row in rows.tolist()
+    ]

@@ -11,19 +11,14 @@ from typing import Any
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.dataset import lerobot
-from vla_ros.dataset.align import PHASE
 from vla_ros.dataset.bag import EpisodeInfo
 from vla_ros.dataset.bags import UNKNOWN
 from vla_ros.dataset.from_bags import INFO
-from vla_ros.dataset.lerobot import Frame
+from vla_ros.dataset.lerobot import Frame, first_line, open_dataset, read_tasks
+from vla_ros.dataset.pictures import PictureReader
+from vla_ros.dataset.streams import PHASE
 
 _VECTORS = ('observation.state', 'action')
-
-
-def is_dataset(folder: Path) -> bool:
-    """Say whether the folder is meant to be a LeRobotDataset."""
-    return (folder / 'meta' / 'info.json').is_file()
 
 
 class StoredDataset:
@@ -31,18 +26,8 @@ class StoredDataset:
 
     def __init__(self, root: Path) -> None:
         """Open the dataset in ``root``; raise ConfigError for one that cannot be used."""
-        from lerobot.datasets.lerobot_dataset import LeRobotDataset
-
-        if not is_dataset(root):
-            raise ConfigError(
-                f'dataset {root}: got no meta/info.json in it, expected the folder of a '
-                'LeRobotDataset v3'
-            )
-        lerobot.quiet()
-        try:
-            self._dataset = LeRobotDataset(f'local/{root.name}', root=root, video_backend='pyav')
-        except (OSError, ValueError, KeyError) as error:
-            raise ConfigError(f'dataset {root}: LeRobot cannot open it: {error}') from error
+        self._dataset = open_dataset(root)
+        self._reader, self._tasks = PictureReader(self._dataset), read_tasks(self._dataset)
         self.root = root
         self.fps = float(self._dataset.fps)
         self._infos = _read_infos(root, len(self))
@@ -80,32 +65,22 @@ class StoredDataset:
         """Return what is known about an episode."""
         return self._infos[index]
 
-    def task(self, index: int) -> str:
-        """Return the words of an episode's task."""
-        return str(self._dataset.meta.episodes[index]['tasks'][0])
-
     def frames(self, index: int) -> Iterator[Frame]:
         """Yield the frames of an episode in order; raise ConfigError for a damaged video."""
         bounds = self._dataset.meta.episodes[index]
         rows = slice(int(bounds['dataset_from_index']), int(bounds['dataset_to_index']))
         table = self._dataset.hf_dataset.with_format('numpy')[rows]
-        videos = [self._pictures(index, key, rows) for key in self.cameras.values()]
+        films = [
+            self._reader.read(key, index, range(rows.start, rows.stop))
+            for key in self.cameras.values()
+        ]
         vectors = (np.asarray(table[key], np.float32) for key in _VECTORS)
         count = rows.stop - rows.start
         phases = np.ravel(table[PHASE]).tolist() if self._labelled else [None] * count
-        for state, action, phase, *pictures in zip(*vectors, phases, *videos, strict=True):
+        columns = zip(*vectors, phases, self._tasks[rows], *films, strict=True)
+        for state, action, phase, task, *pictures in columns:
             images = dict(zip(self.cameras, pictures, strict=True))
-            yield Frame(np.atleast_1d(state), np.atleast_1d(action), images, phase)
-
-    def _pictures(self, index: int, key: str, rows: slice) -> Iterator[np.ndarray]:
-        """Yield the pictures (height, width, 3) uint8 RGB of an episode in order."""
-        meta = self._dataset.meta
-        if key in meta.video_keys:
-            first = float(meta.episodes[index][f'videos/{key}/from_timestamp'])
-            path = self.root / meta.get_video_file_path(index, key)
-            return decode(path, first, rows.stop - rows.start, self.fps)
-        stored = (self._dataset.hf_dataset[row][key] for row in range(rows.start, rows.stop))
-        return (np.round(np.asarray(p) * 255).astype(np.uint8).transpose(1, 2, 0) for p in stored)
+            yield Frame(np.atleast_1d(state), np.atleast_1d(action), images, phase, str(task))
 
     def _check(self) -> None:
         missing = [key for key in _VECTORS if key not in self._dataset.features]
@@ -116,43 +91,22 @@ class StoredDataset:
             )
 
 
-def decode(path: Path, first: float, count: int, fps: float) -> Iterator[np.ndarray]:
-    """
-    Yield ``count`` pictures (height, width, 3) uint8 RGB of a video, from ``first`` (s) on.
-
-    Raise ConfigError where the video is damaged, too short or of another rate.
-    """
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = 'NONE'  # small pictures: threads cost more than they give
-            container.seek(max(0, int(first * av.time_base)))
-            frames = (f for f in container.decode(stream) if f.time > first - 0.5 / fps)
-            for number in range(count):
-                frame, time = next(frames, None), first + number / fps
-                if frame is None or abs(frame.time - time) > 0.5 / fps:
-                    raise ConfigError(
-                        f'video {path}: got no picture at {time:.3f} s, expected one; record its '
-                        'episode again'
-                    )
-                yield frame.to_ndarray(format='rgb24')
-    except av.error.FFmpegError as error:
-        raise ConfigError(f'video {path}: cannot be read: {error}') from error
-
-
 def _read_infos(root: Path, count: int) -> list[EpisodeInfo]:
     """Return the facts that lie with the dataset; none known where there are none."""
     path = root / 'meta' / INFO
     if not path.is_file():
         return [EpisodeInfo(UNKNOWN)] * count
     known = {item.name for item in fields(EpisodeInfo)}
-    entries = json.loads(path.read_text())
+    try:
+        entries = [dict(entry) for entry in json.loads(path.read_text(encoding='utf-8'))]
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f'{path}: got no list of facts ({first_line(error)}); copy it again, or remove it'
+        ) from None
     if len(entries) != count:
         raise ConfigError(
             f'{path}: got {len(entries)} entries, expected one for each of the {count} episodes; '
-            'write it anew'
+            'copy it again, or remove it'
         )
     return [EpisodeInfo(**{'cluster': UNKNOWN, **_known(entry, known)}) for entry in entries]
 

@@ -16,11 +16,11 @@ import numpy as np
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset import bag
-from vla_ros.dataset.align import ACTION, INSTRUCTION, PHASE, PHASE_TYPE, STATE
 from vla_ros.dataset.bag import CALIBRATION, Episode, EpisodeInfo, EpisodeWriter, Message
 from vla_ros.dataset.from_bags import Progress, calibration_file
 from vla_ros.dataset.lerobot import Frame
 from vla_ros.dataset.stored import StoredDataset
+from vla_ros.dataset.streams import ACTION, INSTRUCTION, PHASE, PHASE_TYPE, STATE
 
 EPOCH = 1_000_000_000  # s, time of the first frame: datasets don't say when they were recorded
 PAUSE = 1.0  # s between two episodes
@@ -67,11 +67,13 @@ def _calibration(root: Path, info: EpisodeInfo) -> list[Path]:
 def _messages(dataset: StoredDataset, index: int, begin: float) -> Iterator[Message]:
     """Yield the messages of an episode that begins at ``begin`` (s)."""
     info = dataset.info(index)
-    yield _message(INSTRUCTION, 'std_msgs/msg/String', begin, dataset.task(index))
     yield _event(begin, _START, index, info, 0.0)
-    time = begin
+    time, task = begin, None
     for number, frame in enumerate(dataset.frames(index)):
         time = begin + number / dataset.fps
+        if frame.task != task:
+            task = frame.task
+            yield _message(INSTRUCTION, 'std_msgs/msg/String', time, task)
         yield from _frame_messages(dataset, frame, time)
     yield _event(time, _SUCCESS, index, info, time - begin)
 

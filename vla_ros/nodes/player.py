@@ -25,6 +25,7 @@ from vla_ros.dataset.replay.drive import plan
 from vla_ros.dataset.replay.report import publish
 from vla_ros.dataset.replay.result import Replay
 from vla_ros.dataset.replay.settings import Settings
+from vla_ros.dataset.streams import parse_choice
 from vla_ros.msg import ActionChunk, QueueStatus
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.ros import qos
@@ -42,6 +43,8 @@ class PlayerParams:
     """Parameters of the player node."""
 
     bag: str = param('', 'Bag, or folder of bags.')
+    bag_namespace: str = param('', "The robot's namespace, where a bag holds several.")
+    bag_topics: str = param('', 'Which topics are meant: ROLE:=TOPIC, separated by commas.')
     policy: str = param('tea_bag_act', 'Policy bundle that the other nodes run.')
     robot: str = param('so101', "The robot's file in config/robots, or its path.")
     json: str = param('', 'File for all figures; empty: none.')
@@ -88,7 +91,9 @@ class PlayerNode(VlaNode):
         """Look at the bags and the policy's facts; advertise what will be played."""
         if not self._params.bag:
             raise ConfigError("bag: got '', expected a bag or a folder of bags: bag:=recordings")
-        self._episodes = open_bags(Path(self._params.bag).expanduser())
+        words = [word.strip() for word in self._params.bag_topics.split(',') if word.strip()]
+        choice = parse_choice(self._params.bag_namespace, words)
+        self._episodes = open_bags(Path(self._params.bag).expanduser(), choice)
         bundle = load_bundle(find_config('policies', self._params.policy), ())
         robot = load_robot(find_config('robots', self._params.robot))
         settings = self._params.settings()

@@ -107,10 +107,11 @@ def image_from_msg(msg: Image, what: str = 'image') -> np.ndarray:
     """
     Return the picture as RGB, (H, W, 3) uint8; it shares the message's memory.
 
-    Take rgb8, bgr8 and mono8, with padded rows or without. Raise VlaError, which names ``what``,
-    for any other encoding and where the bytes do not fill the picture.
+    Take what `picture_from_bytes` does, with padded rows or without. Raise VlaError, which names
+    ``what``, for any other encoding and where the bytes do not fill the picture.
     """
-    return picture_from_bytes(msg.data, msg.encoding, (msg.height, msg.width), msg.step, what)
+    size, big_endian = (msg.height, msg.width), bool(msg.is_bigendian)
+    return picture_from_bytes(msg.data, msg.encoding, size, msg.step, what, big_endian)
 
 
 def chunk_to_msg(chunk: ActionChunk) -> ActionChunkMsg:

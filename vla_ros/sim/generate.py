@@ -110,9 +110,7 @@ def _write_shard(shard: _Shard) -> int:
     spec = lerobot.DatasetSpec(
         fps=30,
         joint_names=JOINT_NAMES,
-        cameras=CAMERAS,
-        height=shard.picture.height,
-        width=shard.picture.width,
+        cameras=dict.fromkeys(CAMERAS, (shard.picture.height, shard.picture.width)),
         robot_type='so101_sim',
         phase=True,
     )

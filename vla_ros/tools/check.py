@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json, write_text
+from vla_ros.dataset.lerobot import is_dataset
 from vla_ros.dataset.plan import TRAINING_CLUSTERS, VALIDATION_CLUSTER
+from vla_ros.tools.arguments import add_topic_choice, topic_choice
 
 if TYPE_CHECKING:
     from vla_ros.dataset.checks.episodes import Episodes
-
-_RECORDED = 'episode_*/metadata.yaml'  # what only a folder of recorded episodes holds
+    from vla_ros.dataset.streams import TopicChoice
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -47,6 +48,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=12,
         help='pairs of pictures to look at in each episode (default: 12)',
     )
+    add_topic_choice(parser)
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the findings there')
     parser.add_argument('--html', type=Path, metavar='FILE', help='write a report with pictures')
 
@@ -59,9 +61,10 @@ def run(args: Namespace) -> int:
     from vla_ros.dataset.checks.thresholds import Thresholds
 
     _check_arguments(args)
-    episodes = _read(args.dataset, args.pairs)
+    choice = topic_choice(args)
+    episodes = _read(args.dataset, args.pairs, choice)
     if args.reference:
-        episodes = set_reference(episodes, _read(args.reference, args.pairs, most=1))
+        episodes = set_reference(episodes, _read(args.reference, args.pairs, choice, most=1))
     limits = replace(Thresholds(), clusters=tuple(args.clusters), held_out=tuple(args.held_out))
     findings = run_checks(episodes, limits)
     print(report.write_table(findings))
@@ -74,7 +77,7 @@ def run(args: Namespace) -> int:
     return int(not all(finding.passed for finding in findings))
 
 
-def _read(root: Path, pairs: int, most: int | None = None) -> 'Episodes':
+def _read(root: Path, pairs: int, choice: 'TopicChoice', most: int | None = None) -> 'Episodes':
     """Read a dataset or a recording, and show how far it is."""
     from tqdm import tqdm
 
@@ -84,16 +87,14 @@ def _read(root: Path, pairs: int, most: int | None = None) -> 'Episodes':
             bar.total = total
             bar.update(done - bar.n)
 
-        if any(root.glob(_RECORDED)):
-            from vla_ros.dataset.checks.recording import read_recording
+        if is_dataset(root):
+            from vla_ros.dataset.checks.reader import read_dataset
 
-            return read_recording(root, pairs, most, on_progress)
+            return read_dataset(root, pairs, most, on_progress)
 
-        from vla_ros.dataset import lerobot
-        from vla_ros.dataset.checks.reader import read_dataset
+        from vla_ros.dataset.checks.recording import read_recording
 
-        lerobot.quiet()
-        return read_dataset(root, pairs, most, on_progress)
+        return read_recording(root, pairs, most, on_progress, choice)
 
 
 def _check_arguments(args: Namespace) -> None:

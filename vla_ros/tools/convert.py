@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vla_ros.tools.arguments import add_topic_choice, topic_choice
+
 Progress = Callable[[int, int], None]
 
 
@@ -30,6 +32,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=0.05,
         help='longest distance of a sample from its frame, s (default: 0.05)',
     )
+    parser.add_argument(
+        '--instruction',
+        default='',
+        metavar='TEXT',
+        help='what was to be done, where a recording does not say it',
+    )
+    add_topic_choice(parser)
     parser.add_argument('--clusters', type=int, nargs='+', help='clusters to convert')
     parser.add_argument(
         '--held-out', type=int, default=6, help='cluster that is set apart (default: 6)'
@@ -38,7 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Convert in the direction that the source says."""
-    from vla_ros.dataset.stored import is_dataset
+    from vla_ros.dataset.lerobot import is_dataset
 
     return _to_bags(args) if is_dataset(args.source) else _to_datasets(args)
 
@@ -58,7 +67,7 @@ def _to_datasets(args: Namespace) -> int:
     from vla_ros.dataset.from_bags import convert, set_apart
     from vla_ros.dataset.lerobot import check_new
 
-    episodes = open_bags(args.source)
+    episodes = open_bags(args.source, topic_choice(args))
     if args.clusters:
         chosen = [e for e in episodes if e.info.cluster in args.clusters]
         parts = [(chosen, args.output, 'train')]
@@ -73,7 +82,7 @@ def _to_datasets(args: Namespace) -> int:
         check_new(root)
     for part, root, split in parts:
         with _progress() as progress:
-            convert(part, root, args.fps, args.max_skew, split, progress)
+            convert(part, root, args.fps, args.max_skew, split, progress, args.instruction)
         print(f'{len(part)} episodes ({split}) in {root}')
     return 0
 

@@ -85,8 +85,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _facts(args: argparse.Namespace) -> 'DatasetFacts':
     """Return the facts of the dataset or beside the checkpoint, with what the user sets."""
+    from vla_ros.dataset.lerobot import open_dataset
     from vla_ros.train.checkpoint import DatasetFacts, dataset_facts, load_facts
-    from vla_ros.train.frames import open_dataset
 
     names = tuple(args.joint_names or ())
     if args.dataset:

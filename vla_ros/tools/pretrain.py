@@ -42,10 +42,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Draw, teach and write."""
+    from vla_ros.dataset.lerobot import open_dataset
     from vla_ros.sim.labelled_pictures import draw_glances
     from vla_ros.train.checkpoint import dataset_facts, new_checkpoint, start_checkpoint
     from vla_ros.train.families.act import ActSize
-    from vla_ros.train.frames import open_dataset
     from vla_ros.train.pretrain import pretrain
     from vla_ros.train.training_plan import TrainingPlan
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from time import perf_counter
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.tools.arguments import add_topic_choice, topic_choice
 
 _HELP = {
     'mode': 'async: the queue asks ahead; sync: when it is empty',
@@ -42,6 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--html', default='', metavar='FILE', help='write a report to FILE')
     parser.add_argument('--robot', default='so101', help='name of a robot, or its file')
     parser.add_argument('--placement', default='cpu', help='name of a placement, or its file')
+    add_topic_choice(parser)
     parser.add_argument(
         'arguments',
         nargs='*',
@@ -91,7 +93,7 @@ def _run_fast(args: Namespace) -> int:
     if args.arguments:
         raise ConfigError(f'argument: got {args.arguments[0]}, expected none at --rate fast')
     settings = Settings(**_settings(args))
-    episodes = open_bags(args.bag)
+    episodes = open_bags(args.bag, topic_choice(args))
     bundle = load_bundle(find_config('policies', args.policy))
     policy = Policy(bundle, load_placement(find_config('placement', args.placement)))
     robot = load_robot(find_config('robots', args.robot))
@@ -113,6 +115,8 @@ def _run_nodes(args: Namespace) -> int:
     more = parse_assignments(args.arguments)
     chosen = {
         'bag': str(args.bag.absolute()),
+        'bag_namespace': args.namespace,
+        'bag_topics': ','.join(args.topic),
         'policy': args.policy,
         'robot': args.robot,
         'placement': args.placement,

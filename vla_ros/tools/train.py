@@ -14,6 +14,8 @@ from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
 
+_EPISODES = 20  # of an evaluation, on each set
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -92,9 +94,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--episodes',
         type=int,
-        default=20,
         metavar='N',
-        help=f'episodes of an evaluation on each set; 0 evaluates nothing {default}',
+        help='episodes of an evaluation in simulation on each set; 0 evaluates nothing (default '
+        f'{_EPISODES}, and 0 where the data are of another robot than the simulated one)',
     )
 
 
@@ -123,8 +125,10 @@ def run(args: argparse.Namespace) -> int:
         emphasis=_emphasis(args.emphasize),
     )
 
+    episodes = _episodes(args)
+
     def evaluate(checkpoint: Path) -> Mapping[str, float]:
-        return measure_success(checkpoint, args.episodes, args.device, args.vlm)
+        return measure_success(checkpoint, episodes, args.device, args.vlm)
 
     best = train(
         args.dataset,
@@ -132,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
         plan,
         family.size(vars(args)),
         args.device,
-        evaluate if args.episodes else None,
+        evaluate if episodes else None,
         args.resume,
         args.start,
         _say,
@@ -141,6 +145,28 @@ def run(args: argparse.Namespace) -> int:
     _say(f'best checkpoint: {best}')
     _say(f'next: vla_ros export --checkpoint {best} --output FOLDER')
     return 0
+
+
+def _episodes(args: argparse.Namespace) -> int:
+    """
+    Return how many episodes an evaluation plays, none where there is no such robot in simulation.
+
+    Raise ConfigError where they are asked for all the same.
+    """
+    from vla_ros.dataset.lerobot import read_features
+    from vla_ros.train.success import find_obstacle
+
+    if args.episodes == 0:
+        return 0
+    obstacle = find_obstacle(read_features(args.dataset[0]))
+    if obstacle and args.episodes:
+        raise ConfigError(
+            f'--episodes: got {args.episodes}, expected 0: {args.dataset[0]} cannot be evaluated '
+            f'in simulation, for {obstacle}'
+        )
+    if obstacle:
+        _say(f'no evaluation in simulation (as with --episodes 0): {obstacle}')
+    return 0 if obstacle else _EPISODES if args.episodes is None else args.episodes
 
 
 def _emphasis(words: Sequence[str]) -> dict[int, int]:

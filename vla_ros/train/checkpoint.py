@@ -5,23 +5,41 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from draccus.utils import ParsingError
 from lerobot.configs import PreTrainedConfig
 from lerobot.datasets.compute_stats import aggregate_stats
 from lerobot.datasets.dataset_metadata import LeRobotDatasetMetadata
 from lerobot.policies.factory import get_policy_class, make_pre_post_processors
 from lerobot.policies.pretrained import PreTrainedPolicy
 from lerobot.processor import PolicyProcessorPipeline
+from safetensors import SafetensorError
 
-from vla_ros.core.errors import ConfigError
+from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.files import find_damage
 from vla_ros.train.families.family import Size, family_of, split_features
 from vla_ros.train.frames import ACTION
 
 _FACTS = 'dataset.json'
+_LONGEST = 300  # characters of what a library says
+# what LeRobot raises for files that are damaged, or hold fields or weights that it does not know
+_UNREADABLE = (
+    ParsingError,
+    SafetensorError,
+    OSError,
+    ValueError,
+    RuntimeError,
+    KeyError,
+    TypeError,
+    ImportError,
+)
 _POLICY = ('config.json', 'model.safetensors')
 _PROCESSORS = ('policy_preprocessor.json', 'policy_postprocessor.json')
 
@@ -32,7 +50,7 @@ class DatasetFacts:
 
     fps: float  # Hz
     joint_names: tuple[str, ...]
-    instruction: str
+    instruction: str  # '' where the data have several
     datasets: tuple[str, ...]  # names of the folders
 
 
@@ -73,10 +91,11 @@ def load_checkpoint(path: Path, device: str = 'cpu', vlm: str | None = None) -> 
     config = _read_config(path, device, vlm, (*_POLICY, *_PROCESSORS))
     own = family_of(config.type).overrides(config)
     overrides = {'device_processor': {'device': device}, **own}
-    return Checkpoint(
-        get_policy_class(config.type).from_pretrained(path, config=config),
-        *make_pre_post_processors(config, str(path), preprocessor_overrides=overrides),
-    )
+    with _reading(path):
+        return Checkpoint(
+            get_policy_class(config.type).from_pretrained(path, config=config),
+            *make_pre_post_processors(config, str(path), preprocessor_overrides=overrides),
+        )
 
 
 def start_checkpoint(
@@ -91,7 +110,8 @@ def start_checkpoint(
     if (path / _FACTS).is_file() or not family_of(config.type).general:
         return load_checkpoint(path, device, vlm)
     config.input_features, config.output_features = split_features(metas[0].features)
-    policy = get_policy_class(config.type).from_pretrained(path, config=config)
+    with _reading(path):
+        policy = get_policy_class(config.type).from_pretrained(path, config=config)
     return Checkpoint(policy, *_new_processors(config, metas))
 
 
@@ -134,17 +154,19 @@ def _equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool
 def policy_type(path: Path) -> str:
     """Return the type of the policy in a checkpoint; raise ConfigError where there is none."""
     _check_files(path, _POLICY)
-    return str(json.loads((path / _POLICY[0]).read_text()).get('type'))
+    with _reading(path):
+        return str(json.loads((path / _POLICY[0]).read_text(encoding='utf-8'))['type'])
 
 
 def dataset_facts(metas: list[LeRobotDatasetMetadata]) -> DatasetFacts:
     """Return what the metadata of the datasets say; raise ConfigError where they disagree."""
-    facts = [(float(meta.fps), _joint_names(meta)) for meta in metas]
+    facts = [(float(meta.fps), joint_names(meta.features)) for meta in metas]
     if len(set(facts)) > 1:
         raise ConfigError(
             f'datasets: got rates and joints {facts}, expected the same in all of them'
         )
-    instruction = str(metas[0].tasks.index[0]) if len(metas[0].tasks) else ''
+    texts = {str(text) for meta in metas for text in meta.tasks.index}
+    instruction = texts.pop() if len(texts) == 1 else ''
     return DatasetFacts(*facts[0], instruction, tuple(Path(meta.root).name for meta in metas))
 
 
@@ -156,10 +178,10 @@ def load_facts(path: Path) -> DatasetFacts:
             f'checkpoint {path}: does not say joint names and rate (no {_FACTS} in it); give '
             '--dataset, or --joint-names and --fps'
         )
-    facts = json.loads(file.read_text())
-    return DatasetFacts(
-        facts['fps'], tuple(facts['joint_names']), facts['instruction'], tuple(facts['datasets'])
-    )
+    with _reading(path):
+        facts = json.loads(file.read_text(encoding='utf-8'))
+        names, datasets = tuple(facts['joint_names']), tuple(facts['datasets'])
+        return DatasetFacts(float(facts['fps']), names, str(facts['instruction']), datasets)
 
 
 def replace_folder(new: Path, path: Path) -> None:
@@ -172,9 +194,9 @@ def replace_folder(new: Path, path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _joint_names(meta: LeRobotDatasetMetadata) -> tuple[str, ...]:
+def joint_names(features: Mapping[str, dict[str, Any]]) -> tuple[str, ...]:
     """Return the names of the action's numbers, without LeRobot's ending ``.pos``."""
-    names = meta.features[ACTION]['names']
+    names = features[ACTION].get('names')
     if isinstance(names, dict):  # {'motors': [...]}, as some recorders write it
         names = [name for part in names.values() for name in part]
     return tuple(str(name).removesuffix('.pos') for name in names or ())
@@ -184,6 +206,12 @@ def _new_processors(
     config: PreTrainedConfig, metas: list[LeRobotDatasetMetadata]
 ) -> tuple[PolicyProcessorPipeline, PolicyProcessorPipeline]:
     """Return processors that normalise with the statistics of all the datasets."""
+    for meta in metas:
+        if not meta.stats:
+            raise ConfigError(
+                f'dataset {meta.root}: got no meta/stats.json in it, expected the statistics to '
+                'normalise with; copy the whole dataset again'
+            )
     used = {*config.input_features, *config.output_features}
     stats = aggregate_stats([meta.stats for meta in metas])
     chosen = {key: value for key, value in stats.items() if key in used}
@@ -196,9 +224,28 @@ def _read_config(
     """Return the configuration of a policy that holds ``files``, for this machine."""
     _check_files(path, files)
     family = family_of(policy_type(path), f'checkpoint {path}')
-    config = PreTrainedConfig.from_pretrained(path, cli_overrides=[f'--device={device}'])
+    with _reading(path):
+        config = PreTrainedConfig.from_pretrained(path, cli_overrides=[f'--device={device}'])
     family.localise(config, vlm)
     return config
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Raise ConfigError, with the mend, for what LeRobot cannot make of the files in ``path``."""
+    try:
+        yield
+    except (VlaError, ModuleNotFoundError):
+        raise
+    except _UNREADABLE as error:
+        text = ' '.join(str(error).split())
+        text = text if len(text) <= _LONGEST else f'{text[:_LONGEST]}...'
+        raise ConfigError(
+            f'checkpoint {path}: LeRobot {version("lerobot")} cannot read it: '
+            f'{type(error).__name__}: {text}; copy it again where it is damaged, and where '
+            'another version of LeRobot wrote it bring it up to date with LeRobot, or take out of '
+            'its config.json what this version does not know'
+        ) from None
 
 
 def _check_files(path: Path, files: tuple[str, ...]) -> None:
@@ -209,3 +256,7 @@ def _check_files(path: Path, files: tuple[str, ...]) -> None:
             f'policy with {", ".join(files)}; it is called pretrained_model where LeRobot trained '
             'it, and older ones are brought up to date by LeRobot itself'
         )
+    for file in (path / name for name in files):
+        damage = find_damage(file)
+        if damage:
+            raise ConfigError(f'{file}: {damage}')

@@ -17,6 +17,7 @@ import numpy as np
 from lerobot.configs import PreTrainedConfig
 
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.dataset.lerobot import open_dataset
 from vla_ros.policy.bundle import file_sha256, load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.policy.spec import FORMAT
@@ -27,7 +28,7 @@ from vla_ros.train.checkpoint import (
 )
 from vla_ros.train.families.family import family_of
 from vla_ros.train.families.split import Model, Split, SplitOptions
-from vla_ros.train.frames import ACTION, STATE, open_dataset
+from vla_ros.train.frames import ACTION, STATE
 from vla_ros.train.onnx_file import write_model
 from vla_ros.train.torch_policy import TorchPolicy, camera_name
 

@@ -14,21 +14,19 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
-from lerobot.datasets.video_utils import decode_video_frames
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.lerobot import read_tasks
+from vla_ros.dataset.pictures import PictureReader, picture_size
 
 Progress = Callable[[int, int], None]  # done, total
 
 STATE = 'observation.state'
 ACTION = 'action'
 PHASE = 'phase'
-_DECODER = 'pyav'  # needs no FFmpeg on the machine; read in sequence it is as fast as others
-_SLICE = 256  # frames that are decoded at a time, which bounds the memory
 
 
 @dataclass(frozen=True)
@@ -52,16 +50,6 @@ class Frames:
         return len(self.rows)
 
 
-def open_dataset(root: Path) -> LeRobotDataset:
-    """Open the LeRobotDataset v3 in the folder ``root``; raise ConfigError if none is there."""
-    if not (root / 'meta' / 'info.json').is_file():
-        raise ConfigError(
-            f'dataset {root}: got no meta/info.json in it, expected the folder of a '
-            'LeRobotDataset v3; record one or make one with: vla_ros generate'
-        )
-    return LeRobotDataset(f'local/{root.name}', root=root, video_backend=_DECODER)
-
-
 def load_frames(
     dataset: LeRobotDataset, stride: int = 1, progress: Progress | None = None
 ) -> Frames:
@@ -78,7 +66,7 @@ def load_frames(
     images = _decoded_images(dataset, episodes, stride, len(rows), progress)
     state, action = _column(dataset, STATE), _column(dataset, ACTION)
     phase = _column(dataset, PHASE)[:, 0].astype(int) if PHASE in dataset.features else None
-    return Frames(images, rows, state, action, end, _instructions(dataset), phase)
+    return Frames(images, rows, state, action, end, read_tasks(dataset), phase)
 
 
 def fingerprint(root: Path) -> str:
@@ -114,13 +102,6 @@ def _column(dataset: LeRobotDataset, key: str) -> np.ndarray:
     return values
 
 
-def _instructions(dataset: LeRobotDataset) -> np.ndarray:
-    """Return what was to be done in each row."""
-    numbers = np.asarray(dataset.hf_dataset.with_format('numpy')['task_index'], int).ravel()
-    names = dataset.meta.tasks.index[np.argsort(dataset.meta.tasks['task_index'])]
-    return names.to_numpy(object)[numbers]
-
-
 def _decoded_images(
     dataset: LeRobotDataset,
     episodes: list[tuple[int, int]],
@@ -132,29 +113,21 @@ def _decoded_images(
     folder = root.parent / f'{root.name}.frames' / f'{fingerprint(root)}-{stride}'
     folder.mkdir(parents=True, exist_ok=True)
     images = {
-        key: _memory_map(folder / f'{key}.uint8', (count, *_picture_shape(dataset, key)))
+        key: _memory_map(folder / f'{key}.uint8', (count, *picture_size(dataset.features, key), 3))
         for key in dataset.meta.camera_keys
     }
+    reader = PictureReader(dataset)
     state = folder / 'decoded.json'
     decoded = json.loads(state.read_text())['episodes'] if state.is_file() else 0
     at = sum(len(range(*bounds, stride)) for bounds in episodes[:decoded])
     for index in range(decoded, len(episodes)):
-        at = _decode_episode(dataset, index, episodes[index], stride, images, at)
+        at = _decode_episode(reader, index, episodes[index], stride, images, at)
         for image in images.values():
             image.flush()
         _write_atomically(state, json.dumps({'episodes': index + 1}))
         if progress:
             progress(index + 1, len(episodes))
     return dict(images)
-
-
-def _picture_shape(dataset: LeRobotDataset, key: str) -> tuple[int, int, int]:
-    height, width, channels = dataset.features[key]['shape']
-    if channels != 3:
-        raise ConfigError(
-            f'dataset {dataset.root}: {key}: got {channels} channels, expected 3 (RGB)'
-        )
-    return height, width, channels
 
 
 def _memory_map(path: Path, shape: tuple[int, ...]) -> np.memmap:
@@ -166,7 +139,7 @@ def _memory_map(path: Path, shape: tuple[int, ...]) -> np.memmap:
 
 
 def _decode_episode(
-    dataset: LeRobotDataset,
+    reader: PictureReader,
     index: int,
     bounds: tuple[int, int],
     stride: int,
@@ -174,25 +147,18 @@ def _decode_episode(
     at: int,
 ) -> int:
     """Write one episode's pictures from ``at`` on; return where the next episode's begin."""
-    for start in range(bounds[0], bounds[1], stride * _SLICE):
-        rows = range(start, min(bounds[1], start + stride * _SLICE), stride)
-        for key, image in images.items():
-            image[at : at + len(rows)] = _pictures(dataset, index, key, rows)
-        at += len(rows)
-    return at
-
-
-def _pictures(dataset: LeRobotDataset, index: int, key: str, rows: range) -> np.ndarray:
-    """Return the pictures (rows, height, width, 3) uint8 of one camera, as LeRobot reads them."""
-    if key not in dataset.meta.video_keys:
-        stored = dataset.hf_dataset[list(rows)][key]
-        return np.stack([(picture * 255).round().byte().permute(1, 2, 0) for picture in stored])
-    episode: dict[str, Any] = dataset.meta.episodes[index]
-    first = episode[f'videos/{key}/from_timestamp']
-    times = [first + time.item() for time in dataset.hf_dataset[list(rows)]['timestamp']]
-    path = Path(dataset.root) / dataset.meta.get_video_file_path(index, key)
-    pictures = decode_video_frames(path, times, dataset.tolerance_s, _DECODER, return_uint8=True)
-    return pictures.permute(0, 2, 3, 1).numpy()
+    rows = range(*bounds, stride)
+    for key, image in images.items():
+        for place, picture in enumerate(reader.read(key, index, rows), at):
+            if picture.shape != image.shape[1:]:
+                height, width = picture.shape[:2]
+                raise ConfigError(
+                    f'{key}: got a picture of {width} x {height} pixels in episode {index}, '
+                    f'expected {image.shape[2]} x {image.shape[1]} as in meta/info.json; record '
+                    'its episode anew'
+                )
+            image[place] = picture
+    return at + len(rows)
 
 
 def _write_atomically(path: Path, text: str) -> None:

@@ -13,6 +13,7 @@ from lerobot.datasets.lerobot_dataset import LeRobotDataset
 from lerobot.policies.pretrained import PreTrainedPolicy
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.lerobot import open_dataset
 from vla_ros.train.batches import Batches
 from vla_ros.train.checkpoint import (
     dataset_facts,
@@ -21,7 +22,7 @@ from vla_ros.train.checkpoint import (
     start_checkpoint,
 )
 from vla_ros.train.families.family import Size
-from vla_ros.train.frames import Progress, load_frames, open_dataset
+from vla_ros.train.frames import Progress, load_frames
 from vla_ros.train.learner import Learner, load_state
 from vla_ros.train.maps import FeatureMaps
 from vla_ros.train.run_folder import STATE, RunFolder

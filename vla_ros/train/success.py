@@ -5,6 +5,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from vla_ros.core.config import find_config
 from vla_ros.core.robot import load_robot
@@ -13,11 +14,37 @@ from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.runtime.placement import NodePlacement, Placement
 from vla_ros.sim.rollout import Predicts, Rollout, RolloutConfig
-from vla_ros.train.checkpoint import Checkpoint, DatasetFacts, load_checkpoint, load_facts
+from vla_ros.sim.scene import CAMERAS
+from vla_ros.train.checkpoint import (
+    Checkpoint,
+    DatasetFacts,
+    joint_names,
+    load_checkpoint,
+    load_facts,
+)
 from vla_ros.train.export import export
+from vla_ros.train.torch_policy import camera_name
 
 SETS = ('test', 'validation')
 _SEED = 1  # of the episodes that choose a checkpoint; `vla_ros evaluate` plays others
+
+
+def find_obstacle(features: Mapping[str, dict[str, Any]]) -> str:
+    """Return why policies of a dataset with these features cannot be played in simulation."""
+    pictures = [key for key, item in features.items() if item['dtype'] in ('video', 'image')]
+    cameras = {camera_name(key) for key in pictures}
+    robot = load_robot(find_config('robots', 'so101'))
+    if not cameras <= set(CAMERAS):
+        return (
+            f'its cameras are {", ".join(sorted(cameras))}, those of the simulated scene '
+            f'{", ".join(CAMERAS)}'
+        )
+    if set(joint_names(features)) != set(robot.joint_names):
+        return (
+            f'its joints are {", ".join(joint_names(features)) or "not named"}, those of the '
+            f'simulated arm {", ".join(robot.joint_names)}'
+        )
+    return ''
 
 
 def measure_success(

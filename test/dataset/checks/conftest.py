@@ -42,7 +42,7 @@ def make_recording(starts: int = 10, recoveries: int = 2, seed: int = 0) -> Epis
         )
         for planned in plan
     ]
-    return Episodes(episodes, FPS, KEYS, NAMES, NAMES)
+    return Episodes(episodes, FPS, KEYS, NAMES, NAMES, pictures=KEYS[2:3])
 
 
 @pytest.fixture

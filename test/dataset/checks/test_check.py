@@ -16,9 +16,10 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.dataset import lerobot
 from vla_ros.dataset.checks.cameras import check_drift, check_frozen, check_repeated
 from vla_ros.dataset.checks.episodes import set_reference
-from vla_ros.dataset.checks.reader import FACTS_FILE, decode, hash_files, read_dataset
+from vla_ros.dataset.checks.reader import FACTS_FILE, hash_files, read_dataset
 from vla_ros.dataset.checks.skew import STRETCH
 from vla_ros.dataset.checks.thresholds import Thresholds
+from vla_ros.dataset.pictures import decode
 from vla_ros.sim.renderer import Renderer
 from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
 from vla_ros.tools.main import main
@@ -39,7 +40,7 @@ def dataset(tmp_path_factory, demonstrations):
     lerobot.quiet()
     names = tuple('abcdef')
     writer = lerobot.DatasetWriter(
-        root, lerobot.DatasetSpec(FPS, names, CAMERAS, 96, 128, 'so101_sim')
+        root, lerobot.DatasetSpec(FPS, names, dict.fromkeys(CAMERAS, (96, 128)), 'so101_sim')
     )
     scene = Scene()
     renderer = Renderer(scene, 128, 96)

@@ -14,11 +14,12 @@ pytest.importorskip('transformers', reason="needs pip install 'vla_ros[train]'")
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy  # noqa: E402
 
 from vla_ros.core.errors import ConfigError  # noqa: E402
+from vla_ros.dataset.lerobot import open_dataset  # noqa: E402
 from vla_ros.policy.bundle import load_bundle  # noqa: E402
 from vla_ros.tools.main import main  # noqa: E402
 from vla_ros.train.checkpoint import load_checkpoint, load_facts, start_checkpoint  # noqa: E402
 from vla_ros.train.families.smolvla import SmolVlaSize  # noqa: E402
-from vla_ros.train.frames import load_frames, open_dataset  # noqa: E402
+from vla_ros.train.frames import load_frames  # noqa: E402
 from vla_ros.train.loop import train  # noqa: E402
 from vla_ros.train.torch_policy import TorchPolicy  # noqa: E402
 from vla_ros.train.training_plan import TrainingPlan  # noqa: E402

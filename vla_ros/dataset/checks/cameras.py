@@ -3,7 +3,9 @@
 """Checks of what the cameras saw: place, focus, light, contrast, frozen pictures."""
 
 from collections.abc import Callable, Iterable
+from itertools import combinations
 
+import cv2
 import numpy as np
 
 from vla_ros.dataset.checks.drift import drift
@@ -208,6 +210,38 @@ def check_frozen(episodes: Episodes, limits: Thresholds) -> list[Finding]:
                 )
             )
     return findings
+
+
+def check_distinct(episodes: Episodes, limits: Thresholds) -> list[Finding]:
+    """Return how much the pictures of the two most similar cameras differ."""
+    differences = {
+        f'{one}, {other}': float(
+            np.median([_difference(e, one, other) for e in episodes.episodes])
+        )
+        for one, other in combinations(episodes.cameras, 2)
+    }
+    if not differences:
+        return []
+    closest = min(differences, key=lambda pair: differences[pair])
+    return [
+        Finding(
+            'cameras alike',
+            closest,
+            differences[closest],
+            'grey levels',
+            Limit(low=limits.distinct),
+            'two cameras show the same: give each the device, or the topic, of its own, and '
+            'record these episodes again',
+        )
+    ]
+
+
+def _difference(episode: Episode, one: str, other: str) -> float:
+    """Return the mean difference of what two cameras saw first, in one size."""
+    first, second = episode.looks[one].start, episode.looks[other].start
+    height, width = first.shape[:2]
+    same_size = cv2.resize(second, (width, height), interpolation=cv2.INTER_AREA)
+    return float(cv2.absdiff(first, same_size).mean())
 
 
 def frozen_shares(episodes: Episodes, camera: str, same: float) -> dict[int, float]:

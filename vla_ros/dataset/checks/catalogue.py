@@ -23,6 +23,7 @@ CHECKS: tuple[Check, ...] = (
     cameras.check_object_contrast,
     cameras.check_repeated,
     cameras.check_frozen,
+    cameras.check_distinct,
     motion.check_frame_rate,
     motion.check_jitter,
     motion.check_missing,

@@ -64,7 +64,8 @@ class Episodes:
     keys: the columns of a frame by LeRobot's names; state_names and action_names: what the two
     vectors hold; calibration: SHA-256 by name of the calibration files that lie with the
     recording; reference: how each camera should see the scene (empty: as in the first episode);
-    moving: the cameras of which it is known that they sit on the arm.
+    moving: the cameras of which it is known that they sit on the arm; pictures: those of ``keys``
+    that are cameras.
     """
 
     episodes: Sequence[Episode]
@@ -75,6 +76,7 @@ class Episodes:
     calibration: Mapping[str, str] = field(default_factory=dict)
     reference: Mapping[str, Look] = field(default_factory=dict)
     moving: Collection[str] = ()
+    pictures: Collection[str] = ()
 
     @property
     def cameras(self) -> list[str]:

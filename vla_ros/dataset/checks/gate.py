@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.picture import picture_from_bytes
-from vla_ros.dataset.bag import Message, decode, header_time
+from vla_ros.dataset.bag import Message, header_time
+from vla_ros.dataset.camera_messages import read_picture
 from vla_ros.dataset.checks import cameras
 from vla_ros.dataset.checks.episodes import Episode, Episodes
 from vla_ros.dataset.checks.finding import Finding, Limit
@@ -87,7 +87,7 @@ class Gate:
     def pictures(self) -> dict[str, list[np.ndarray]]:
         """Return the last pictures of each camera that sent any."""
         return {
-            name: [_decode(message) for message in view.pictures]
+            name: [np.array(read_picture(message)) for message in view.pictures]
             for name, view in self._views.items()
             if view.pictures
         }
@@ -199,9 +199,3 @@ def _look(pictures: list[np.ndarray]) -> Look:
 
 def _fits(reference: Look, seen: Look | None) -> bool:
     return seen is not None and reference.background.shape == seen.background.shape
-
-
-def _decode(message: Message) -> np.ndarray:
-    msg = decode(message)
-    size = msg.height, msg.width
-    return np.array(picture_from_bytes(msg.data, msg.encoding, size, msg.step, message.topic))

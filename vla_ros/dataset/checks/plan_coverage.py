@@ -109,7 +109,8 @@ def check_observations(episodes: Episodes, limits: Thresholds) -> list[Finding]:
         key
         for key in episodes.keys
         if key.startswith('observation.')
-        and not any(_names(key, allowed) for allowed in limits.observations)
+        and key not in limits.observations
+        and key not in episodes.pictures
     ]
     hidden = [name for name in episodes.state_names if name not in episodes.action_names]
     if episodes.action_names:
@@ -125,10 +126,6 @@ def check_observations(episodes: Episodes, limits: Thresholds) -> list[Finding]:
             'measure, or the policy learns to rely on it',
         )
     ]
-
-
-def _names(key: str, allowed: str) -> bool:
-    return key.startswith(allowed) if allowed.endswith('.') else key == allowed
 
 
 def check_calibration(episodes: Episodes, limits: Thresholds) -> list[Finding]:

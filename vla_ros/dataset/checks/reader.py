@@ -10,10 +10,8 @@ decoding them would.
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +19,8 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.checks import skew
 from vla_ros.dataset.checks.episodes import Changes, Episode, Episodes, Facts, Progress
 from vla_ros.dataset.checks.picture_statistics import Look, look_at
+from vla_ros.dataset.lerobot import open_dataset
+from vla_ros.dataset.pictures import PictureReader
 
 FACTS_FILE = 'meta/vla_ros_episodes.json'
 CALIBRATION_FOLDER = 'meta/calibration'
@@ -51,6 +51,7 @@ def read_dataset(
         dataset.names('observation.state'),
         dataset.names('action'),
         hash_files(root / CALIBRATION_FOLDER),
+        pictures=tuple(dataset.meta.camera_keys),
     )
 
 
@@ -94,18 +95,12 @@ class _Dataset:
     """The columns of an opened dataset, and pictures on demand."""
 
     def __init__(self, root: Path, pairs: int) -> None:
-        from lerobot.datasets.lerobot_dataset import LeRobotDataset
-
-        _check_files(root)
         self.root, self._pairs = root, pairs
-        try:
-            dataset = LeRobotDataset(f'local/{root.name}', root=root, video_backend='pyav')
-        except (OSError, ValueError, KeyError) as error:
-            raise ConfigError(f'dataset {root}: LeRobot cannot open it: {error}') from error
+        dataset = open_dataset(root, check_rate=False)  # a check of its own
         self.meta, self.features = dataset.meta, dataset.features
         self.fps = float(dataset.fps)
-        self._rows = dataset.hf_dataset
-        table = self._rows.with_format('numpy')
+        self._reader = PictureReader(dataset)
+        table = dataset.hf_dataset.with_format('numpy')
         self._columns = {key: np.asarray(table[key]) for key in ('timestamp', *self._vectors())}
         self._facts = read_facts(root, len(self))
 
@@ -137,7 +132,7 @@ class _Dataset:
         looks, changes, strays = {}, {}, {}
         for key in self.meta.camera_keys:
             camera = key.rpartition('.')[2]
-            looks[camera] = self._look(key, index, rows.start, time, pairs)
+            looks[camera] = self._look(key, index, rows.start + pairs)
             if key in self.meta.video_keys:
                 strays[camera] = abs(self._video_length(key, index) - len(time))
             if watched:
@@ -157,83 +152,11 @@ class _Dataset:
         first, last = (episode[f'videos/{key}/{end}_timestamp'] for end in ('from', 'to'))
         return round((last - first) * self.fps)
 
-    def _look(self, key: str, index: int, start: int, time: np.ndarray, pairs: np.ndarray) -> Look:
-        rows = np.stack([pairs, pairs + 1], axis=1).ravel()
-        pictures = list(self._pictures(key, index, start, time, rows, seek=True))
-        return look_at(np.array(pictures).reshape(len(pairs), 2, *pictures[0].shape))
+    def _look(self, key: str, index: int, rows: np.ndarray) -> Look:
+        """Return how a camera saw an episode in the rows and in those after them."""
+        pictures = list(self._reader.read(key, index, np.stack([rows, rows + 1], axis=1).ravel()))
+        return look_at(np.array(pictures).reshape(len(rows), 2, *pictures[0].shape))
 
     def _changes(self, key: str, index: int, start: int, time: np.ndarray) -> Changes:
         rows = np.array(skew.stretch(len(time)))
-        return skew.changes(self._pictures(key, index, start, time, rows, seek=False), time[rows])
-
-    def _pictures(
-        self, key: str, index: int, start: int, time: np.ndarray, rows: np.ndarray, seek: bool
-    ) -> Iterator[np.ndarray]:
-        """Yield the pictures of an episode's ``rows``; where they are far apart, ``seek`` them."""
-        if key in self.meta.video_keys:
-            first = self.meta.episodes[index][f'videos/{key}/from_timestamp']
-            path = self.root / self.meta.get_video_file_path(index, key)
-            yield from decode(path, [first + time[row] for row in rows], self.fps, seek)
-        else:
-            for picture in self._rows[[start + int(row) for row in rows]][key]:
-                yield _to_uint8(picture)
-
-
-def decode(path: Path, times: list[float], fps: float, seek: bool = True) -> Iterator[np.ndarray]:
-    """
-    Yield the pictures (height, width, 3) uint8 RGB of a video that are shown at ``times``, s.
-
-    They are sought one by one, or, in ascending order without ``seek``, met in passing. Raises
-    ConfigError where the video is damaged or too short.
-    """
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = 'NONE'  # a few small pictures: threads cost more than they give
-            frames = container.decode(stream)
-            for number, time in enumerate(times):
-                if seek or number == 0:
-                    container.seek(max(0, int(time * av.time_base)))
-                    frames = container.decode(stream)
-                frame = next((frame for frame in frames if frame.time > time - 0.5 / fps), None)
-                if frame is None or frame.time > time + 0.5 / fps:
-                    raise ConfigError(
-                        f'video {path}: got no picture at {time:.3f} s, expected '
-                        'one; record its episode again'
-                    )
-                yield frame.to_ndarray(format='rgb24')
-    except av.error.FFmpegError as error:
-        raise ConfigError(f'video {path}: cannot be read: {error}') from error
-
-
-def _check_files(root: Path) -> None:
-    """Raise ConfigError unless the folder is a whole dataset; LeRobot would ask the network."""
-    info = root / 'meta' / 'info.json'
-    if not info.is_file():
-        raise ConfigError(
-            f'dataset {root}: got no meta/info.json in it, expected the folder of a '
-            'LeRobotDataset v3; record one or make one with: vla_ros generate'
-        )
-    try:
-        facts: dict[str, Any] = json.loads(info.read_text(encoding='utf-8'))
-    except json.JSONDecodeError as error:
-        raise ConfigError(f'{info}: got invalid JSON ({error})') from None
-    version = str(facts.get('codebase_version'))
-    if not version.startswith('v3.'):
-        raise ConfigError(
-            f'dataset {root}: got version {version}, expected v3.0; convert it with LeRobot'
-        )
-    if not facts.get('total_episodes'):
-        raise ConfigError(f'dataset {root}: got no episodes in it, expected at least one')
-    for pattern in ('meta/tasks.parquet', 'meta/episodes/*/*.parquet', 'data/*/*.parquet'):
-        if not any(root.glob(pattern)):
-            raise ConfigError(
-                f'dataset {root}: got no {pattern} in it, expected the whole folder; copy it again'
-            )
-
-
-def _to_uint8(picture: Any) -> np.ndarray:
-    """Return (height, width, 3) uint8 of LeRobot's picture (3, height, width) from 0 to 1."""
-    return np.round(np.asarray(picture) * 255).astype(np.uint8).transpose(1, 2, 0)
+        return skew.changes(self._reader.read(key, index, start + rows), time[rows])

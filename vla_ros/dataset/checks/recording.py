@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.core.picture import picture_from_bytes
 from vla_ros.dataset import bag
-from vla_ros.dataset.align import Streams, find_streams, nearest
+from vla_ros.dataset.align import nearest
+from vla_ros.dataset.bags import open_bags
+from vla_ros.dataset.camera_messages import read_picture
 from vla_ros.dataset.checks import skew
 from vla_ros.dataset.checks.episodes import Episode, Episodes, Facts, Progress
 from vla_ros.dataset.checks.picture_statistics import look_at
+from vla_ros.dataset.streams import ANY_TOPIC, Streams, TopicChoice, find_streams
 
 _KEYS = ('observation.state', 'action')
 
@@ -28,11 +30,10 @@ def read_recording(
     pairs: int = 12,
     most: int | None = None,
     on_progress: Progress = lambda done, total: None,
+    choice: TopicChoice = ANY_TOPIC,
 ) -> Episodes:
     """Read (``most`` of) the episodes below ``root``; raise VlaError for one that is unusable."""
-    recorded = bag.list_episodes(root)[:most]
-    if not recorded:
-        raise ConfigError(f'recordings {root}: got no episodes in it, expected at least one')
+    recorded = open_bags(root, choice)[:most]
     episodes = []
     watched = skew.choose(len(recorded))
     joints: tuple[str, ...] = ()
@@ -47,8 +48,9 @@ def read_recording(
             )
         episodes.append(_make_episode(index, episode, streams, tracks, pairs, index in watched))
         on_progress(index + 1, len(recorded))
-    keys = (*_KEYS, *(f'observation.images.{camera}' for camera in episodes[0].looks))
-    return Episodes(episodes, _nominal_rate(episodes), keys, joints, joints)
+    pictures = tuple(f'observation.images.{camera}' for camera in episodes[0].looks)
+    rate = _nominal_rate(episodes)
+    return Episodes(episodes, rate, (*_KEYS, *pictures), joints, joints, pictures=pictures)
 
 
 class _Tracks:
@@ -117,7 +119,7 @@ def _make_episode(
             changes[camera] = skew.changes(film, taken[part.start : part.stop] - time[0])
     info = episode.info
     facts = Facts(
-        info.cluster,
+        info.cluster or None,
         info.recovery,
         info.rotation,
         dict(info.calibration),
@@ -141,10 +143,7 @@ def _read_pictures(
     """Yield the pictures of a topic with their numbers, those that are wanted."""
     for number, message in enumerate(episode.messages([topic])):
         if number in wanted:
-            msg = bag.decode(message)
-            size = msg.height, msg.width
-            picture = picture_from_bytes(msg.data, msg.encoding, size, msg.step, topic)
-            yield number, np.array(picture)
+            yield number, np.array(read_picture(message))
 
 
 def _nominal_rate(episodes: list[Episode]) -> float:

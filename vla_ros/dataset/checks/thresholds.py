@@ -45,6 +45,9 @@ class Thresholds:
     repeated: float = 0.03
     # Share of an episode's motion in which a camera sees no change: it hung. Measured: clean 0.
     frozen: float = 0.25
+    # Mean grey levels by which the first pictures of two cameras differ. Measured: 33 and above;
+    # the same video twice 0.
+    distinct: float = 4.0
 
     # time
     frame_rate: float = 0.02  # relative error of the mean rate; a clock drifts by 1e-4 at most
@@ -87,5 +90,5 @@ class Thresholds:
     recovery_low: float = 0.12  # "about 20 %"; the study's own plan has 0.167
     recovery_high: float = 0.35
     rotation: float = 0.65  # share of 12 sectors of 15 degrees that objects were turned to
-    # what the running robot gives the policy; cameras are told apart by name
-    observations: tuple[str, ...] = ('observation.state', 'observation.images.')
+    # what the running robot gives the policy besides its cameras
+    observations: tuple[str, ...] = ('observation.state',)

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vla_ros.core.errors import VlaError
-from vla_ros.dataset.align import Streams, find_streams
 from vla_ros.dataset.bag import Episode, Message, decode, header_time
+from vla_ros.dataset.camera_messages import read_picture
+from vla_ros.dataset.streams import Streams, find_streams
 from vla_ros.policy.spec import CameraSpec, PolicySpec
 
 _START = 1  # of EpisodeEvent; any other event ends an episode
@@ -96,10 +97,11 @@ def _check_cameras(episode: Episode, streams: Streams, cameras: Sequence[CameraS
         )
     for camera in cameras:
         topic = streams.cameras[camera.name]
-        image = next((decode(message) for message in episode.messages([topic])), None)
-        if image and (image.height, image.width) != (camera.height, camera.width):
+        first = next(episode.messages([topic]), None)
+        height, width = (0, 0) if first is None else read_picture(first).shape[:2]
+        if first and (height, width) != (camera.height, camera.width):
             raise VlaError(
-                f'{episode.path.name}: {topic}: got {image.width} x {image.height} pixels, '
+                f'{episode.path.name}: {topic}: got {width} x {height} pixels, '
                 f'expected {camera.width} x {camera.height}, which the policy was trained on; '
                 'record with that size, or take a policy for this one'
             )
@@ -110,12 +112,11 @@ class _Reader:
 
     def __init__(self, episode: Episode, streams: Streams, spec: PolicySpec) -> None:
         self._episode, self._streams, self._joints = episode, streams, spec.joint_names
-        events = next((t for t in episode.topics() if t.rpartition('/')[2] == 'episode'), '')
         self._sources = (
             streams.state,
             *(streams.cameras[camera.name] for camera in spec.cameras),
         )
-        extras = (streams.action, streams.instruction, events)
+        extras = (streams.action, streams.instruction, streams.episode)
         self.topics = [*self._sources, *(topic for topic in extras if topic)]
         self._now = -inf
         self._seen: Counter[str] = Counter()

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vla_ros.core.picture import picture_from_bytes
 from vla_ros.dataset.align import gather
-from vla_ros.dataset.bag import Message, decode
+from vla_ros.dataset.camera_messages import read_picture
 from vla_ros.dataset.replay.bag_samples import Track
 from vla_ros.dataset.replay.drive import Ask
 from vla_ros.policy.pipeline import Policy
@@ -33,10 +32,3 @@ def answer_all(track: Track, asks: Sequence[Ask], policy: Policy) -> list[Answer
         chunk, times = policy.predict(images, state, ask.text or None)
         answers.append(Answered(chunk, {**times, 'total': sum(times.values())}))
     return answers
-
-
-def read_picture(message: Message) -> np.ndarray:
-    """Return the picture (height, width, 3) uint8 RGB of an Image message."""
-    msg = decode(message)
-    size = (msg.height, msg.width)
-    return picture_from_bytes(msg.data, msg.encoding, size, msg.step, message.topic)

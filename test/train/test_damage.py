@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a download or another version makes of files is told in one line, with the mend."""
+
+import json
+import shutil
+
+import pytest
+
+torch = pytest.importorskip('torch')
+
+from vla_ros.core.errors import ConfigError  # noqa: E402
+from vla_ros.dataset.lerobot import open_dataset, read_tasks  # noqa: E402
+from vla_ros.dataset.pictures import PictureReader  # noqa: E402
+from vla_ros.train.checkpoint import dataset_facts, load_checkpoint, policy_type  # noqa: E402
+from vla_ros.train.frames import load_frames  # noqa: E402
+from vla_ros.train.success import find_obstacle  # noqa: E402
+
+LFS = b'version https://git-lfs.github.com/spec/v1\noid sha256:5d5d\nsize 206699736\n'
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def overwrite(content):
+    return lambda path: path.write_bytes(content)
+
+
+def edit(**changes):
+    def change(path):
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps({**content, **changes}))
+
+    return change
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Fail where the hub is asked for what a folder lacks."""
+    import huggingface_hub
+
+    def refuse(*args, **kwargs):
+        raise AssertionError('the network was asked')
+
+    for name in ('snapshot_download', 'hf_hub_download'):
+        monkeypatch.setattr(huggingface_hub, name, refuse)
+    monkeypatch.setattr('lerobot.datasets.lerobot_dataset.get_safe_version', refuse)
+    monkeypatch.setattr('lerobot.datasets.dataset_metadata.get_safe_version', refuse)
+
+
+DAMAGED_DATASETS = {
+    'an LFS pointer for a table': ('data/*/*.parquet', overwrite(LFS), 'git lfs pull'),
+    'a cut table': ('data/*/*.parquet', cut, 'damaged .*copy the dataset again'),
+    'an empty table': ('meta/tasks.parquet', overwrite(b''), r'empty \(0 bytes\)'),
+    'no table of episodes': ('meta/episodes/*/*.parquet', lambda p: p.unlink(), 'copy it again'),
+    'an LFS pointer for a video': ('videos/*top/*/*.mp4', overwrite(LFS), 'git lfs pull'),
+    'an empty video': ('videos/*top/*/*.mp4', overwrite(b''), r'empty \(0 bytes\)'),
+    'no video': ('videos/*gripper/*/*.mp4', lambda p: p.unlink(), 'not there; copy'),
+    'an older version': ('meta/info.json', edit(codebase_version='v2.1'), 'convert_dataset_v21'),
+    'a newer version': ('meta/info.json', edit(codebase_version='v4.0'), 'update vla_ros'),
+    'another rate': ('meta/info.json', edit(fps=15), 'expected 10 fps; correct fps there'),
+    'missing frames': ('meta/info.json', edit(total_frames=99), 'got 18 frames .*expected 99'),
+    'missing episodes': ('meta/info.json', edit(total_episodes=5), 'got 2 episodes .*expected 5'),
+    'no JSON': ('meta/info.json', overwrite(b'{'), 'expected valid JSON'),
+    'a list for the facts': ('meta/info.json', overwrite(b'[]'), 'expected valid JSON'),
+    'features that are none': ('meta/info.json', edit(features=[1]), 'expected valid JSON'),
+}
+
+
+@pytest.mark.parametrize('damage', DAMAGED_DATASETS)
+def test_a_damaged_dataset_is_told_in_one_line(dataset_root, tmp_path, damage):
+    pattern, spoil, message = DAMAGED_DATASETS[damage]
+    root = shutil.copytree(dataset_root, tmp_path / 'copy')
+    for path in root.glob(pattern):
+        spoil(path)
+    with pytest.raises(ConfigError, match=message) as error:
+        open_dataset(root)
+    assert '\n' not in str(error.value)
+
+
+def test_a_video_that_is_damaged_within_is_named(dataset_root, tmp_path):
+    root = shutil.copytree(dataset_root, tmp_path / 'copy')
+    for path in root.glob('videos/*top/*/*.mp4'):
+        cut(path)
+    with pytest.raises(ConfigError, match='video .*copy the dataset again'):
+        load_frames(open_dataset(root))
+
+
+DAMAGED_CHECKPOINTS = {
+    'an LFS pointer': ('model.safetensors', overwrite(LFS), 'git lfs pull'),
+    'cut weights': ('model.safetensors', cut, 'SafetensorError: .*copy it again'),
+    'no weights': ('model.safetensors', overwrite(b''), r'empty \(0 bytes\)'),
+    'a field of tomorrow': ('config.json', edit(of_tomorrow=False), 'of_tomorrow.* take out'),
+    'weights of another size': ('config.json', edit(dim_model=32), 'size mismatch'),
+    'no JSON': ('config.json', overwrite(b'{'), 'cannot read it: JSONDecodeError'),
+    'another type': ('config.json', edit(type='dreamer'), "type 'dreamer', expected one of"),
+    'steps of nobody': (
+        'policy_preprocessor.json',
+        edit(steps=[{'registry_name': 'of_nobody', 'config': {}}]),
+        'of_nobody',
+    ),
+}
+
+
+@pytest.mark.parametrize('damage', DAMAGED_CHECKPOINTS)
+def test_a_damaged_checkpoint_is_told_in_one_line(checkpoint, dataset, tmp_path, damage):
+    name, spoil, message = DAMAGED_CHECKPOINTS[damage]
+    path = tmp_path / 'checkpoint'
+    checkpoint.save(path, dataset_facts([dataset.meta]))
+    assert policy_type(path) == 'act'
+    spoil(path / name)
+    with pytest.raises(ConfigError, match=message) as error:
+        load_checkpoint(path)
+    assert '\n' not in str(error.value)
+
+
+def test_a_whole_dataset_is_read(dataset):
+    pictures = list(PictureReader(dataset).read('observation.images.top', 1, range(11, 18)))
+    assert [picture.shape for picture in pictures] == [(32, 64, 3)] * 7
+    assert set(read_tasks(dataset)) == {'Wave.'}
+
+
+def test_several_instructions_leave_a_policy_without_one(dataset, tmp_path):
+    other = dataset.meta.tasks.rename(index={'Wave.': 'Bow.'})
+    meta = type('Meta', (), {**vars(dataset.meta), 'features': dataset.meta.features})()
+    meta.fps, meta.tasks = dataset.meta.fps, other
+    assert dataset_facts([dataset.meta]).instruction == 'Wave.'
+    assert dataset_facts([dataset.meta, meta]).instruction == ''
+
+
+def test_only_data_of_the_simulated_arm_and_its_cameras_are_played_in_simulation():
+    joints = ['shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll', 'gripper']
+    top = {'observation.images.top': {'dtype': 'video'}}
+
+    def features(names, cameras):
+        return {'action': {'dtype': 'float32', 'names': names}, **cameras}
+
+    assert find_obstacle(features([f'{name}.pos' for name in joints], top)) == ''
+    front = {'observation.images.front': {'dtype': 'image'}}
+    assert 'its cameras are front' in find_obstacle(features(joints, top | front).copy())
+    assert 'its joints are a, b' in find_obstacle(features(['a', 'b'], top))
+    assert 'not named' in find_obstacle(features(None, top))
