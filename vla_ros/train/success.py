@@ -14,7 +14,7 @@ from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.runtime.placement import NodePlacement, Placement
 from vla_ros.sim.rollout import Predicts, Rollout, RolloutConfig
-from vla_ros.sim.scene import CAMERAS
+from vla_ros.sim.tea_bag.scene import CAMERAS
 from vla_ros.train.checkpoint import (
     Checkpoint,
     DatasetFacts,
