@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vla_ros.core.config import find_config
@@ -54,6 +54,7 @@ def test_a_path_gives_the_poses_of_its_rows():
     np.testing.assert_allclose(poses['c'][2, 3], model.pose('c', path[2, 3]))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-3.0, 3.0), min_size=6, max_size=6))
 def test_every_pose_of_the_shipped_arm_is_a_rotation_and_a_shift(positions):
     model = robot_model(load_robot(find_config('robots', 'so101')))
