@@ -76,3 +76,14 @@ def start_run(tmp_path_factory, table, lateness):
 
     yield start
     close()
+
+
+@pytest.fixture
+def start_swing(start_run, tmp_path):
+    """Return the function that starts an action queue, for which the test is robot and policy."""
+    from faults.swing import Swing, write_queue_job
+
+    def start(launcher, **given):
+        return start_run(Swing, launcher=launcher, job=write_queue_job(tmp_path), **given)
+
+    return start

@@ -48,9 +48,9 @@ class Graph:
         another one.
         """
         self.monitor, self._terminal = monitor, terminal
-        path = job
+        self.path = path = job
         if job is None:
-            path = write_job(folder / 'job.yaml', remappings or {}, parameters or {})
+            self.path = path = write_job(folder / 'job.yaml', remappings or {}, parameters or {})
             chosen = ENDLESS | chosen
         self._copy = (folder / 'log.txt').open('w')  # kept with pytest's temporary folders
         words = [f'{name}:={value}' for name, value in chosen.items()]

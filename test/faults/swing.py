@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A robot that follows its commands and a policy that swings it: all an action queue needs."""
 
+import sys
+
 import numpy as np
+import yaml
 from sensor_msgs.msg import JointState
 
 from vla_ros.core.chunk import ActionChunk
@@ -13,6 +16,12 @@ from vla_ros.ros import messages, qos
 SWING, TURN = 0.4, 1.7  # rad, s: how far and how fast each joint goes to and fro
 ROWS, FPS = 50, 30.0
 PERIOD = 0.01  # s between two joint states
+
+DRIVER = f"""#!{sys.executable} -S
+import signal, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+time.sleep(600)
+"""
 
 
 class Swing:
@@ -42,3 +51,15 @@ class Swing:
             rows = SWING * np.sin(phase)[:, None] * np.ones(len(self._names))
             chunk = ActionChunk(rows, now, 1 / FPS, status.request_id, self._names)
             self._chunks.publish(messages.chunk_to_msg(chunk))
+
+
+def write_queue_job(folder):
+    """Write a deployment of an action queue and a driver that knows nothing of this package."""
+    driver, path = folder / 'driver', folder / 'job.yaml'
+    driver.write_text(DRIVER)
+    driver.chmod(0o755)
+    queue = {'name': 'action_queue', 'executable': 'action_queue', 'respawn': True}
+    queue['parameters'] = {'enabled': True, 'budget_chunks': 0, 'joint_state_timeout': 0.5}
+    nodes = [{'name': 'driver', 'executable': str(driver), 'required': True}, queue]
+    path.write_text(yaml.safe_dump({'nodes': nodes}))
+    return path

@@ -5,25 +5,17 @@
 import os
 import shutil
 import signal
-import sys
 import time
 
 import pytest
-import yaml
 from faults.graph import LAUNCH, LAUNCHERS, is_alive
 from faults.observe import BRAKING
 from faults.recording import STILL, speed
-from faults.swing import Swing
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 NOTICED = 0.1  # s, promised, until the arm begins to brake
 ENDED = 5.0  # s, promised, until the last node is gone
 TOLD = {number: number.name for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-DRIVER = f"""#!{sys.executable} -S
-import signal, time
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-time.sleep(600)
-"""
 KILLED = {signal.SIGKILL: 'SIGKILL', signal.SIGSEGV: 'crash'}
 
 
@@ -33,28 +25,6 @@ def launcher(request):
     if request.param == LAUNCH and not shutil.which('ros2'):
         pytest.skip('there is no ros2 launch here')
     return request.param
-
-
-@pytest.fixture
-def start(start_run, tmp_path):
-    """Return the function that starts an action queue, for which the test is robot and policy."""
-
-    def start(launcher, **given):
-        return start_run(Swing, launcher=launcher, job=write_queue_job(tmp_path), **given)
-
-    return start
-
-
-def write_queue_job(folder):
-    """Write a deployment of an action queue and a driver that knows nothing of this package."""
-    driver, path = folder / 'driver', folder / 'job.yaml'
-    driver.write_text(DRIVER)
-    driver.chmod(0o755)
-    queue = {'name': 'action_queue', 'executable': 'action_queue', 'respawn': True}
-    queue['parameters'] = {'enabled': True, 'budget_chunks': 0, 'joint_state_timeout': 0.5}
-    nodes = [{'name': 'driver', 'executable': str(driver), 'required': True}, queue]
-    path.write_text(yaml.safe_dump({'nodes': nodes}))
-    return path
 
 
 def end(run, what, stop):
@@ -83,17 +53,17 @@ def end(run, what, stop):
 
 
 @pytest.mark.parametrize('number', [*TOLD, *KILLED], ids=(TOLD | KILLED).get)
-def test_a_launcher_that_ends_by_a_signal_takes_its_nodes_along(start, launcher, number):
-    run = start(launcher)
+def test_a_launcher_that_ends_by_a_signal_takes_its_nodes_along(start_swing, launcher, number):
+    run = start_swing(launcher)
     word = f'is told to end ({TOLD[number]})' if number in TOLD else f'ends by {KILLED[number]}'
     end(run, f'{launcher} {word}', lambda graph: os.kill(graph.launcher, number))
 
 
-def test_a_terminal_that_is_closed_takes_the_nodes_along(start, launcher):
-    run = start(launcher, terminal=True)
+def test_a_terminal_that_is_closed_takes_the_nodes_along(start_swing, launcher):
+    run = start_swing(launcher, terminal=True)
     end(run, f'terminal of {launcher} closed', lambda graph: os.kill(graph.pid, signal.SIGKILL))
 
 
-def test_a_run_that_fails_takes_the_other_nodes_along(start, launcher):
-    run = start(launcher)
+def test_a_run_that_fails_takes_the_other_nodes_along(start_swing, launcher):
+    run = start_swing(launcher)
     end(run, f'{launcher} fails', lambda graph: graph.send('driver', signal.SIGKILL))

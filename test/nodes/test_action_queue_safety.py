@@ -89,7 +89,8 @@ def test_joint_states_that_cease_stop_the_arm_and_it_says_why(start_arm):
     silent = arm.now()
     arm.graph.until(lambda: arm.status.mode == QueueStatus.HOLDING)
     assert (
-        'joint state is 0.' in arm.status.reason and 'is the driver running' in arm.status.reason
+        'joint state of shoulder_pan is 0.' in arm.status.reason
+        and 'is the driver running' in arm.status.reason
     )
     arm.graph.spin(0.2)
     last = messages.seconds(arm.commands[-1].header.stamp)

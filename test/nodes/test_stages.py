@@ -203,8 +203,8 @@ def test_instruction_of_the_operator_goes_with_the_features(encoder_graph):
             "joint state: got NaN or infinity for ['shoulder_pan']",
         ),
         (
-            lambda robot: robot.feel(STATE[:2], JOINTS[:2]),
-            "joint state: got joints ['shoulder_pan', 'shoulder_lift'], expected also",
+            lambda robot: robot.feel([*STATE, 0.0], [*JOINTS, JOINTS[0]]),
+            'joint state: got shoulder_pan twice in one message',
         ),
     ],
 )

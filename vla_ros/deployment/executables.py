@@ -5,14 +5,16 @@
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.deployment.deployment import ProcessSpec
+from vla_ros.runtime.claim import describe, owner
 
 PACKAGE = 'vla_ros'
+QUEUE, COMMANDS = 'action_queue', 'joint_commands'  # who commands a robot, and where
 # set by the wheels' bootstrap, which starts this Python once more with its libraries on the path
 WHEELS_VARIABLES = {'_ROS_WHEELS_BOOTSTRAP_COMPLETE', 'LD_LIBRARY_PATH'}
 
@@ -45,6 +47,19 @@ def find_executable(spec: ProcessSpec) -> list[str]:
         f'{spec.name}: got executable {spec.executable!r} of package {spec.package!r}, which is '
         'not installed, expected it in AMENT_PREFIX_PATH; install the package or source its setup'
     )
+
+
+def check_robots(specs: Sequence[ProcessSpec], environment: Mapping[str, str]) -> None:
+    """Raise ConfigError where a process of another run commands a robot of these, naming it."""
+    domain = environment.get('ROS_DOMAIN_ID') or '0'
+    for spec in specs:
+        if spec.executable != QUEUE or spec.package != PACKAGE or spec.parameters.get('dry_run'):
+            continue
+        topic = spec.remappings.get(COMMANDS, COMMANDS)
+        topic = topic if topic.startswith('/') else '/' + f'{spec.namespace}/{topic}'.strip('/')
+        pid = owner(topic, domain)
+        if pid is not None:
+            raise ConfigError(f'{spec.name}: {describe(topic, domain, pid)}')
 
 
 def without_wheels(environment: Mapping[str, str]) -> dict[str, str]:

@@ -15,7 +15,8 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from sensor_msgs.msg import JointState
@@ -26,7 +27,6 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import VlaError
 from vla_ros.core.executor import Executor
-from vla_ros.core.limits import find_beyond
 from vla_ros.core.queue import PushResult
 from vla_ros.core.robot import load_robot
 from vla_ros.core.settings import ExecutorConfig
@@ -36,12 +36,15 @@ from vla_ros.ros import messages, qos
 from vla_ros.ros.bounds import bounded, check_chunk
 from vla_ros.ros.commands import Commands
 from vla_ros.ros.diagnostics import REPORT_PERIOD
+from vla_ros.ros.felt_joints import FeltJoints
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare
 from vla_ros.ros.process import spin_node
+from vla_ros.ros.publishers import Rivals
 from vla_ros.ros.queue_params import ActionQueueParams
 from vla_ros.ros.queue_status import status_msg, tell_timeline
 from vla_ros.ros.watchdog import Watchdog, parse_names
+from vla_ros.runtime.claim import Claim, domain_id
 from vla_ros.runtime.pacing import Pacer
 from vla_ros.runtime.time_slices import SHORTEST, set_time_slice, time_slice
 
@@ -49,7 +52,6 @@ STATUS_PERIOD = 0.1  # s
 LAST_TICK = 0.5  # s, at most, that a deactivated arm stands after it has braked
 WAITING_CHUNKS = 8  # that are kept for the next tick; of more, the newest
 SWITCH_INTERVAL = 2e-4  # s that a tick waits for the callbacks beside it; Python's own is 5 ms
-NO_JOINT_STATE = 'no joint state that makes sense: where the joints are is not known'
 NO_EPISODE = 'no episode follows'
 NOT_ACTIVE = 'not active: activate the node first'
 
@@ -66,9 +68,7 @@ class ActionQueueNode(VlaNode):
         self._config = ExecutorConfig(**{name: getattr(self._params, name) for name in shared})
         self._inbox: deque[Callable[[], None]] = deque(maxlen=100)
         self._chunks: deque[ActionChunk] = deque(maxlen=WAITING_CHUNKS)
-        self._measured: np.ndarray | None = None  # None: nobody knows where the joints are
-        self._felt = 0.0  # s, when that was
-        self._episode_began = 0.0  # s; joint states of before belong to another episode
+        self._felt = FeltJoints(self._robot, self._params.joint_state_timeout)
         self._done = False  # no episode follows
         self._estopped = False  # from the moment that it is asked for until it is armed again
         self._button = False  # the last word on the topic estop
@@ -83,6 +83,8 @@ class ActionQueueNode(VlaNode):
         self._pacer = Pacer(1.0 / self._params.rate)
         self._time_slice = 0.0  # s, of the control loop; 0: the kernel has none
         self._running = self._closing = False
+        self._claim: Claim | None = None
+        self._rivals: Rivals | None = None
 
     def configure(self) -> None:
         """Prepare an empty queue."""
@@ -92,7 +94,9 @@ class ActionQueueNode(VlaNode):
         elif self._params.enabled:
             self._executor.enable()
         topic = '~/dry_run_commands' if self._params.dry_run else 'joint_commands'
+        self._claim = Claim(self.resolve_topic_name(topic), domain_id())
         publisher = self.advertise(JointTrajectory, topic, qos.LATEST)
+        self._rivals = Rivals(self, topic)
         period = 1.0 / self._params.rate
         self._commands = Commands(publisher, self._robot, period, self.get_clock())
         self._statuses = self.advertise(
@@ -107,9 +111,9 @@ class ActionQueueNode(VlaNode):
 
     def activate(self) -> None:
         """Listen, and start the control loop."""
-        self._executor.reset(self._episode_began)  # the arm may have been moved since
+        self._executor.reset(self._felt.began)  # the arm may have been moved since
         on_joint_states = bounded(JointState, self._on_joint_states)
-        self.subscribe(JointState, 'joint_states', on_joint_states, qos.SENSOR, raw=True)
+        self.subscribe(JointState, 'joint_states', on_joint_states, qos.JOINTS, True, info=True)
         on_chunk = bounded(ActionChunk, self._chunks.append, check_chunk)
         self.subscribe(ActionChunk, 'action_chunk', on_chunk, qos.LATEST, raw=True)
         on_episode = bounded(EpisodeEvent, self._on_episode)
@@ -130,12 +134,17 @@ class ActionQueueNode(VlaNode):
         self._thread.join()
         self._inbox.clear()
         self._chunks.clear()
-        self._measured = None
+        self._felt.forget()
 
     def cleanup(self) -> None:
-        """End the services."""
+        """End the services, and let others command the robot."""
         while self._offered:
             self.destroy_service(self._offered.pop())
+        if self._rivals is not None:
+            self._rivals.close()
+        if self._claim is not None:
+            self._claim.release()
+        self._rivals = self._claim = None
 
     def halt(self) -> None:
         """Brake from the next tick on."""
@@ -158,23 +167,14 @@ class ActionQueueNode(VlaNode):
             },
         }
 
-    def _on_joint_states(self, msg: JointState) -> None:
-        stamp, now = messages.seconds(msg.header.stamp), self.now()
-        self._episode_began = min(self._episode_began, now)  # the clock may have been set back
-        if stamp < self._episode_began:
-            return
-        try:
-            self._measured = messages.joint_positions(msg, self._robot.joint_names)
-        except VlaError:
-            self._measured = None
-            raise
-        self._felt = min(stamp, now) if stamp else now  # some drivers leave the stamp out
+    def _on_joint_states(self, msg: JointState, info: Mapping[str, Any]) -> None:
+        self._felt.hear(msg, info, self.now())
 
     def _on_episode(self, msg: EpisodeEvent) -> None:
         self._done = self._watchdog.over = msg.event == EpisodeEvent.DONE
         if msg.event == EpisodeEvent.RESET:
-            self._episode_began = began = messages.seconds(msg.header.stamp)
-            self._measured = None
+            self._felt.began = began = messages.seconds(msg.header.stamp)
+            self._felt.forget()
             self._inbox.append(lambda: self._executor.reset(began))
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
@@ -182,6 +182,8 @@ class ActionQueueNode(VlaNode):
             response.message = NOT_ACTIVE
         elif request.data and self._estopped:
             response.message = 'the emergency stop is latched: call ~/rearm first'
+        elif request.data and self._rival:
+            response.message = self._rival
         else:
             response.success = True
             self._inbox.append(self._executor.enable if request.data else self._executor.disable)
@@ -243,8 +245,11 @@ class ActionQueueNode(VlaNode):
         self._empty_inbox()
         if self._estopped and not executor.estopped:
             executor.estop()
+        if self._rival and executor.enabled:
+            executor.disable()
+            self.report('rival', self._rival)
         self._take_chunks()
-        measured, obstacle = self._measured, self._obstacle(now)
+        measured, obstacle = self._felt.positions, self._obstacle(now)
         if obstacle or measured is None:
             tick = executor.stop(now, elapsed)
         else:
@@ -269,10 +274,18 @@ class ActionQueueNode(VlaNode):
         if brake is not None and brake.send:
             self._commands.send(brake, measured, now)
 
+    @property
+    def _rival(self) -> str:
+        """Return who else commands the arm, '' for nobody."""
+        names = self._rivals.names if self._rivals is not None else ()
+        return f'{", ".join(names)} commands this arm, too: stop that, then ~/enable' * bool(names)
+
     def _obstacle(self, now: float) -> str:
         """Return why the arm has to hold, '' where nothing speaks against motion."""
         if self._closing:
             return NOT_ACTIVE
+        if self._rival:
+            return self._rival
         if self._done:
             return NO_EPISODE
         missing = self._watchdog.missing
@@ -280,17 +293,7 @@ class ActionQueueNode(VlaNode):
             return f'{", ".join(missing)}: not active'
         if self._arm_obstacle:
             return f'the arm: {self._arm_obstacle}'
-        if self._measured is None:
-            return NO_JOINT_STATE
-        self._felt = min(self._felt, now)  # the clock may have been set back
-        age, longest = now - self._felt, self._params.joint_state_timeout
-        if age <= longest:
-            beyond = find_beyond(self._robot, self._measured, self._measured)
-            return f'{beyond}; is the driver in other units or not calibrated?' if beyond else ''
-        return (
-            f'the newest joint state is {age:.2f} s old, expected at most {longest:.2f} s: is the '
-            'driver running, and do the clocks agree?'
-        )
+        return self._felt.objection(now)
 
     def _publish_status(self, now: float, obstacle: str) -> None:
         """Publish at once what changed, and the rest from time to time."""
@@ -300,7 +303,10 @@ class ActionQueueNode(VlaNode):
         self._said = said
         self._status_due = time.monotonic() + STATUS_PERIOD
         with_queued = self._params.real_time_chunking
-        self._statuses.publish(status_msg(self._executor, now, obstacle, with_queued))
+        msg = status_msg(self._executor, now, obstacle, with_queued)
+        if self._rivals is not None:
+            self._rivals.note(msg.header.stamp)
+        self._statuses.publish(msg)
 
     def _empty_inbox(self) -> None:
         while self._inbox:

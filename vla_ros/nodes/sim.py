@@ -184,7 +184,7 @@ class SimNode(VlaNode):
                 f'expected finite positions of {", ".join(JOINT_NAMES)}'
             )
         moved = np.max(np.abs(target - self._home)) > FIRST_MOTION
-        since = messages.seconds(msg.header.stamp) - self._began
+        since = (messages.seconds(msg.header.stamp) or self.now()) - self._began
         self._followed |= since >= (RESET_TIME if moved else 0.0)
         if not self._followed:
             return

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import String
+from std_msgs.msg import Header, String
 
 from vla_ros.core.errors import VlaError
+from vla_ros.core.joint_states import JointStates
 from vla_ros.core.liveness import CameraWatch
 from vla_ros.core.observation import Observation, Observations
 from vla_ros.msg import Features, QueueStatus, StageTiming
@@ -92,10 +93,11 @@ class VisionEncoderNode(StageNode):
         self._topics = {camera.name: image_topic(camera) for camera in self._spec.cameras}
         sources = [*self._topics.values(), JOINT_STATES]
         self._observations = Observations(sources, self._params.max_skew, self._params.max_age)
+        self._joints = JointStates(self._spec.joint_names)
         self._watch = CameraWatch()
         for camera in self._spec.cameras:
             self.subscribe(Image, image_topic(camera), self._image_callback(camera), qos.SENSOR)
-        self.subscribe(JointState, JOINT_STATES, self._on_joint_states, qos.SENSOR)
+        self.subscribe(JointState, JOINT_STATES, self._on_joint_states, qos.JOINTS)
         self.subscribe(String, 'instruction', self._on_instruction, qos.LATCHED)
         self.subscribe(QueueStatus, 'queue_status', self._on_queue_status, qos.LATEST)
 
@@ -107,13 +109,19 @@ class VisionEncoderNode(StageNode):
         def on_image(msg: Image) -> None:
             image = messages.image_from_msg(msg, f'camera {camera.name}')
             check_image(camera, image)
-            self._add(image_topic(camera), messages.seconds(msg.header.stamp), image)
+            self._add(image_topic(camera), self._time(msg.header), image)
 
         return on_image
 
     def _on_joint_states(self, msg: JointState) -> None:
-        state = messages.joint_positions(msg, self._spec.joint_names)
-        self._add(JOINT_STATES, messages.seconds(msg.header.stamp), state)
+        joints = self._joints
+        joints.set_back(self.now())
+        if joints.take(msg.name, msg.position, self._time(msg.header)) and not joints.missing:
+            self._add(JOINT_STATES, joints.time, joints.positions)
+
+    def _time(self, header: Header) -> float:
+        """Return when something was measured (s); now, where its driver leaves the stamp out."""
+        return messages.seconds(header.stamp) or self.now()
 
     def _on_instruction(self, msg: String) -> None:
         self._instruction = msg.data or self._spec.instruction

@@ -25,8 +25,8 @@ Check = Callable[[bytes], None]
 
 
 def bounded(
-    msg_type: type, callback: Callable[[Any], None], check: Check | None = None
-) -> Callable[[bytes], None]:
+    msg_type: type, callback: Callable[..., None], check: Check | None = None
+) -> Callable[..., None]:
     """
     Return the callback of a raw subscription that hands sound messages on to ``callback``.
 
@@ -34,7 +34,7 @@ def bounded(
     What is no message of ``msg_type`` raises VlaError too.
     """
 
-    def on_bytes(data: bytes) -> None:
+    def on_bytes(data: bytes, *known: Any) -> None:
         try:
             (check or _check_size)(data)
             msg = deserialize_message(data, msg_type)
@@ -43,7 +43,7 @@ def bounded(
                 f'{msg_type.__name__}: got {len(data)} bytes that are none; '
                 'run the same version of vla_ros in every node'
             ) from None
-        callback(msg)
+        callback(msg, *known)
 
     return on_bytes
 

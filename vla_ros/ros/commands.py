@@ -17,6 +17,8 @@ from vla_ros.core.robot import RobotSpec
 from vla_ros.core.status import Tick
 from vla_ros.ros import messages
 
+HOLD = DurationMsg(sec=2)  # longer than any period, delay or difference of clocks
+
 
 class Commands:
     """Publishes the commands of one robot, each to be reached within one control period."""
@@ -55,8 +57,15 @@ class Commands:
 def command_msg(
     joint_names: Sequence[str], positions: np.ndarray, now: float, period: DurationMsg
 ) -> JointTrajectory:
-    """Return the command to be at ``positions`` (joints,) one ``period`` after ``now`` (s)."""
-    point = JointTrajectoryPoint(positions=positions.tolist(), time_from_start=period)
-    msg = JointTrajectory(joint_names=joint_names, points=[point])
+    """
+    Return the command to be at ``positions`` (joints,) one ``period`` after ``now`` (s).
+
+    And to stay there: a joint_trajectory_controller ignores what has ended when it comes, be it
+    for the way or for another computer's clock.
+    """
+    values = positions.tolist()
+    reached = JointTrajectoryPoint(positions=values, time_from_start=period)
+    held = JointTrajectoryPoint(positions=values, time_from_start=HOLD)
+    msg = JointTrajectory(joint_names=joint_names, points=[reached, held])
     msg.header.stamp = messages.stamp(now)
     return msg

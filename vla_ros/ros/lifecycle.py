@@ -10,7 +10,7 @@ where it can't go on; the transition then fails with that one line in the log.
 
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -136,21 +136,23 @@ class VlaNode(LifecycleNode):
         self,
         msg_type: type,
         topic: str,
-        callback: Callable[[Any], None],
+        callback: Callable[..., None],
         profile: QoSProfile,
         raw: bool = False,
+        info: bool = False,
     ) -> None:
         """
         Subscribe until the node is deactivated; a VlaError of ``callback`` is reported.
 
-        A ``raw`` subscription hands the serialized bytes on.
+        A ``raw`` subscription hands the serialized bytes on, one with ``info`` also what the
+        middleware knows of the message.
         """
         traffic = self._diagnostics.traffic
 
-        def guarded(msg: Any) -> None:
+        def guarded(msg: Any, known: Mapping[str, Any]) -> None:
             traffic.received[topic] += 1
             try:
-                callback(msg)
+                callback(msg, *((known,) if info else ()))
             except VlaError as error:
                 self.report(topic, str(error))
 

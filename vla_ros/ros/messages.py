@@ -207,6 +207,12 @@ def command_positions(msg: JointTrajectory, joint_names: Sequence[str]) -> np.nd
 
 def _columns(what: str, got: Sequence[str], expected: Sequence[str]) -> list[int]:
     place = {name: column for column, name in enumerate(got)}
+    twice = sorted({name for name in expected if list(got).count(name) > 1})
+    if twice:
+        raise VlaError(
+            f'{what}: got {", ".join(twice)} twice in one message, expected each joint once; '
+            'mend the node that publishes it'
+        )
     missing = [name for name in expected if name not in place]
     if missing:
         raise VlaError(

@@ -9,6 +9,8 @@ from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, Reliabilit
 
 # images and joint states: the newest one, never a resend of an old one
 SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+# joint states, of which several nodes may publish a part each: none pushes another's out
+JOINTS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 # features, chunks, status, commands: the newest one, and it arrives
 LATEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 # the instruction: whoever joins late still gets the last one

@@ -36,7 +36,7 @@ from vla_ros.deployment.deployment import (
     as_text,
     load_deployment,
 )
-from vla_ros.deployment.executables import PACKAGE, find_executable
+from vla_ros.deployment.executables import PACKAGE, check_robots, find_executable
 from vla_ros.deployment.fastdds import remove_stale_segments
 from vla_ros.deployment.restarts import (
     LIMIT,
@@ -99,6 +99,7 @@ def start_nodes(context: LaunchContext, deployment: Deployment) -> list[Node | O
     names = {argument.name for argument in deployment.arguments}
     given = context.launch_configurations
     specs = deployment.resolve({name: given[name] for name in names & given.keys()})
+    check_robots(specs, context.environment)
     nodes = [make_node(spec, Path(launch_config.log_dir)) for spec in specs]
     remove_stale_segments()
     remove_stale_slots()

@@ -17,7 +17,12 @@ from pathlib import Path
 from vla_ros.core.errors import ConfigError
 from vla_ros.deployment.deployment import Deployment, ProcessSpec, as_text, load_deployment
 from vla_ros.deployment.domain import isolate
-from vla_ros.deployment.executables import PACKAGE, find_executable, without_wheels
+from vla_ros.deployment.executables import (
+    PACKAGE,
+    check_robots,
+    find_executable,
+    without_wheels,
+)
 from vla_ros.deployment.fastdds import remove_stale_segments
 from vla_ros.deployment.supervisor import Command, Supervisor
 from vla_ros.runtime.shared_memory import remove_stale_slots
@@ -53,6 +58,7 @@ def run_deployment(
     """Run the deployment with the arguments chosen to its end and return its exit code."""
     specs = deployment.resolve(chosen)
     environment = {**os.environ, **(isolate() if isolated else {})}
+    check_robots(specs, environment)
     with tempfile.TemporaryDirectory(prefix='vla_ros_') as folder:
         commands = [make_command(spec, Path(folder), environment) for spec in specs]
         return supervise(deployment.name, commands)

@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Who publishes on a topic: which of several it was, and whether somebody else does, too."""
+
+import struct
+from collections import deque
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from builtin_interfaces.msg import Time
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+
+from vla_ros.msg import QueueStatus
+from vla_ros.ros import qos
+
+LOST = 1000  # messages in a row that may be lost before they count as those of a newcomer
+LOOK_PERIOD = 0.1  # s
+REMEMBERED = 200  # statuses of one's own
+GONE = 30.0  # s after which the middleware has forgotten a process that was killed (20 s)
+
+
+class Sources:
+    """
+    Tells the publishers of one topic apart.
+
+    Jazzy's messages do not say who sent them, but their number: then whose turn it is tells.
+    """
+
+    def __init__(self) -> None:
+        """Know nobody."""
+        self._last: list[int] = []  # number of the last message of each publisher
+
+    def identify(self, info: Mapping[str, Any]) -> Hashable:
+        """Return what the publisher of a message with this ``info`` is known by."""
+        gid = info.get('publisher_gid')
+        if gid is not None:
+            return bytes(gid['data'])
+        number = info.get('publication_sequence_number') or 0
+        steps = [number - last for last in self._last]
+        near = [source for source, step in enumerate(steps) if 0 < step <= LOST]
+        source = min(near, key=lambda each: steps[each]) if near else len(self._last)
+        self._last[source : source + 1] = [number]
+        return source
+
+
+class Rivals:
+    """
+    The other nodes that publish on a topic that must be this node's alone.
+
+    A node of the same name is known by its statuses: the middleware goes on to list a
+    predecessor that was killed for a while.
+    """
+
+    def __init__(self, node: Node, topic: str) -> None:
+        """Watch ``topic``, as ``node`` names it, until ``close``."""
+        self.names: tuple[str, ...] = ()
+        self._node, self._topic = node, node.resolve_topic_name(topic)
+        self._own: deque[bytes] = deque(maxlen=REMEMBERED)
+        self._twin = False
+        self._began = self._now()
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = node.create_timer(LOOK_PERIOD, self.look, clock=steady)
+        self._statuses = node.create_subscription(
+            QueueStatus, 'queue_status', self._on_status, qos.EVERY, raw=True
+        )
+
+    def note(self, stamp: Time) -> None:
+        """Note the stamp of a status of one's own, before it is sent."""
+        self._own.append(struct.pack('<iI', stamp.sec, stamp.nanosec))
+
+    def look(self) -> None:
+        """See who is there now."""
+        if self._node.count_publishers(self._topic) <= 1 and not self._twin:
+            self.names = ()
+            return
+        found = [
+            (info.node_namespace.rstrip('/') + '/' + info.node_name)
+            for info in self._node.get_publishers_info_by_topic(self._topic)
+        ]
+        mine = self._node.get_fully_qualified_name()
+        others = {name for name in found if name != mine}
+        twins = found.count(mine) > 1 and self._now() - self._began > GONE
+        self._twin = self._twin and found.count(mine) > 1
+        if twins or self._twin:
+            others.add(f'another {mine}')
+        self.names = tuple(sorted(others))
+
+    def close(self) -> None:
+        """Look no more."""
+        self._node.destroy_timer(self._timer)
+        self._node.destroy_subscription(self._statuses)
+
+    def _on_status(self, data: bytes) -> None:
+        """Hear a status, whose stamp is its first field."""
+        if data[4:12] not in self._own:
+            self._twin = True
+            self.look()
+
+    def _now(self) -> float:
+        return Clock(clock_type=ClockType.STEADY_TIME).now().nanoseconds * 1e-9
