@@ -97,7 +97,10 @@ def test_simulated_camera_draws_what_the_renderer_draws_in_process(start_graph, 
     )
     renderer.close()
     header = viewer.images[0].header
-    assert (messages.seconds(header.stamp), header.frame_id) == (1e6 + 0.5, f'camera_{camera}')
+    assert (messages.seconds(header.stamp), header.frame_id) == (
+        1e6 + 0.5,
+        f'camera_{camera}_optical_frame',
+    )
     assert viewer.images[0].encoding == 'rgb8'
     info = viewer.infos[0]
     assert (info.header, info.width, info.height) == (header, WIDTH, HEIGHT)

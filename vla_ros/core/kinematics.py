@@ -126,18 +126,18 @@ class RobotModel:
         """Return the pose of one link, (..., 4, 4), at joint positions (..., joints)."""
         pose = np.broadcast_to(np.eye(4), (*positions.shape[:-1], 4, 4))
         for joint in self.chain(frame):
-            pose = pose @ joint.transform(self._position(joint, positions))
+            pose = pose @ joint.transform(self.position(joint, positions))
         return pose
 
     def poses(self, positions: np.ndarray) -> dict[str, np.ndarray]:
         """Return the pose of every link, (..., 4, 4) each, at joint positions (..., joints)."""
         poses = {self.root: np.broadcast_to(np.eye(4), (*positions.shape[:-1], 4, 4))}
         for joint in self.joints:
-            motion = joint.transform(self._position(joint, positions))
+            motion = joint.transform(self.position(joint, positions))
             poses[joint.child] = poses[joint.parent] @ motion
         return poses
 
-    def _position(self, joint: Joint, positions: np.ndarray) -> np.ndarray:
+    def position(self, joint: Joint, positions: np.ndarray) -> np.ndarray:
         """Return the column of a joint, (...); that of the followed joint where it mimics."""
         if joint.kind in FIXED:
             return np.zeros(positions.shape[:-1])

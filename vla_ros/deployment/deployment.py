@@ -67,7 +67,8 @@ class NodeEntry:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     remappings: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()  # command line, before the ROS arguments
-    when: Mapping[str, Scalar] = field(default_factory=dict)  # values that arguments must have
+    # values that arguments must have: one for each, or a list of those that will do
+    when: Mapping[str, Scalar | list[Scalar]] = field(default_factory=dict)
     required: bool = False  # the run fails when it ends
     ends_run: bool = False  # the run is over when it ends, and fails with it
     respawn: bool = False  # it is started again when it ends
@@ -148,7 +149,7 @@ class Deployment:
         return [
             self._process(entry, filled)
             for entry in self.nodes
-            if all(values[name] == value for name, value in entry.when.items())
+            if all(values[name] in _listed(wanted) for name, wanted in entry.when.items())
         ]
 
     def _process(self, entry: NodeEntry, values: Mapping[str, Scalar]) -> ProcessSpec:
@@ -207,8 +208,14 @@ def _check_references(deployment: Deployment) -> None:
             'declare it under arguments'
         )
     for entry in deployment.nodes:
-        for name, value in entry.when.items():
-            declared[name].parse(as_text(value))
+        for name, wanted in entry.when.items():
+            for value in _listed(wanted):
+                declared[name].parse(as_text(value))
+
+
+def _listed(wanted: Scalar | list[Scalar]) -> list[Scalar]:
+    """Return the values that will do."""
+    return wanted if isinstance(wanted, list) else [wanted]
 
 
 def _make(kind: type[Entry], where: str, content: Any, **more: Any) -> Entry:

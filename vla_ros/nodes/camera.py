@@ -24,6 +24,7 @@ from vla_ros.ros import messages, qos
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
 from vla_ros.ros.process import spin_node
+from vla_ros.view.description import CAMERA_FRAME
 
 RETRY = 1.0  # s after which a device that is gone is tried again
 
@@ -39,6 +40,7 @@ class CameraParams:
     width: int = param(640, 'Width of the published picture in pixels.', 8, 8192)
     height: int = param(480, 'Height of the published picture in pixels.', 8, 8192)
     fps: float = param(30.0, 'Pictures per second.', 0.1, 1000.0)
+    frame_prefix: str = param('', "What stands before every frame of the camera's arm.")
     field_of_view: float = param(
         0.0, 'Vertical field of view in rad for camera_info; 0: not calibrated.', 0.0, 3.1
     )
@@ -53,7 +55,7 @@ class CameraNode(VlaNode):
         self._params = declare(self, CameraParams)
         self._open = find(f'{self.get_name()}: source', self._params.source, SOURCES)
         self._size = Size(self._params.width, self._params.height)
-        self._frame = f'camera_{self._params.camera}'
+        self._frame = self._params.frame_prefix + CAMERA_FRAME.format(self._params.camera)
         self._published = 0
         self._source: CameraSource | None = None
         self._thread: threading.Thread | None = None

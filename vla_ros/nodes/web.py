@@ -25,7 +25,6 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
-from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import VlaError
 from vla_ros.core.kinematics import robot_model
@@ -33,13 +32,14 @@ from vla_ros.core.robot import load_robot
 from vla_ros.msg import ActionChunk as ActionChunkMsg
 from vla_ros.msg import EpisodeEvent, QueueStatus
 from vla_ros.ros import messages, qos, watched
-from vla_ros.ros.lifecycle import VlaNode, spin_node
+from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.operator import Operator
 from vla_ros.ros.params import declare, param
+from vla_ros.ros.process import spin_node
 from vla_ros.view.access import Access, default_token_file, load_token
 from vla_ros.view.description import describe_robot
 from vla_ros.view.hub import Hub
-from vla_ros.view.path import trace
+from vla_ros.view.path import PlanWatch
 from vla_ros.view.pictures import encode_jpeg
 from vla_ros.view.server import Server, as_json
 
@@ -89,8 +89,7 @@ class WebNode(VlaNode):
         self._status: dict[str, Any] = watched.silence_item()
         self._heard = float('-inf')  # s, monotonic, when the queue last said how it stands
         self._nodes: dict[str, tuple[float, DiagnosticStatus]] = {}
-        self._queued: ActionChunk | None = None  # as it was last told
-        self._chunks: dict[int, ActionChunk] = {}  # the newest ones, by sequence
+        self._plan = PlanWatch()
 
     def configure(self) -> None:
         """Open the page."""
@@ -147,7 +146,8 @@ class WebNode(VlaNode):
             self._look_away()
         now = time.monotonic()
         if now - self._heard > SILENCE:
-            self._status, self._queued = watched.silence_item(self._records), None
+            self._status = watched.silence_item(self._records)
+            self._clear_plan()
         self._show('status', **self._status)
         self._show('joints', **self._joints)
         if self._is_due('nodes', 1.0):
@@ -199,22 +199,24 @@ class WebNode(VlaNode):
     def _on_status(self, msg: QueueStatus) -> None:
         self._heard = time.monotonic()
         self._status = watched.status_item(msg)
-        if not msg.remaining and self._queued is not None:
-            self._queued = None
+        if not msg.remaining:
+            self._clear_plan()
+
+    def _clear_plan(self) -> None:
+        if self._plan.clear():
             self._show('path')
 
     def _on_chunk(self, msg: ActionChunkMsg) -> None:
         chunk = messages.chunk_from_msg(msg, self._robot.joint_names)
-        self._chunks = {**dict(list(self._chunks.items())[-3:]), chunk.sequence: chunk}
+        self._plan.add(chunk)
         self._show('chunk', **watched.chunk_item(msg, self.now()))
 
     def _on_queued(self, msg: ActionChunkMsg) -> None:
         """Show the path of the tool, and where each piece of it comes from."""
-        queued, before = messages.chunk_from_msg(msg, self._robot.joint_names), self._queued
-        self._queued, now = queued, messages.seconds(msg.header.stamp)
+        now = messages.seconds(msg.header.stamp)
+        path = self._plan.queue(messages.chunk_from_msg(msg, self._robot.joint_names), now)
         if self._model is None:
             return
-        path = trace(queued, self._chunks.get(queued.sequence), before, now)
         points = path.points(self._model, self._robot.tool)
         self._show(
             'path',

@@ -16,6 +16,8 @@ from vla_ros.core.blending import RESOLUTION
 from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.kinematics import RobotModel
 
+KEPT = 4  # newest chunks, any of which the queue may be about to tell of
+
 
 class Origin(IntEnum):
     """Where a row of the queue comes from."""
@@ -66,6 +68,29 @@ def trace(
         np.concatenate([np.full(int(skipped.sum()), Origin.SKIPPED), origins]),
         queued.sequence,
     )
+
+
+class PlanWatch:
+    """Follows the plan of one queue: its chunks, and what the queue says it made of them."""
+
+    def __init__(self) -> None:
+        """Begin with an empty queue."""
+        self._chunks: dict[int, ActionChunk] = {}  # the newest ones, by sequence
+        self._queued: ActionChunk | None = None  # as it was last told
+
+    def add(self, chunk: ActionChunk) -> None:
+        """Take note of a chunk that a policy has published."""
+        self._chunks = {**dict(list(self._chunks.items())[1 - KEPT :]), chunk.sequence: chunk}
+
+    def queue(self, queued: ActionChunk, now: float) -> QueuedPath:
+        """Return the path of what is queued since the last chunk was taken, at ``now`` (s)."""
+        before, self._queued = self._queued, queued
+        return trace(queued, self._chunks.get(queued.sequence), before, now)
+
+    def clear(self) -> bool:
+        """Take note that nothing is queued; return whether something was."""
+        before, self._queued = self._queued, None
+        return before is not None
 
 
 def _delay(queued: ActionChunk, new: ActionChunk) -> float:
