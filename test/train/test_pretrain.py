@@ -1,6 +1,8 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Teaching a vision encoder where the bag lies."""
+"""Teaching a vision encoder what its pictures show."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,56 +13,88 @@ pytest.importorskip('lerobot')
 import torch
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.dataset.plan import VALIDATION_CLUSTER
-from vla_ros.dataset.workspace import CENTRES, CLUSTER_SIZE
-from vla_ros.sim.labelled_pictures import Glances, draw_glances
-from vla_ros.train.pretrain import poses, pretrain, yaw_error
+from vla_ros.dataset.arrays import PICTURES
+from vla_ros.train.frames import Frames
+from vla_ros.train.pretrain import pretrain
 from vla_ros.train.training_plan import TrainingPlan
+
+HEIGHT, WIDTH = 32, 64  # px, as the checkpoint's
+QUIET = TrainingPlan(
+    steps=60, batch_size=16, learning_rate=3e-3, warmup=5, evaluate_every=20, report_every=30
+)
+
+
+def squares(count, seed, sizes=None):
+    """Return pictures of a bright bar, somewhere, and where it is."""
+    rng = np.random.default_rng(seed)
+    images, labels = {}, {}
+    for camera in ('top', 'gripper'):
+        height, width = (sizes or {}).get(camera, (HEIGHT, WIDTH))
+        pictures = rng.integers(0, 60, (count, height, width, 3)).astype(np.uint8)
+        x, y = rng.integers(8, width - 8, count), rng.integers(6, height - 6, count)
+        for i in range(count):
+            pictures[i, y[i] - 3 : y[i] + 3, x[i] - 6 : x[i] + 6] = 250
+        images[f'{PICTURES}{camera}'] = pictures
+        rest = np.tile([1.0, 0.0, np.nan], (count, 1))
+        labels[f'{PICTURES}{camera}'] = np.column_stack([x, y, rest])[:, None].astype(np.float32)
+    rows = np.arange(count)
+    still = np.zeros((count, 3), np.float32)
+    return Frames(images, rows, still, still, rows + 1, np.full(count, ''), labels=labels)
+
+
+def median(errors):
+    return max(thing.place[0] for things in errors.values() for thing in things)
 
 
 @pytest.fixture(scope='module')
-def glances():
-    return draw_glances(96, 64, 32, seed=3)
+def pictures():
+    return squares(256, seed=0), squares(48, seed=1)
 
 
-def test_glances_are_those_of_their_seed(glances):
-    again = draw_glances(96, 64, 32, seed=3)
-    assert all(np.array_equal(again.images[name], glances.images[name]) for name in again.images)
-    other = draw_glances(64, 64, 32, seed=4)
-    assert not np.array_equal(other.place, glances.place[:64])
-
-
-def test_no_glance_shows_the_bag_in_the_cluster_that_is_held_out(glances):
-    away = np.abs(glances.place - np.array(CENTRES[VALIDATION_CLUSTER])).max(axis=1)
-    assert away.min() > CLUSTER_SIZE / 2
-
-
-def test_bag_that_was_turned_half_around_has_the_same_pose():
-    place, yaw = np.array([[0.1, 0.05]]), np.array([0.4])
-    one, other = (poses(Glances({}, place, yaw + turn)) for turn in (0, np.pi))
-    assert np.allclose(one, other, atol=1e-6)
-    quarter = poses(Glances({}, place, yaw + np.pi / 2))
-    assert yaw_error(one, quarter)[0] == pytest.approx(np.pi / 2)
-
-
-def test_bag_that_turned_with_its_bearing_keeps_its_pose_but_for_the_place():
-    places = np.array([[0.2, 0.0], [0.0, 0.2]])
-    near, far = poses(Glances({}, places, np.array([0.3, 0.3 + np.pi / 2])))
-    assert np.allclose(near[2:], far[2:], atol=1e-6)
-
-
-def test_pupil_learns_and_hands_its_weights_over(glances, checkpoint):
+def test_pupil_learns_and_hands_its_weights_over(pictures, checkpoint, tmp_path):
     before = {n: v.clone() for n, v in checkpoint.policy.model.backbone.state_dict().items()}
-    few = {camera: images[:32] for camera, images in glances.images.items()}
-    test = Glances(few, glances.place[:32], glances.yaw[:32])
-    plan = TrainingPlan(steps=50, batch_size=8, learning_rate=1e-3, warmup=5)
-    errors = pretrain(checkpoint, glances, test, plan, print)
+    seen, test = pictures
+    ignorant = pretrain(
+        checkpoint, [seen], {'test': [test]}, replace(QUIET, steps=1), tmp_path / 'a.pt'
+    )
+    errors = pretrain(checkpoint, [seen], {'test': [test]}, QUIET, tmp_path / 'b.pt')
     after = checkpoint.policy.model.backbone.state_dict()
     assert any(not torch.equal(before[name], after[name]) for name in before)
-    assert errors.place < 0.08 and np.isfinite(errors.yaw)
+    assert median(errors['test']) < 0.6 * median(ignorant['test'])
 
 
-def test_policy_of_other_cameras_is_refused(glances, checkpoint):
-    images = {'ceiling': next(iter(glances.images.values()))}
-    with pytest.raises(ConfigError, match='cameras: got a policy with gripper, top'):
-        pretrain(checkpoint, glances._replace(images=images), glances, TrainingPlan(steps=1))
+def test_interrupted_run_goes_on_with_the_step_that_it_had_reached(pictures, checkpoint, tmp_path):
+    state = tmp_path / 'state.pt'
+
+    def interrupt(text):
+        if text.startswith('step 30'):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(checkpoint, [pictures[0]], {}, QUIET, state, interrupt)
+    lines = []
+    pretrain(checkpoint, [pictures[0]], {}, QUIET, state, lines.append)
+    assert [line.split()[1] for line in lines] == ['30', '60']
+    assert torch.load(state)['step'] == 60
+
+
+def test_normalisation_is_kept_where_pictures_differ_in_size(pictures, checkpoint, tmp_path):
+    key = f'{PICTURES}top'
+    feature = checkpoint.policy.config.input_features[key]
+    checkpoint.policy.config.input_features[key] = replace(feature, shape=(3, 64, 96))
+    before = checkpoint.policy.model.backbone['bn1'].running_var.clone()
+    frames = squares(64, seed=0, sizes={'top': (64, 96)})
+    weight = checkpoint.policy.model.backbone['conv1'].weight.clone()
+    pretrain(checkpoint, [frames], {'test': [frames]}, replace(QUIET, steps=2), tmp_path / 's.pt')
+    backbone = checkpoint.policy.model.backbone
+    assert torch.equal(backbone['bn1'].running_var, before)
+    assert not torch.equal(backbone['conv1'].weight, weight)
+
+
+def test_pictures_without_labels_or_of_other_cameras_are_refused(pictures, checkpoint, tmp_path):
+    state = tmp_path / 'state.pt'
+    with pytest.raises(ConfigError, match='without labels'):
+        pretrain(checkpoint, [replace(pictures[0], labels=None)], {}, QUIET, state)
+    images = {f'{PICTURES}ceiling': next(iter(pictures[0].images.values()))}
+    with pytest.raises(ConfigError, match='cameras: got a policy for'):
+        pretrain(checkpoint, [replace(pictures[0], images=images)], {}, QUIET, state)

@@ -15,6 +15,7 @@ VALIDATION_CLUSTER = 6
 TRAINING_CLUSTERS = tuple(c for c in CLUSTERS if c != VALIDATION_CLUSTER)
 CLUSTER_SETS = {'test': TRAINING_CLUSTERS, 'validation': (VALIDATION_CLUSTER,), 'global': CLUSTERS}
 RECOVERIES = ('miss', 'drop', 'push', 'from_mug')
+NEAR = 'near'  # the hand starts near the bag
 
 _EVALUATION = 2**31  # seeds of evaluations lie above, those of recordings below
 
@@ -35,25 +36,28 @@ def recording_plan(
     recoveries: int = 2,
     clusters: tuple[int, ...] = TRAINING_CLUSTERS,
     seed: int = 0,
+    nears: int = 0,
 ) -> list[PlannedEpisode]:
     """
-    Return starts + recoveries episodes for each cluster, cluster after cluster in turn.
+    Return starts + recoveries + nears episodes for each cluster, cluster after cluster in turn.
 
-    The kinds of recovery take turns, so that the quota is exact for every kind. Raises
-    ConfigError for an unknown cluster or a number that is not positive.
+    The hand starts near the bag in the last ones. The kinds of recovery take turns, so that the
+    quota is exact for every kind. Raises ConfigError for an unknown cluster or a number that is
+    not positive.
     """
     for cluster in clusters:
         check_cluster(cluster)
-    if starts < 0 or recoveries < 0 or starts + recoveries == 0:
+    if min(starts, recoveries, nears) < 0 or starts + recoveries + nears == 0:
         raise ConfigError(
-            f'episodes per cluster: got {starts} starts and {recoveries} recoveries, '
-            'expected at least one'
+            f'episodes per cluster: got {starts} starts, {recoveries} recoveries and {nears} near '
+            'the bag, expected at least one'
         )
     plan: list[PlannedEpisode] = []
-    for round_ in range(starts + recoveries):
+    for round_ in range(starts + recoveries + nears):
         for place, cluster in enumerate(clusters):
             turn = (round_ - starts) * len(clusters) + place
             kind = RECOVERIES[turn % len(RECOVERIES)] if round_ >= starts else ''
+            kind = NEAR if round_ >= starts + recoveries else kind
             index = len(plan)
             plan.append(PlannedEpisode(index, cluster, kind, recording_seed(seed, index)))
     return plan

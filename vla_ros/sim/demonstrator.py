@@ -47,4 +47,4 @@ class Demonstrator:
 
     @property
     def _recovered(self) -> bool:
-        return self.expert.retries > 0 or self._recovery in ('push', 'from_mug')
+        return self.expert.retries > 0 or self._recovery in ('push', 'from_mug', 'near')

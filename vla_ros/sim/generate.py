@@ -11,29 +11,21 @@ appears only when everything is done.
 import json
 import shutil
 from collections.abc import Callable
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
-from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.robot import load_robot
 from vla_ros.dataset import lerobot
 from vla_ros.dataset.plan import PlannedEpisode
-from vla_ros.policy.bundle import load_bundle
-from vla_ros.policy.pipeline import Policy
-from vla_ros.runtime.placement import NodePlacement, Placement
-from vla_ros.sim.episode import Episode, correct, demonstrate
+from vla_ros.sim.episode import demonstrate
 from vla_ros.sim.renderer import Renderer
 from vla_ros.sim.robots.so101 import JOINT_NAMES
-from vla_ros.sim.rollout import Rollout, RolloutConfig
 from vla_ros.sim.tea_bag.env import INSTRUCTION, TeaBagEnv
 from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
 
 SHARD = 10  # episodes
 _INFO = 'vla_ros_episodes.json'
-_DRIVING_LATENCY = 0.1  # s, of a policy that drives before the expert takes over
 
 
 class Picture(NamedTuple):
@@ -47,7 +39,6 @@ class _Shard(NamedTuple):
     folder: Path
     episodes: list[PlannedEpisode]
     picture: Picture
-    policy: Path | None
 
 
 def generate(
@@ -56,21 +47,18 @@ def generate(
     picture: Picture,
     workers: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-    policy: Path | None = None,
 ) -> None:
     """
     Write the planned episodes as LeRobotDataset v3 to ``root``.
 
-    With a ``policy`` (a bundle) that one drives first, and the expert takes over: only the
-    expert's part is written. ``on_progress`` is told the finished and the total number of
-    episodes. Raises ConfigError if ``root`` exists, or if ``<root>.partial`` belongs to another
-    plan.
+    ``on_progress`` is told the finished and the total number of episodes. Raises ConfigError if
+    ``root`` exists, or if ``<root>.partial`` belongs to another plan.
     """
     lerobot.check_new(root)
     work = root.with_name(root.name + '.partial')
-    _claim(work, plan, picture, policy)
+    _claim(work, plan, picture)
     shards = [
-        _Shard(work / f'shard_{start // SHARD:04d}', plan[start : start + SHARD], picture, policy)
+        _Shard(work / f'shard_{start // SHARD:04d}', plan[start : start + SHARD], picture)
         for start in range(0, len(plan), SHARD)
     ]
     missing = [shard for shard in shards if not shard.folder.exists()]
@@ -90,9 +78,9 @@ def generate(
     shutil.rmtree(work)
 
 
-def _claim(work: Path, plan: list[PlannedEpisode], picture: Picture, policy: Path | None) -> None:
+def _claim(work: Path, plan: list[PlannedEpisode], picture: Picture) -> None:
     """Create the work folder, or check that it belongs to this very plan."""
-    text = json.dumps([picture, plan, str(policy)])
+    text = json.dumps([picture, plan])
     file = work / 'plan.json'
     if not work.exists():
         work.mkdir(parents=True)
@@ -117,11 +105,11 @@ def _write_shard(shard: _Shard) -> int:
     unfinished = shard.folder.with_name(shard.folder.name + '.tmp')
     shutil.rmtree(unfinished, ignore_errors=True)
     writer = lerobot.DatasetWriter(unfinished, spec)
-    demonstrate, scene = _demonstrator(shard.policy, spec.fps), Scene()
+    env, scene = TeaBagEnv(spec.fps), Scene()
     renderer = Renderer(scene, shard.picture.width, shard.picture.height)
     infos = []
     for planned in shard.episodes:
-        episode = demonstrate(planned)
+        episode = demonstrate(env, planned)
         writer.write(episode.frames(scene, renderer), INSTRUCTION)
         infos.append(
             {
@@ -138,13 +126,3 @@ def _write_shard(shard: _Shard) -> int:
     (unfinished / 'meta' / _INFO).write_text(json.dumps(infos))
     unfinished.rename(shard.folder)
     return len(shard.episodes)
-
-
-def _demonstrator(policy: Path | None, fps: int) -> Callable[[PlannedEpisode], Episode]:
-    """Return what makes an episode of a plan entry: the expert alone, or after a policy."""
-    if policy is None:
-        return partial(demonstrate, TeaBagEnv(fps))
-    loaded = Policy(load_bundle(policy), Placement(default=NodePlacement(threads=1)))
-    robot = load_robot(find_config('robots', 'so101'))
-    config = RolloutConfig(rate=fps, latency=_DRIVING_LATENCY)
-    return partial(correct, Rollout(loaded, robot, config))

@@ -1,70 +1,278 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Glances: pictures of random scenes, and where the bag lies in them.
+Parts of an array dataset: demonstrations, corrections and random scenes, drawn and labelled.
 
-Nobody has to demonstrate anything for these, and no glance shows the bag in the cluster that is
-held out.
+A part is a pure function of its recorder and its number, so an interrupted run goes on with the
+parts that are missing, in any number of processes.
 """
 
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
-from typing import NamedTuple
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from vla_ros.dataset.plan import TRAINING_CLUSTERS
+from vla_ros.core.config import find_config
+from vla_ros.core.executor import ExecutorConfig
+from vla_ros.core.robot import load_robot
+from vla_ros.dataset.arrays import ArrayDataset, ArraySpec, Part
+from vla_ros.dataset.plan import CLUSTERS, TRAINING_CLUSTERS, VALIDATION_CLUSTER, PlannedEpisode
+from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.pipeline import Policy
+from vla_ros.runtime.placement import NodePlacement, Placement
+from vla_ros.sim.corrections import INTERVAL, Corrector, corrections
+from vla_ros.sim.episode import demonstrate
 from vla_ros.sim.renderer import Renderer
-from vla_ros.sim.robots.so101 import HOME, LOWER, UPPER
-from vla_ros.sim.tea_bag.env import TeaBagEnv
-from vla_ros.sim.tea_bag.scene import CAMERAS
+from vla_ros.sim.robots.so101 import HOME, JOINT_NAMES, LOWER, UPPER, inverse
+from vla_ros.sim.rollout import Rollout, RolloutConfig
+from vla_ros.sim.tea_bag.env import INSTRUCTION, TeaBagEnv, Variation
+from vla_ros.sim.tea_bag.expert import PHASES
+from vla_ros.sim.tea_bag.grasp import OPEN
+from vla_ros.sim.tea_bag.labels import THINGS, Labeller
+from vla_ros.sim.tea_bag.scene import Scene, SceneState
 
-SPREAD = np.array([0.7, 0.5, 0.5, 0.5, 1.0, 0.4])  # rad, of the arm where it is not at home
-AT_HOME = 0.5  # share of the scenes
-BLOCK = 64  # scenes that a worker draws at a time
+RATE = 30.0  # Hz, of rows
+VARIATION = Variation(saucer=0.5)  # a policy must not mind what stands there besides
+SPREAD = np.array([0.7, 0.5, 0.5, 0.5, 1.0, 0.4])  # rad, of an arm that is anywhere
 
-
-class Glances(NamedTuple):
-    """What the cameras show, and the bag's pose in it."""
-
-    images: dict[str, np.ndarray]  # camera -> (n, height, width, 3) uint8
-    place: np.ndarray  # (n, 2) m
-    yaw: np.ndarray  # (n,) rad; the bag looks the same after half a turn
+Sizes = dict[str, tuple[int, int]]  # camera -> height and width, px
 
 
-def draw_glances(count: int, width: int, height: int, seed: int, workers: int = 1) -> Glances:
-    """Return ``count`` random scenes as the cameras see them; equal seeds give equal ones."""
-    blocks = [(seed, first, width, height) for first in range(0, count, BLOCK)]
-    if workers == 1:
-        parts = [_draw(*block) for block in blocks]
-    else:
-        with get_context('spawn').Pool(workers) as pool:
-            parts = pool.starmap(_draw, blocks, chunksize=1)
-    images = {
-        camera: np.concatenate([part.images[camera] for part in parts])[:count]
-        for camera in CAMERAS
-    }
-    return Glances(
-        images,
-        np.concatenate([part.place for part in parts])[:count],
-        np.concatenate([part.yaw for part in parts])[:count],
+class Recorder(Protocol):
+    """What makes the parts of a dataset; it is sent to worker processes."""
+
+    sizes: Sizes
+    rests: bool
+
+    @property
+    def parts(self) -> int:
+        """Return their number."""
+
+    def record(self, number: int) -> Part:
+        """Return one part."""
+
+
+@dataclass(frozen=True)
+class Demonstrations:
+    """Whole episodes of the expert, with the pictures of every ``stride``-th row."""
+
+    plan: Sequence[PlannedEpisode]
+    sizes: Sizes
+    noisy: float = 0.6  # share of the episodes whose executed commands are disturbed
+    stride: int = 6
+    episodes_per_part: int = 20
+    rests = True
+
+    @property
+    def parts(self) -> int:
+        """Return their number."""
+        return -(-len(self.plan) // self.episodes_per_part)
+
+    def record(self, number: int) -> Part:
+        """Demonstrate the part's episodes and draw them."""
+        env, gallery = TeaBagEnv(RATE, VARIATION), Gallery(self.sizes)
+        first = number * self.episodes_per_part
+        for planned in self.plan[first : first + self.episodes_per_part]:
+            steps = demonstrate(env, planned, self.noisy).steps
+            gallery.add(
+                [step.scene for step in steps],
+                [PHASES.index(step.phase) for step in steps],
+                np.array([step.action for step in steps]),
+                self.stride,
+            )
+        return gallery.part()
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """What the expert does in the states that a policy reaches; each is an episode of its own."""
+
+    plan: Sequence[PlannedEpisode]
+    sizes: Sizes
+    bundle: Path
+    thresholds: Sequence[float] = (0.2,)  # of the queue, which take turns
+    latency: float = 0.05  # s
+    interval: float = INTERVAL  # s
+    timeout: float = 15.0  # s
+    length: int = 60  # rows of a correction
+    episodes_per_part: int = 20
+    rests = False
+
+    @property
+    def parts(self) -> int:
+        """Return their number."""
+        return -(-len(self.plan) // self.episodes_per_part)
+
+    def record(self, number: int) -> Part:
+        """Play the part's episodes, asynchronously, and draw what was corrected."""
+        policy = Policy(load_bundle(self.bundle), Placement(default=NodePlacement(threads=1)))
+        rollouts = [self._rollout(policy, threshold) for threshold in self.thresholds]
+        corrector, gallery = Corrector(RATE, self.length), Gallery(self.sizes)
+        first = number * self.episodes_per_part
+        for turn, planned in enumerate(self.plan[first : first + self.episodes_per_part], first):
+            rollout = rollouts[turn % len(rollouts)]
+            for correction in corrections(rollout, planned, corrector, self.interval):
+                gallery.add([correction.scene], [correction.phase], correction.actions)
+        for rollout in rollouts:
+            rollout.close()
+        return gallery.part()
+
+    def _rollout(self, policy: Policy, threshold: float) -> Rollout:
+        executor = ExecutorConfig(mode='async', chunk_size_threshold=threshold)
+        config = RolloutConfig(executor, timeout=self.timeout, latency=self.latency)
+        rollout = Rollout(policy, load_robot(find_config('robots', 'so101')), config)
+        rollout.env.variation = VARIATION
+        return rollout
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Pictures of random scenes, in half of them with the hand near the bag."""
+
+    count: int
+    sizes: Sizes
+    seed: int = 0
+    clusters: Sequence[int] = TRAINING_CLUSTERS
+    scenes_per_part: int = 500
+    rests = True
+
+    @property
+    def parts(self) -> int:
+        """Return their number."""
+        return -(-self.count // self.scenes_per_part)
+
+    def record(self, number: int) -> Part:
+        """Draw the part's scenes."""
+        held_out = [cluster for cluster in CLUSTERS if cluster not in self.clusters]
+        env, gallery = TeaBagEnv(RATE, VARIATION), Gallery(self.sizes, held_out)
+        first = number * self.scenes_per_part
+        for index in range(first, min(first + self.scenes_per_part, self.count)):
+            rng = np.random.default_rng([self.seed, index])
+            env.reset(int(rng.integers(2**31)), int(rng.choice(self.clusters)))
+            joints = self._joints(env, rng)
+            if joints is not None:
+                env.data.qpos[: len(HOME)] = np.clip(joints, LOWER, UPPER)
+            gallery.add([env.scene.state()], [0])
+        return gallery.part()
+
+    @staticmethod
+    def _joints(env: TeaBagEnv, rng: np.random.Generator) -> np.ndarray | None:
+        """Return where the arm is; None leaves it at home."""
+        where = rng.random()
+        if where < 0.25:
+            return None
+        if where < 0.5:
+            return HOME + SPREAD * rng.normal(0, 1, len(HOME))
+        place = env.bag_position[:2] + rng.normal(0, 0.03, 2)
+        pitch, roll = rng.uniform(np.radians(50), np.radians(90)), rng.uniform(-0.3, 2.75)
+        gripper = rng.choice([OPEN, OPEN / 2, 0.0])
+        reach = inverse(np.array([*place, rng.uniform(0.02, 0.16)]), pitch, roll, gripper)
+        return None if reach is None else reach.joints
+
+
+class Gallery:
+    """Draws scenes as all the cameras see them, with labels, and collects them as a Part."""
+
+    def __init__(self, sizes: Sizes, held_out: Sequence[int] = (VALIDATION_CLUSTER,)) -> None:
+        """Prepare the renderers; a bag that lies in a ``held_out`` cluster is never drawn."""
+        self._held_out = held_out
+        self._sizes, self._scene = sizes, Scene()
+        self._renderers = {
+            size: Renderer(self._scene, *reversed(size)) for size in {*sizes.values()}
+        }
+        self._labeller = Labeller(self._scene)
+        self._images: dict[str, list[np.ndarray]] = {camera: [] for camera in sizes}
+        self._labels: dict[str, list[np.ndarray]] = {camera: [] for camera in sizes}
+        self._count = 0  # rows
+        self._rows: list[np.ndarray] = []
+        self._columns: dict[str, list[np.ndarray]] = {}
+
+    def add(
+        self,
+        scenes: Sequence[SceneState],
+        phases: Sequence[int],
+        actions: np.ndarray | None = None,
+        stride: int = 1,
+    ) -> None:
+        """
+        Append an episode: its scenes, of which every ``stride``-th is drawn, and its actions.
+
+        A bag that came to lie in a cluster that is held out is not drawn.
+        Where there are more actions (rows, joints) than scenes, the first scenes are known.
+        """
+        drawn = [row for row in range(0, len(scenes), stride) if self._draw(scenes[row])]
+        count = len(scenes) if actions is None else len(actions)
+        last = np.minimum(np.arange(count), len(scenes) - 1)
+        state = np.array([scene.qpos[: len(JOINT_NAMES)] for scene in scenes], np.float32)
+        columns = {
+            'state': state[last],
+            'end': np.full(count, self._count + count),
+            'instruction': np.zeros(count, int),
+            'phase': np.array(phases)[last],
+        }
+        if actions is not None:
+            columns['action'] = np.asarray(actions, np.float32)
+        for name, column in columns.items():
+            self._columns.setdefault(name, []).append(column)
+        self._rows.append(self._count + np.array(drawn, int))
+        self._count += count
+
+    def part(self) -> Part:
+        """Return what was collected, and free the renderers."""
+        for renderer in self._renderers.values():
+            renderer.close()
+        return Part(
+            images={camera: np.array(images) for camera, images in self._images.items()},
+            labels={camera: np.array(labels) for camera, labels in self._labels.items()},
+            rows=np.concatenate(self._rows),
+            **{name: np.concatenate(columns) for name, columns in self._columns.items()},
+        )
+
+    def _draw(self, scene: SceneState) -> bool:
+        """Draw a scene, and return whether that was allowed."""
+        self._scene.apply(scene)
+        if self._labeller.cluster in self._held_out:
+            return False
+        for camera, size in self._sizes.items():
+            self._images[camera].append(self._renderers[size].render(camera))
+            self._labels[camera].append(self._labeller.label(camera, *size))
+        return True
+
+
+def record_arrays(
+    root: Path,
+    recorder: Recorder,
+    workers: int = 1,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> ArrayDataset:
+    """
+    Write the recorder's parts to ``root``, those that are missing there; return the dataset.
+
+    ``on_progress`` is told the finished and the total number of parts. Raises ConfigError where
+    ``root`` holds what another recorder made.
+    """
+    source = hashlib.sha256(repr(recorder).encode()).hexdigest()
+    dataset = ArrayDataset.create(
+        root,
+        ArraySpec(
+            RATE, JOINT_NAMES, recorder.sizes, (INSTRUCTION,), recorder.rests, THINGS, source
+        ),
     )
+    missing = [n for n in range(recorder.parts) if not dataset.part_folder(n).exists()]
+    done = recorder.parts - len(missing)
+    on_progress(done, recorder.parts)
+    write = partial(_write, dataset, recorder)
+    with get_context('spawn').Pool(min(workers, max(1, len(missing)))) as pool:
+        for _ in pool.imap_unordered(write, missing):
+            done += 1
+            on_progress(done, recorder.parts)
+    return dataset
 
 
-def _draw(seed: int, first: int, width: int, height: int) -> Glances:
-    rng = np.random.default_rng([seed, first])
-    env = TeaBagEnv()
-    renderer = Renderer(env.scene, width, height)
-    images = {camera: np.empty((BLOCK, height, width, 3), np.uint8) for camera in CAMERAS}
-    place, yaw = np.empty((BLOCK, 2), np.float32), np.empty(BLOCK, np.float32)
-    for i in range(BLOCK):
-        env.reset(int(rng.integers(2**31)), int(rng.choice(TRAINING_CLUSTERS)))
-        if rng.random() > AT_HOME:
-            joints = HOME + SPREAD * rng.normal(0, 1, len(HOME))
-            env.data.qpos[: len(HOME)] = np.clip(joints, LOWER, UPPER)
-        state = env.scene.state()
-        env.scene.apply(state)  # computes where everything is now
-        place[i], yaw[i] = env.bag_position[:2], state.bag_yaw
-        for camera in CAMERAS:
-            images[camera][i] = renderer.render(camera)
-    renderer.close()
-    return Glances(images, place, yaw)
+def _write(dataset: ArrayDataset, recorder: Recorder, number: int) -> None:
+    recorder.record(number).save(dataset.part_folder(number))

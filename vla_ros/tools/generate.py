@@ -1,56 +1,158 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Record demonstrations of the scripted expert in simulation, as a LeRobotDataset v3.
+Record demonstrations of the scripted expert in simulation, as a LeRobotDataset v3 or as arrays.
 
 The study's plan is the default: 10 clusters x (10 starts + 2 recoveries), cluster 6 held out. An
-interrupted run goes on where it stopped when the same command is given again. With --policy, the
-policy drives first and the expert takes over from wherever that led (DAgger).
+interrupted run goes on where it stopped when the same command is given again.
+
+Arrays are drawn and read many times faster than videos, and say what each picture shows, which
+vla_ros pretrain learns from. With --scenes they are pictures of random scenes. With --policy they
+are corrections (DAgger): the policy plays asynchronously, and for the states that it reaches the
+expert's chunk is recorded.
 """
 
 import os
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.plan import TRAINING_CLUSTERS, recording_plan
+
+if TYPE_CHECKING:
+    from vla_ros.sim.labelled_pictures import Recorder, Sizes
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument('--output', type=Path, required=True, help='new dataset folder')
-    parser.add_argument('--starts', type=int, default=10, help='plain episodes per cluster')
-    parser.add_argument('--recoveries', type=int, default=2, help='recoveries per cluster')
-    parser.add_argument(
+    add, default = parser.add_argument, '(default %(default)s)'
+    add('--output', type=Path, required=True, help='new dataset folder')
+    add('--starts', type=int, default=10, help=f'plain episodes per cluster {default}')
+    add('--recoveries', type=int, default=2, help=f'recoveries per cluster {default}')
+    add('--near', type=int, default=0, help=f'starts with the hand near the bag {default}')
+    add(
         '--clusters',
         type=int,
         nargs='+',
         default=TRAINING_CLUSTERS,
         help='clusters to record (default: all but 6)',
     )
-    parser.add_argument('--seed', type=int, default=0, help='seed of the recording')
-    parser.add_argument('--width', type=int, default=128, help='picture width, pixels')
-    parser.add_argument('--height', type=int, default=96, help='picture height, pixels')
-    parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes')
-    parser.add_argument('--policy', help='bundle that drives before the expert takes over')
+    add('--seed', type=int, default=0, help=f'seed of the recording {default}')
+    add(
+        '--size',
+        nargs='+',
+        default=['128x96'],
+        metavar='[CAMERA=]WIDTHxHEIGHT',
+        help='of the pictures, px; with --arrays each camera may have its own, as in '
+        '128x96 top=256x192 (default 128x96)',
+    )
+    add('--workers', type=int, default=os.cpu_count() or 1, help='processes')
+    arrays = parser.add_argument_group('arrays')
+    add = arrays.add_argument
+    add('--arrays', action='store_true', help='write arrays, not a LeRobotDataset')
+    add(
+        '--noise',
+        type=float,
+        default=0.6,
+        help=f'share of episodes that are disturbed {default}',
+    )
+    add('--stride', type=int, default=6, help=f'draw every so many rows, of 30 a second {default}')
+    add('--scenes', type=int, metavar='N', help='draw random scenes instead of episodes')
+    add('--policy', help='bundle that plays, and is corrected')
+    add(
+        '--chunk-size-threshold',
+        type=float,
+        nargs='+',
+        default=[0.2],
+        help='of the policy; several take turns (default 0.2)',
+    )
+    add('--latency', type=float, default=0.05, help=f'of the policy, s {default}')
+    add(
+        '--interval',
+        type=float,
+        default=0.2,
+        help=f'between corrections, s {default}',
+    )
 
 
 def run(args: Namespace) -> int:
     """Generate the dataset."""
+    plan = recording_plan(args.starts, args.recoveries, tuple(args.clusters), args.seed, args.near)
+    from vla_ros.sim.tea_bag.scene import CAMERAS
+
+    sizes = picture_sizes(args.size, CAMERAS)
+    if args.arrays:
+        _generate_arrays(args, _recorder(args, plan, sizes))
+    elif args.scenes or args.policy:
+        raise ConfigError('--scenes and --policy: got a LeRobotDataset, expected --arrays, too')
+    else:
+        _generate_videos(args, plan, sizes)
+    return 0
+
+
+def picture_sizes(words: Sequence[str], cameras: Sequence[str]) -> 'Sizes':
+    """
+    Return height and width for each camera that words like ``128x96 top=256x192`` ask for.
+
+    A size without a camera is for all that are not named. Raise ConfigError for other words.
+    """
+    sizes = {}
+    for word in words:
+        camera, _, size = word.rpartition('=')
+        width, _, height = size.partition('x')
+        if not (width.isdigit() and height.isdigit() and camera in ('', *cameras)):
+            raise ConfigError(
+                f'--size: got {word!r}, expected WIDTHxHEIGHT or CAMERA=WIDTHxHEIGHT with a '
+                f'camera of {", ".join(cameras)}'
+            )
+        sizes[camera] = (int(height), int(width))
+    missing = [camera for camera in cameras if camera not in sizes and '' not in sizes]
+    if missing:
+        raise ConfigError(f'--size: got none for {missing[0]}, expected WIDTHxHEIGHT for the rest')
+    return {camera: sizes.get(camera) or sizes[''] for camera in cameras}
+
+
+def _recorder(args: Namespace, plan: list, sizes: 'Sizes') -> 'Recorder':
+    from vla_ros.sim.labelled_pictures import Corrections, Demonstrations, Scenes
+
+    if args.scenes:
+        return Scenes(args.scenes, sizes, args.seed, tuple(args.clusters))
+    if not args.policy:
+        return Demonstrations(plan, sizes, args.noise, args.stride)
+    bundle = find_config('policies', args.policy)
+    thresholds = tuple(args.chunk_size_threshold)
+    return Corrections(plan, sizes, bundle, thresholds, args.latency, args.interval)
+
+
+def _generate_arrays(args: Namespace, recorder: 'Recorder') -> None:
+    from tqdm import tqdm
+
+    from vla_ros.sim.labelled_pictures import record_arrays
+
+    with tqdm(total=recorder.parts, unit='part') as bar:
+        record_arrays(
+            args.output, recorder, args.workers, lambda done, _: bar.update(done - bar.n)
+        )
+    print(f'{recorder.parts} parts in {args.output}')
+
+
+def _generate_videos(args: Namespace, plan: list, sizes: 'Sizes') -> None:
     from tqdm import tqdm
 
     from vla_ros.sim.generate import Picture, generate
 
-    plan = recording_plan(args.starts, args.recoveries, tuple(args.clusters), args.seed)
-    policy = find_config('policies', args.policy) if args.policy else None
+    size, *others = {*sizes.values()}
+    if others:
+        raise ConfigError('--size: got several, expected one, or --arrays')
     with tqdm(total=len(plan), unit='episode') as bar:
         generate(
             args.output,
             plan,
-            Picture(args.width, args.height),
+            Picture(*reversed(size)),
             args.workers,
             lambda done, _: bar.update(done - bar.n),
-            policy,
         )
     print(f'{len(plan)} episodes in {args.output}')
-    return 0

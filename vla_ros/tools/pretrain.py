@@ -1,19 +1,17 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Teach a policy's vision encoder where the bag lies, from pictures of random simulated scenes.
+Teach a policy's vision encoder what its pictures show: where each thing is and how it is turned.
 
-Stands in for pretrained weights: `vla_ros train --start OUTPUT` goes on from there. No scene has
-the bag in cluster 6, which is held out.
+Learns from the labelled pictures of vla_ros generate --arrays, and stands in for pretrained
+weights: `vla_ros train --start OUTPUT` goes on from there. An interrupted run goes on when the
+same command is given again.
 """
 
-import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
-
-_TEST, _TEST_SEED = 256, 1  # glances that measure, and are not learned from
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,25 +23,39 @@ def add_arguments(parser: ArgumentParser) -> None:
         action='append',
         required=True,
         metavar='FOLDER',
-        help='a LeRobotDataset v3 that the policy will learn from; may be given several times',
+        help='arrays of demonstrations or scenes; may be given several times, and the first one '
+        'that has actions says what the policy normalises with',
+    )
+    add(
+        '--test',
+        type=Path,
+        action='append',
+        default=[],
+        metavar='FOLDER',
+        help='arrays to measure on, and not to learn from; may be given several times',
     )
     add('--output', type=Path, required=True, metavar='FOLDER', help='the checkpoint to write')
     add('--start', type=Path, metavar='CHECKPOINT', help='an ACT policy (default: a new one)')
-    add('--glances', type=int, default=12800, help=f'scenes to look at {default}')
-    add('--minutes', type=float, default=8.0, help=f'to learn for {default}')
+    add('--minutes', type=float, default=30.0, help=f'to learn for {default}')
     add('--steps', type=int, help='end after so many steps, if that is sooner')
     add('--learning-rate', type=float, default=1e-3, help=f'the highest {default}')
-    add('--batch-size', type=int, default=16, help=f'glances of a step {default}')
+    add('--batch-size', type=int, default=16, help=f'frames of a step {default}')
+    add('--encoder-layers', type=int, default=2, help=f"of a new ACT's transformer {default}")
+    add(
+        '--freeze-normalisation',
+        action='store_true',
+        help='normalise with the values of --start, as is always done where sizes differ',
+    )
+    add('--evaluate-every', type=int, default=500, metavar='STEPS', help=f'steps {default}')
     add('--device', default='cpu', help=f'cpu or cuda {default}')
     add('--seed', type=int, default=0, help=default)
     add('--threads', type=int, help='threads of the CPU (default: as many as torch takes)')
-    add('--workers', type=int, default=os.cpu_count() or 1, help='processes that draw')
 
 
 def run(args: Namespace) -> int:
-    """Draw, teach and write."""
-    from vla_ros.dataset.lerobot import open_dataset
-    from vla_ros.sim.labelled_pictures import draw_glances
+    """Teach and write."""
+    from vla_ros.dataset.arrays import ArrayDataset
+    from vla_ros.train.array_data import ArrayMeta, array_frames
     from vla_ros.train.checkpoint import dataset_facts, new_checkpoint, start_checkpoint
     from vla_ros.train.families.act import ActSize
     from vla_ros.train.pretrain import pretrain
@@ -51,27 +63,38 @@ def run(args: Namespace) -> int:
 
     if args.output.exists():
         raise ConfigError(f'{args.output}: exists already; name another folder, or remove it')
-    metas = [open_dataset(root).meta for root in args.dataset]
+    datasets = [ArrayDataset(root) for root in args.dataset]
+    metas = [ArrayMeta(data) for data in datasets if data.acted]
+    if not metas:
+        raise ConfigError('--dataset: got scenes alone, expected demonstrations among them')
+    size = ActSize(n_encoder_layers=args.encoder_layers)
     checkpoint = (
         start_checkpoint(args.start, metas, args.device)
         if args.start
-        else new_checkpoint(metas, ActSize(), args.device, args.seed)
+        else new_checkpoint(metas, size, args.device, args.seed)
     )
-    height, width = next(iter(checkpoint.policy.config.image_features.values())).shape[1:]
-    print(f'drawing {args.glances} scenes of {width} x {height}', flush=True)
-    glances = draw_glances(args.glances, width, height, 2 + args.seed, args.workers)
-    test = draw_glances(_TEST, width, height, _TEST_SEED)
     plan = TrainingPlan(
         steps=args.steps,
         minutes=args.minutes,
         batch_size=args.batch_size,
         learning_rate=args.learning_rate,
         warmup=50,
+        evaluate_every=args.evaluate_every,
+        freeze_normalisation=args.freeze_normalisation,
         seed=args.seed,
         threads=args.threads,
     )
-    errors = pretrain(checkpoint, glances, test, plan, lambda text: print(text, flush=True))
     args.output.parent.mkdir(parents=True, exist_ok=True)
+    state = args.output.with_name(args.output.name + '.state.pt')
+    pretrain(
+        checkpoint,
+        [frames for data in datasets for frames in array_frames(data, acted=False)],
+        {root.name: array_frames(ArrayDataset(root), acted=False) for root in args.test},
+        plan,
+        state,
+        lambda text: print(text, flush=True),
+    )
     checkpoint.save(args.output, dataset_facts(metas))
-    print(f'{args.output}: sees the bag to {errors}; next: vla_ros train --start {args.output}')
+    state.unlink(missing_ok=True)
+    print(f'{args.output}: next: vla_ros train --start {args.output}')
     return 0

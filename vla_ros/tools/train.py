@@ -74,8 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--emphasize',
         nargs='+',
         default=[],
-        metavar='PHASE=TIMES',
-        help='draw the frames of a labelled phase more often, e.g. reach=5 descend=2',
+        metavar='WHAT=TIMES',
+        help='draw the frames of a labelled phase, or of a dataset, more often, e.g. reach=5 '
+        'descend=2 corrections=3',
     )
     add(
         '--mask-end',
@@ -102,6 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, and print where the best checkpoint is."""
+    from vla_ros.sim.tea_bag.expert import PHASES
     from vla_ros.train.batches import Augmentation
     from vla_ros.train.families.family import family_of
     from vla_ros.train.loop import train
@@ -109,6 +111,7 @@ def run(args: argparse.Namespace) -> int:
     from vla_ros.train.training_plan import TrainingPlan
 
     family = family_of(_policy_type(args))
+    emphasis = _emphasis(args.emphasize, [root.name for root in args.dataset])
     plan = TrainingPlan(
         steps=args.steps,
         minutes=args.minutes,
@@ -122,7 +125,8 @@ def run(args: argparse.Namespace) -> int:
         mask_end=args.mask_end,
         threads=args.threads,
         augmentation=Augmentation(shift=args.shift),
-        emphasis=_emphasis(args.emphasize),
+        emphasis={PHASES.index(what): n for what, n in emphasis.items() if what in PHASES},
+        dataset_emphasis=emphasis,
     )
 
     episodes = _episodes(args)
@@ -153,12 +157,15 @@ def _episodes(args: argparse.Namespace) -> int:
 
     Raise ConfigError where they are asked for all the same.
     """
+    from vla_ros.dataset.arrays import ArrayDataset, holds_arrays
     from vla_ros.dataset.lerobot import read_features
     from vla_ros.train.success import find_obstacle
 
     if args.episodes == 0:
         return 0
-    obstacle = find_obstacle(read_features(args.dataset[0]))
+    root = args.dataset[0]
+    features = ArrayDataset(root).features if holds_arrays(root) else read_features(root)
+    obstacle = find_obstacle(features)
     if obstacle and args.episodes:
         raise ConfigError(
             f'--episodes: got {args.episodes}, expected 0: {args.dataset[0]} cannot be evaluated '
@@ -169,19 +176,20 @@ def _episodes(args: argparse.Namespace) -> int:
     return 0 if obstacle else _EPISODES if args.episodes is None else args.episodes
 
 
-def _emphasis(words: Sequence[str]) -> dict[int, int]:
-    """Return the times for the number of each phase; raise ConfigError for another word."""
+def _emphasis(words: Sequence[str], datasets: Sequence[str]) -> dict[str, int]:
+    """Return the times for each phase or dataset; raise ConfigError for another word."""
     from vla_ros.sim.tea_bag.expert import PHASES
 
     emphasis = {}
     for word in words:
-        phase, _, times = word.partition('=')
-        if phase not in PHASES or not times.isdigit() or int(times) < 1:
+        what, _, times = word.partition('=')
+        if what not in (*PHASES, *datasets) or not times.isdigit() or int(times) < 1:
             raise ConfigError(
-                f'--emphasize: got {word!r}, expected PHASE=TIMES with a phase of '
-                f'{", ".join(PHASES)} and a whole number from 1 on'
+                f'--emphasize: got {word!r}, expected WHAT=TIMES with a phase of '
+                f'{", ".join(PHASES)}, or a dataset of {", ".join(datasets)}, and a whole number '
+                'from 1 on'
             )
-        emphasis[PHASES.index(phase)] = int(times)
+        emphasis[what] = int(times)
     return emphasis
 
 

@@ -48,7 +48,8 @@ class Batches:
         Draw ``size`` frames at a time from ``datasets``, which must hold the same keys.
 
         ``emphasis`` is the number of times for the number of a phase, once for all others. The
-        arm rests beyond the end of an episode; with ``mask_end`` nothing is learned of that.
+        arm rests beyond the end of an episode; with ``mask_end``, and of frames where it does not,
+        nothing is learned of that.
         """
         _check_alike(datasets)
         self._datasets = datasets
@@ -94,13 +95,20 @@ class Batches:
         keys = self._datasets[0].images if pictures else ()
         batch: dict[str, Any] = {key: self._pictures(key, items, rng) for key in keys}
         rows = [(frames, frames.rows[i]) for frames, i in items]
-        chunks = [_chunk(frames, row, self._chunk_size) for frames, row in rows]
+        chunks = [_chunk(frames, row, self._chunk_size, self._mask_end) for frames, row in rows]
         batch[STATE] = torch.from_numpy(np.stack([frames.state[row] for frames, row in rows]))
         batch[ACTION] = torch.from_numpy(np.stack([actions for actions, _ in chunks]))
-        beyond = torch.from_numpy(np.stack([beyond for _, beyond in chunks]))
-        batch['action_is_pad'] = beyond & self._mask_end
+        batch['action_is_pad'] = torch.from_numpy(np.stack([hidden for _, hidden in chunks]))
         batch['task'] = [str(frames.instruction[row]) for frames, row in rows]
         return batch
+
+    def labels(self, indices: np.ndarray) -> dict[str, torch.Tensor]:
+        """Return what the pictures of frames that are labelled show, (n, things, 5) by key."""
+        items = [self._find(index) for index in indices]
+        return {
+            key: torch.from_numpy(np.stack([frames.labels[key][i] for frames, i in items]))
+            for key in self._datasets[0].labels or ()
+        }
 
     def _find(self, index: int) -> tuple[Frames, int]:
         """Return the dataset that holds frame ``index``, and its number there."""
@@ -133,22 +141,23 @@ class Batches:
 
 def _times(frames: Frames, emphasis: Mapping[int, int]) -> np.ndarray:
     """Return how many times each frame comes in an epoch."""
-    times = np.ones(len(frames), int)
+    times = np.full(len(frames), frames.times)
     if emphasis and frames.phase is None:
         raise ConfigError(
             'emphasis: got a dataset without the label phase, expected those of vla_ros generate; '
             'train without --emphasize'
         )
     for phase, number in emphasis.items():
-        times[frames.phase[frames.rows] == phase] = number
+        times[frames.phase[frames.rows] == phase] *= number
     return times
 
 
-def _chunk(frames: Frames, row: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the actions (size, da) from ``row`` on, and where they lie beyond the episode."""
+def _chunk(frames: Frames, row: int, size: int, mask_end: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the actions (size, da) from ``row`` on, and which of them are not to be learned."""
     rows = np.arange(row, row + size)
     last = frames.end[row] - 1
-    return frames.action[np.minimum(rows, last)], rows > last
+    hidden = (rows > last) & (mask_end or not frames.rests)
+    return frames.action[np.minimum(rows, last)], hidden
 
 
 def _shifted(picture: np.ndarray, rng: np.random.Generator | None, largest: int) -> np.ndarray:

@@ -104,11 +104,16 @@ def start_checkpoint(
     """
     Load the checkpoint from which a run on the datasets starts.
 
-    Its normalisation is kept, but for a foundation's, which was made for other robots.
+    Its normalisation is kept, but for a foundation's, which was made for other robots; the
+    pictures may be of another size than before.
     """
     config = _read_config(path, device, vlm, _POLICY)
     if (path / _FACTS).is_file() or not family_of(config.type).general:
-        return load_checkpoint(path, device, vlm)
+        checkpoint = load_checkpoint(path, device, vlm)
+        inputs, _ = split_features(metas[0].features)
+        own = checkpoint.policy.config.input_features
+        own.update({key: feature for key, feature in inputs.items() if key in own})
+        return checkpoint
     config.input_features, config.output_features = split_features(metas[0].features)
     with _reading(path):
         policy = get_policy_class(config.type).from_pretrained(path, config=config)

@@ -44,6 +44,9 @@ class Frames:
     end: np.ndarray  # (rows,) int: the row after the last one of the same episode
     instruction: np.ndarray  # (rows,) str
     phase: np.ndarray | None = None  # (rows,) int, number of the expert's phase, if labelled
+    rests: bool = True  # whether the arm rests beyond the end of an episode; else nobody knows
+    labels: dict[str, np.ndarray] | None = None  # camera key -> (pictures, things, 5)
+    times: int = 1  # that each frame comes in an epoch
 
     def __len__(self) -> int:
         """Return the number of pictures of each camera."""

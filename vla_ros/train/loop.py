@@ -4,16 +4,16 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from lerobot.datasets.lerobot_dataset import LeRobotDataset
 from lerobot.policies.pretrained import PreTrainedPolicy
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.dataset.lerobot import open_dataset
+from vla_ros.train.array_data import open_data
 from vla_ros.train.batches import Batches
 from vla_ros.train.checkpoint import (
     dataset_facts,
@@ -22,7 +22,7 @@ from vla_ros.train.checkpoint import (
     start_checkpoint,
 )
 from vla_ros.train.families.family import Size
-from vla_ros.train.frames import Progress, load_frames
+from vla_ros.train.frames import Progress
 from vla_ros.train.learner import Learner, load_state
 from vla_ros.train.maps import FeatureMaps
 from vla_ros.train.run_folder import STATE, RunFolder
@@ -59,7 +59,7 @@ def train(
     output.mkdir(parents=True, exist_ok=True)
     if plan.threads:
         torch.set_num_threads(plan.threads)
-    datasets = [open_dataset(root) for root in roots]
+    datasets = [open_data(root) for root in roots]
     metas = [dataset.meta for dataset in datasets]
     facts = dataset_facts(metas)
 
@@ -72,7 +72,11 @@ def train(
     learner = Learner(checkpoint.policy, plan)
     if state:
         learner.restore(state)
-    frames = [load_frames(d, plan.stride, _progress(report, d)) for d in datasets]
+    frames = [
+        replace(part, times=plan.dataset_emphasis.get(Path(dataset.meta.root).name, 1))
+        for dataset in datasets
+        for part in dataset.frames(plan.stride, _progress(report, Path(dataset.meta.root)))
+    ]
     chunk_size = checkpoint.policy.config.chunk_size
     batches = Batches(
         frames,
@@ -154,12 +158,10 @@ def _line(
     )
 
 
-def _progress(report: Callable[[str], None], dataset: LeRobotDataset) -> Progress:
-    name = Path(dataset.root).name
-
+def _progress(report: Callable[[str], None], root: Path) -> Progress:
     def progress(done: int, total: int) -> None:
         if done % 20 == 0 or done == total:
-            report(f'{name}: decoded {done} of {total} episodes')
+            report(f'{root.name}: decoded {done} of {total} episodes')
 
     return progress
 

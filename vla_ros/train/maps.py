@@ -17,7 +17,7 @@ import torch
 
 from vla_ros.train.batches import Batches
 
-MAPS = 'observation.feature_maps'  # in a batch: (n, cameras, channels, height, width) float32
+MAPS = 'observation.feature_maps'  # in a batch: (n, channels, cells of all cameras) float32
 
 
 class FeatureMaps:

@@ -1,18 +1,19 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Teach the vision encoder of an ACT policy where the bag lies and how it is turned.
+Teach the vision encoder of an ACT policy to see, by dense supervision on labelled pictures.
 
-From demonstrations alone a policy finds out early where the bag is, and very late how it is
+From demonstrations alone a policy finds out early where a thing is, and very late how it is
 turned: in most frames the arm's own joints give that away, so little asks the pictures. Here
-every picture is asked, and the weights then serve as pretrained ones.
+every cell of every picture is asked, and the weights then serve as pretrained ones.
 """
 
 import copy
 import math
+import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,186 +22,202 @@ from lerobot.policies.act.modeling_act import ACTPolicy
 from torch import nn
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.sim.labelled_pictures import Glances
 from vla_ros.train.batches import Batches
 from vla_ros.train.checkpoint import Checkpoint
+from vla_ros.train.dense import CHANNELS, DenseErrors, dense_errors, dense_loss, read
 from vla_ros.train.families.act import Act
-from vla_ros.train.frames import ACTION, STATE, Frames
+from vla_ros.train.frames import STATE, Frames
 from vla_ros.train.training_plan import TrainingPlan
 
-MIDDLE, SPREAD = (0.15, 0.0), (0.08, 0.16)  # m, of the places where a bag may lie
-REPORT_EVERY = 50  # steps
-AT_ONCE = 64  # glances of a test that are seen at a time
-CALIBRATION = 128  # glances
+AT_ONCE = 32  # pictures of a test that are seen at a time
+CALIBRATION = 128  # frames
+HEADS_LEARN = 3  # times as fast as the ResNet
 
-
-@dataclass(frozen=True)
-class Errors:
-    """Medians over glances that were not learned from."""
-
-    place: float  # m
-    yaw: float  # rad, as seen from the base of the arm
-
-    def __str__(self) -> str:
-        """Return both, in mm and degrees."""
-        return f'{1e3 * self.place:.1f} mm, {math.degrees(self.yaw):.1f} degrees'
+Errors = dict[str, list[DenseErrors]]  # camera key -> of each thing
 
 
 def pretrain(
     checkpoint: Checkpoint,
-    glances: Glances,
-    test: Glances,
+    datasets: Sequence[Frames],
+    tests: Mapping[str, Sequence[Frames]],
     plan: TrainingPlan,
+    state: Path,
     report: Callable[[str], None] = print,
-) -> Errors:
+) -> dict[str, Errors]:
     """
-    Train the ResNet of an ACT ``checkpoint`` in place; return how well it sees ``test``.
+    Train the ResNet of an ACT ``checkpoint`` in place; return how well it sees each test.
 
-    Raise ConfigError where the glances are not of the policy's cameras.
+    The run goes on from the file ``state`` where there is one. Raise ConfigError where pictures
+    have no labels, or are of other cameras than the policy's. The normalisation is learned where
+    all pictures are of one size and the plan does not freeze it.
     """
     if plan.threads:
         torch.set_num_threads(plan.threads)
-    batches = Batches([_frames(checkpoint.policy, glances)], plan.batch_size, 1, plan.seed)
-    tests = Batches([_frames(checkpoint.policy, test)], AT_ONCE, 1)
-    pupil = _Pupil(checkpoint, plan)
-    began, step = time.monotonic(), 0
-    while (progress := plan.progress(step, time.monotonic() - began)) < 1:
-        loss = pupil.learn(batches.batch(step), plan.rate(step, progress))
-        step += 1
-        if step % REPORT_EVERY == 0:
-            report(
-                f'step {step}  loss {loss:.4f}  errors {pupil.errors(tests)}  {progress:.0%} done'
-            )
+    _check(checkpoint.policy, [*datasets, *(part for parts in tests.values() for part in parts)])
+    batches = Batches(datasets, plan.batch_size, 1, plan.seed, plan.augmentation)
+    pupil = _Pupil(
+        checkpoint, plan, next(iter(batches.labels(np.zeros(1, int)).values())).shape[1]
+    )
+    pupil.restore(state)
+    began = time.monotonic() - pupil.seconds
+    while (progress := plan.progress(pupil.step, pupil.seconds)) < 1:
+        loss = pupil.learn(batches, plan.rate(pupil.step, progress))
+        pupil.seconds = time.monotonic() - began
+        if pupil.step % plan.report_every == 0:
+            report(f'step {pupil.step}  loss {loss:.3f}  {progress:.0%} done')
+        if pupil.step % plan.evaluate_every == 0:
+            pupil.save(state)
+            _tell(pupil, tests, report)
     pupil.hand_over(batches)
-    return pupil.errors(tests)
-
-
-class PoseHead(nn.Module):
-    """
-    Tells the pose from the ResNet's maps: for each camera, from the cells that it attends to.
-
-    What a cell says must mean the same wherever the cell is, for that is how ACT's transformer
-    reads it.
-    """
-
-    def __init__(self, cameras: int, channels: int) -> None:
-        """Read maps of so many cameras and channels."""
-        super().__init__()
-        self._attention = nn.ModuleList(nn.Linear(channels, 1) for _ in range(cameras))
-        self._pose = nn.Linear(cameras * (channels + 2), 4)
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        """Return the poses (n, 4) for maps (cameras * n, channels, height, width)."""
-        views = maps.chunk(len(self._attention))
-        seen = [_attended(layer, view) for layer, view in zip(self._attention, views, strict=True)]
-        return self._pose(torch.cat(seen, dim=-1))
+    return _tell(pupil, tests, report)
 
 
 class _Pupil:
-    """A copy of the policy whose normalisation learns, with a head."""
+    """A copy of the policy's ResNet that learns, with a head for each camera."""
 
-    def __init__(self, checkpoint: Checkpoint, plan: TrainingPlan) -> None:
+    def __init__(self, checkpoint: Checkpoint, plan: TrainingPlan, things: int) -> None:
         self._checkpoint = checkpoint
-        self._keys = list(checkpoint.policy.config.image_features)
+        self._sizes = {
+            key: tuple(feature.shape[1:])
+            for key, feature in checkpoint.policy.config.image_features.items()
+        }
+        self._together = len({*self._sizes.values()}) == 1
+        self._learns_normalisation = self._together and not plan.freeze_normalisation
         self._policy = copy.deepcopy(checkpoint.policy)
         Act().prepare(self._policy)
-        self._backbone = self._policy.model.backbone.train()
+        self._backbone = self._policy.model.backbone.requires_grad_(True)
         torch.manual_seed(plan.seed)
         channels = self._policy.model.encoder_img_feat_input_proj.in_channels
         self._device = torch.device(self._policy.config.device)
-        self._head = PoseHead(len(self._keys), channels).to(self._device)
-        self._parameters = [*self._backbone.parameters(), *self._head.parameters()]
-        self._optimizer = torch.optim.AdamW(self._parameters, weight_decay=1e-4, fused=True)
+        self._heads = nn.ModuleDict(
+            {_name(key): nn.Conv2d(channels, things * CHANNELS, 1) for key in self._sizes}
+        ).to(self._device)
+        self._parameters = [*self._backbone.parameters(), *self._heads.parameters()]
+        groups = [
+            {'params': [*self._backbone.parameters()], 'times': 1},
+            {'params': [*self._heads.parameters()], 'times': HEADS_LEARN},
+        ]
+        self._optimizer = torch.optim.AdamW(groups, weight_decay=plan.weight_decay, fused=True)
+        self._bf16 = plan.bf16
+        self.step, self.seconds = 0, 0.0
 
-    def learn(self, batch: dict[str, Any], rate: float) -> float:
+    def learn(self, batches: Batches, rate: float) -> float:
         """Take one step; return its loss."""
+        self._backbone.train(self._learns_normalisation)
         for group in self._optimizer.param_groups:
-            group['lr'] = rate
-        true = batch[ACTION][:, 0].to(self._device)
-        loss = nn.functional.smooth_l1_loss(self._see(batch), true, beta=0.1)
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+            group['lr'] = rate * group['times']
+        labels = batches.labels(batches.indices(self.step))
+        batch, total = batches.batch(self.step), 0.0
+        for keys in [[*self._sizes]] if self._together else [[key] for key in self._sizes]:
+            told = self._tell(batch, keys)
+            loss = sum(
+                dense_loss(told[key], labels[key].to(self._device), self._sizes[key])
+                for key in keys
+            )
+            loss.backward()
+            total += loss.item()
         nn.utils.clip_grad_norm_(self._parameters, 10.0)
         self._optimizer.step()
-        return loss.item()
+        self._optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        return total
 
     @torch.no_grad()
     def errors(self, tests: Batches) -> Errors:
         """Return the errors for pictures as they are."""
         self._backbone.eval()
         count = tests.frame_count
-        parts = np.array_split(np.arange(count), math.ceil(count / AT_ONCE))
-        batches = [tests.gather(part) for part in parts]
-        seen = torch.cat([self._see(batch) for batch in batches]).cpu().numpy()
-        true = torch.cat([batch[ACTION][:, 0] for batch in batches]).numpy()
-        self._backbone.train()
-        place = np.linalg.norm((seen - true)[:, :2] * SPREAD, axis=1)
-        return Errors(float(np.median(place)), float(np.median(yaw_error(seen, true))))
+        seen: dict[str, list[torch.Tensor]] = {key: [] for key in self._sizes}
+        for part in np.array_split(np.arange(count), math.ceil(count / AT_ONCE)):
+            for key, told in self._tell(tests.gather(part), [*self._sizes]).items():
+                seen[key].append(read(told, self._sizes[key]).cpu())
+        true = tests.labels(np.arange(count))
+        return {
+            key: dense_errors(torch.cat(parts).numpy(), true[key].numpy())
+            for key, parts in seen.items()
+        }
 
     def hand_over(self, batches: Batches) -> None:
         """Put what was learned into the checkpoint's policy."""
         policy = self._checkpoint.policy
         policy.load_state_dict(self._policy.state_dict(), strict=False)  # but for counters
-        indices = np.arange(min(CALIBRATION, batches.frame_count))
-        Act().finish(policy, self._normalised(batches.gather(indices)))
+        if self._learns_normalisation:
+            indices = np.arange(min(CALIBRATION, batches.frame_count))
+            Act().finish(policy, self._normalised(batches.gather(indices), [*self._sizes]))
 
-    def _see(self, batch: Mapping[str, Any]) -> torch.Tensor:
-        """Return the poses (n, 4) that the pictures of a batch seem to show."""
-        normalised = self._normalised(batch)
-        images = torch.cat([normalised[key] for key in self._keys])
-        with torch.autocast(self._device.type, torch.bfloat16):
-            maps = self._backbone(images)['feature_map']
-        return self._head(maps.float())
-
-    def _normalised(self, batch: Mapping[str, Any]) -> dict[str, Any]:
-        pictures = {key: batch[key] for key in (*self._keys, STATE, 'task')}
-        return self._checkpoint.preprocess(pictures)
-
-
-def yaw_error(seen: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Return how far (n,) the yaws of two poses (n, 4) are apart, rad."""
-    angles = [np.arctan2(pose[:, 3], pose[:, 2]) for pose in (seen, true)]
-    return np.abs((angles[0] - angles[1] + np.pi) % (2 * np.pi) - np.pi) / 2
-
-
-def poses(glances: Glances) -> np.ndarray:
-    """
-    Return the poses (n, 4) float32: the place, scaled to about -1 to 1, and the yaw.
-
-    The yaw is the bag's as the base of the arm sees it, which is what the wrist must turn to, as
-    cosine and sine of twice the angle, for the bag looks the same after half a turn.
-    """
-    bearing = np.arctan2(glances.place[:, 1], glances.place[:, 0])
-    angle = 2 * (glances.yaw - bearing)
-    place = (glances.place - MIDDLE) / SPREAD
-    return np.column_stack([place, np.cos(angle), np.sin(angle)]).astype(np.float32)
-
-
-def _attended(attention: nn.Module, maps: torch.Tensor) -> torch.Tensor:
-    """Return (n, channels + 2): what the attended cells say, and where they are."""
-    cells = maps.flatten(2).transpose(1, 2)
-    height, width = maps.shape[2:]
-    rows, columns = torch.linspace(-1, 1, height), torch.linspace(-1, 1, width)
-    grid = torch.stack(torch.meshgrid(rows, columns, indexing='ij'), dim=-1).to(cells)
-    where = grid.reshape(1, -1, 2).expand(len(cells), -1, -1)
-    return (attention(cells).softmax(dim=1) * torch.cat([cells, where], dim=-1)).sum(dim=1)
-
-
-def _frames(policy: ACTPolicy, glances: Glances) -> Frames:
-    """Return the glances as frames whose only action is the pose."""
-    cameras = {key: key.rpartition('.')[2] for key in policy.config.image_features}
-    missing = sorted(set(cameras.values()) - set(glances.images))
-    if missing:
-        raise ConfigError(
-            f'cameras: got a policy with {", ".join(missing)}, expected some of '
-            f'{", ".join(glances.images)}; pretrain a policy for the simulated cameras'
+    def save(self, path: Path) -> None:
+        """Write what the run needs to go on; whole or not at all."""
+        partial = path.with_suffix('.partial')
+        torch.save(
+            {name: part.state_dict() for name, part in self._parts()} | self._times(), partial
         )
-    rows = np.arange(len(glances.yaw))
-    return Frames(
-        images={key: glances.images[camera] for key, camera in cameras.items()},
-        rows=rows,
-        state=np.zeros((len(rows), *policy.config.robot_state_feature.shape), np.float32),
-        action=poses(glances),
-        end=rows + 1,
-        instruction=np.full(len(rows), ''),
-    )
+        os.replace(partial, path)
+
+    def restore(self, path: Path) -> None:
+        """Go on from what was saved, if there is any."""
+        if not path.is_file():
+            return
+        state = torch.load(path, map_location=self._device)
+        for name, part in self._parts():
+            part.load_state_dict(state[name])
+        self.step, self.seconds = state['step'], state['seconds']
+
+    def _parts(self) -> Iterator[tuple[str, Any]]:
+        yield from (
+            ('backbone', self._backbone),
+            ('heads', self._heads),
+            ('optimizer', self._optimizer),
+        )
+
+    def _times(self) -> dict[str, float]:
+        return {'step': self.step, 'seconds': self.seconds}
+
+    def _tell(self, batch: Mapping[str, Any], keys: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Return what the heads of some cameras tell of the pictures of a batch."""
+        normalised = self._normalised(batch, keys)
+        images = [normalised[key].contiguous(memory_format=torch.channels_last) for key in keys]
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+            if self._together:
+                maps = self._backbone(torch.cat(images))['feature_map'].chunk(len(keys))
+            else:
+                maps = [self._backbone(image)['feature_map'] for image in images]
+        return {
+            key: self._heads[_name(key)](each.float())
+            for key, each in zip(keys, maps, strict=True)
+        }
+
+    def _normalised(self, batch: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+        wanted = {key: batch[key] for key in (*keys, STATE, 'task')}
+        return self._checkpoint.preprocess(wanted)
+
+
+def _tell(
+    pupil: _Pupil, tests: Mapping[str, Sequence[Frames]], report: Callable[[str], None]
+) -> dict[str, Errors]:
+    """Report and return the errors on each test."""
+    told = {name: pupil.errors(Batches(parts, AT_ONCE, 1)) for name, parts in tests.items()}
+    for name, errors in told.items():
+        for key, things in errors.items():
+            report(f'  {name}, {_name(key)}: {"; ".join(map(str, things))}')
+    return told
+
+
+def _name(key: str) -> str:
+    return key.rpartition('.')[2]
+
+
+def _check(policy: ACTPolicy, datasets: Sequence[Frames]) -> None:
+    wanted = {
+        key: (*feature.shape[1:], 3) for key, feature in policy.config.image_features.items()
+    }
+    for frames in datasets:
+        if frames.labels is None:
+            raise ConfigError(
+                'dataset: got pictures without labels, expected those of: '
+                'vla_ros generate --arrays'
+            )
+        found = {key: images.shape[1:] for key, images in frames.images.items()}
+        if found != wanted:
+            raise ConfigError(
+                f'cameras: got a policy for {wanted}, expected {found} as in the pictures'
+            )

@@ -33,6 +33,7 @@ class TrainingPlan:
     stride: int = 1  # keep the pictures of every so many rows
     augmentation: Augmentation = Augmentation()
     emphasis: Mapping[int, int] = field(default_factory=dict)  # phase -> times in an epoch
+    dataset_emphasis: Mapping[str, int] = field(default_factory=dict)  # folder's name -> times
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a plan without an end, or without a checkpoint."""

@@ -31,6 +31,7 @@ class Variation:
     mug: float = 0.006  # m, either side
     mug_yaw: float = 0.3  # rad, either side
     light: float = 0.12  # either side of 1
+    saucer: float = 0.0  # share of the episodes in which it stands there without a need
 
 
 class TeaBagEnv:
@@ -94,7 +95,8 @@ class TeaBagEnv:
         self.seed, self.cluster = seed, cluster
         mujoco.mj_resetData(self.model, self.data)
         self.model.geom_friction[list(self._pads)] = self._friction  # a mishap may have cut it
-        self.scene.show_saucer(SAUCER in self.goal.places)
+        unneeded = np.random.default_rng([seed, 4]).random() < self.variation.saucer
+        self.scene.show_saucer(SAUCER in self.goal.places or unneeded)
         self._vary(rng)
         centre = np.array(CENTRES[cluster])
         position = centre + rng.uniform(-_CLUSTER_HALF, _CLUSTER_HALF, 2)

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 import mujoco
 import numpy as np
 
-from vla_ros.sim.robots.so101 import HOME, JOINT_NAMES, inverse
+from vla_ros.sim.robots.so101 import HOME, JOINT_NAMES, Reach, inverse
 from vla_ros.sim.tea_bag.env import TeaBagEnv, direction
 from vla_ros.sim.tea_bag.expert import Expert
 from vla_ros.sim.tea_bag.grasp import OPEN
@@ -109,10 +109,7 @@ class FromMug(Perturbation):
         position = [*(env.goal_position + rng.normal(0, 0.02, 2)), rng.uniform(0.14, 0.18)]
         reach = inverse(np.array(position), np.radians(55), HOME[4] + rng.normal(0, 0.4), OPEN)
         if reach is not None:
-            env.data.qpos[: len(JOINT_NAMES)] = reach.joints
-            env.data.qvel[:] = 0
-            env.data.ctrl[:] = reach.joints
-            mujoco.mj_forward(env.model, env.data)
+            _start_at(env, reach.joints)
             expert.restart()
             self.fired = True
 
@@ -120,9 +117,43 @@ class FromMug(Perturbation):
         """Do nothing more."""
 
 
+class Near(Perturbation):
+    """The arm starts with its hand near the bag, turned anyhow, as if its reach went astray."""
+
+    _TRIES = 50
+
+    def __init__(self, env: TeaBagEnv, expert: Expert, rng: np.random.Generator) -> None:
+        """Put the hand near the bag."""
+        super().__init__(env, expert, rng)
+        reaches = (self._reach() for _ in range(self._TRIES))
+        reach = next((reach for reach in reaches if reach is not None), None)
+        if reach is not None:
+            _start_at(env, reach.joints)
+            expert.restart()
+            self.fired = True
+
+    def tick(self) -> None:
+        """Do nothing more."""
+
+    def _reach(self) -> Reach | None:
+        away = self.rng.normal(0, 0.03, 2)
+        position = [*(self.env.bag_position[:2] + away), self.rng.uniform(0.05, 0.18)]
+        pitch = self.rng.uniform(np.radians(50), np.radians(90))
+        gripper = self.rng.choice([OPEN, OPEN, OPEN, OPEN / 2, 0.0])
+        return inverse(np.array(position), pitch, self.rng.uniform(-0.3, 2.75), gripper)
+
+
+def _start_at(env: TeaBagEnv, joints: np.ndarray) -> None:
+    env.data.qpos[: len(JOINT_NAMES)] = joints
+    env.data.qvel[:] = 0
+    env.data.ctrl[:] = joints
+    mujoco.mj_forward(env.model, env.data)
+
+
 STYLES: dict[str, type[Perturbation]] = {
     'miss': Miss,
     'drop': Drop,
     'push': Push,
     'from_mug': FromMug,
+    'near': Near,
 }

@@ -26,6 +26,8 @@ from vla_ros.train.families.family import Family, FeatureMaps, split_features
 from vla_ros.train.families.split import Split, SplitOptions
 from vla_ros.train.maps import MAPS
 
+STRIDE = 32  # px, between the cells of the ResNet's last map
+
 
 @dataclass(frozen=True)
 class ActSize:
@@ -84,9 +86,16 @@ class Act(Family):
         policy.model.backbone.eval()
 
     def prepare(self, policy: ACTPolicy) -> None:
-        """Thaw the ResNet's normalisation, and lay its weights out for speed."""
+        """
+        Thaw the ResNet's normalisation, and lay its weights out for speed.
+
+        Pictures of several sizes don't go through the ResNet together: what would normalise all of
+        a batch is not known then, and the values of the checkpoint are kept.
+        """
         if _from_scratch(policy):
             thaw_batch_norm(policy.model.backbone)
+            if len(_picture_sizes(policy)) > 1:
+                policy.model.backbone.eval()
         policy.model.backbone.to(memory_format=torch.channels_last)
 
     def loss(self, policy: ACTPolicy, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -96,7 +105,7 @@ class Act(Family):
     def finish(self, average: ACTPolicy, batch: dict[str, torch.Tensor]) -> None:
         """Set the frozen normalisation to what the averaged weights make of the batch."""
         images = [batch[key] for key in average.config.image_features]
-        if _from_scratch(average) and len({image.shape for image in images}) == 1:
+        if _from_scratch(average) and len(_picture_sizes(average)) == 1:
             calibrate_frozen_batch_norm(average.model.backbone, torch.cat(images))
 
 
@@ -139,8 +148,9 @@ def training_loss(policy: ACTPolicy, batch: dict[str, torch.Tensor]) -> torch.Te
     is frozen afterwards, with the same values for all, will use.
     """
     keys = list(policy.config.image_features)
+    maps: Sequence[torch.Tensor]
     if MAPS in batch:
-        maps = batch[MAPS].unbind(1)
+        maps = _unpacked(policy, batch[MAPS])
     else:
         maps = _feature_maps(policy.model.backbone, [batch[key] for key in keys])
     with _given_features(policy.model):
@@ -153,14 +163,31 @@ def feature_maps(policy: ACTPolicy, batch: dict[str, torch.Tensor]) -> torch.Ten
     """
     Return what the ResNet makes of the pictures of a normalised batch.
 
-    That is (n, cameras, channels, height, width); `training_loss` takes it as ``batch[MAPS]``.
+    That is (n, channels, cells of all cameras); `training_loss` takes it as ``batch[MAPS]``.
     """
     keys = policy.config.image_features
-    return torch.stack([*_feature_maps(policy.model.backbone, [batch[k] for k in keys])], 1)
+    maps = _feature_maps(policy.model.backbone, [batch[key] for key in keys])
+    return torch.cat([each.flatten(2) for each in maps], dim=2)
+
+
+def map_size(height: int, width: int) -> tuple[int, int]:
+    """Return the rows and columns of cells of the ResNet's last map."""
+    return -(-height // STRIDE), -(-width // STRIDE)
 
 
 def _from_scratch(policy: ACTPolicy) -> bool:
     return policy.config.pretrained_backbone_weights is None
+
+
+def _picture_sizes(policy: ACTPolicy) -> set[tuple[int, ...]]:
+    return {tuple(feature.shape[1:]) for feature in policy.config.image_features.values()}
+
+
+def _unpacked(policy: ACTPolicy, maps: torch.Tensor) -> list[torch.Tensor]:
+    """Return the map (n, channels, height, width) of each camera."""
+    sizes = [map_size(*f.shape[1:]) for f in policy.config.image_features.values()]
+    parts = maps.split([height * width for height, width in sizes], dim=2)
+    return [part.unflatten(2, size) for part, size in zip(parts, sizes, strict=True)]
 
 
 def _measure(layer: FrozenBatchNorm2d, inputs: tuple[torch.Tensor]) -> None:

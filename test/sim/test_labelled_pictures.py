@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Arrays of the simulation: the same ones again, labelled truly, and never of what is held out."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('mujoco')
+
+from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.plan import CLUSTERS, VALIDATION_CLUSTER, PlannedEpisode, recording_plan
+from vla_ros.sim.labelled_pictures import (
+    Corrections,
+    Demonstrations,
+    Gallery,
+    Scenes,
+    record_arrays,
+)
+from vla_ros.sim.renderer import Renderer
+from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.tea_bag.labels import THINGS, Labeller, project
+from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
+
+SIZES = {'top': (48, 64), 'left': (24, 32), 'gripper': (24, 32)}
+
+
+@pytest.fixture(scope='module')
+def scenes():
+    return Scenes(24, SIZES, seed=3).record(0)
+
+
+def test_scenes_are_those_of_their_seed(scenes):
+    again, other = (Scenes(24, SIZES, seed).record(0) for seed in (3, 4))
+    assert all(np.array_equal(again.images[name], scenes.images[name]) for name in CAMERAS)
+    assert not np.array_equal(other.labels['top'], scenes.labels['top'])
+
+
+def test_label_is_where_the_bag_is_seen():
+    scene = Scene()
+    env = TeaBagEnv()
+    renderer = Renderer(scene, 256, 192)
+    for seed, cluster in enumerate(CLUSTERS):
+        env.reset(seed, cluster)
+        scene.apply(env.scene.state())
+        bag = Labeller(scene).label('top', 192, 256)[THINGS.index('bag')]
+        with_bag = renderer.render('top').astype(int)
+        state = env.scene.state()
+        state.qpos[8] = -1.0  # under the table
+        scene.apply(state)
+        changed = np.abs(renderer.render('top').astype(int) - with_bag).max(axis=2) > 12
+        rows, columns = np.nonzero(changed)
+        assert abs(np.median(columns) - bag[0]) < 3 and abs(np.median(rows) - bag[1]) < 3
+        points = np.column_stack([columns, rows]) - np.median([columns, rows], axis=1)
+        _, axes = np.linalg.eigh(np.cov(points.T))
+        angle = 2 * np.arctan2(axes[1, 1], axes[0, 1])
+        assert abs(np.cos(angle) * bag[3] - np.sin(angle) * bag[2]) < 0.5
+    renderer.close()
+
+
+def test_bag_that_is_out_of_the_picture_or_behind_the_camera_has_no_label(scenes):
+    scene = Scene()
+    above = np.array([[0.14, 0.0, 2.0]])  # behind the top camera
+    assert project(scene, 'top', 48, 64, above)[0, 2] < 0
+    assert np.isnan(scenes.labels['gripper'][:, 0]).all(axis=1).any()
+    assert np.isfinite(scenes.labels['top'][:, :, :2]).all()
+
+
+def test_mug_has_a_place_and_no_axis(scenes):
+    mug = scenes.labels['top'][:, THINGS.index('mug')]
+    assert np.isfinite(mug[:, :2]).all() and np.isnan(mug[:, 2:]).all()
+
+
+def test_no_picture_shows_a_bag_that_lies_in_the_cluster_that_is_held_out():
+    env = TeaBagEnv()
+    gallery = Gallery(SIZES)
+    drawn = []
+    for cluster in CLUSTERS:
+        env.reset(1, cluster)
+        drawn.append(env.scene.state())
+    for state in drawn:
+        gallery.add([state], [0])
+    part = gallery.part()
+    assert len(part.rows) == len(CLUSTERS) - 1
+    assert list(part.rows) == [row for row, c in enumerate(CLUSTERS) if c != VALIDATION_CLUSTER]
+
+
+@pytest.fixture(scope='module')
+def corrections():
+    plan = [PlannedEpisode(0, 5, '', 8), PlannedEpisode(1, 7, '', 9)]
+    bundle = find_config('policies', 'tea_bag_act')
+    return Corrections(plan, SIZES, bundle, (0.2, 0.8), interval=0.8, length=20).record(0)
+
+
+def test_corrections_are_short_episodes_with_one_picture_each(corrections):
+    assert len(corrections.rows) > 8
+    assert np.array_equal(corrections.rows, np.arange(len(corrections.rows)) * 20)
+    assert np.array_equal(corrections.end[corrections.rows], corrections.rows + 20)
+    ahead = np.abs(corrections.action[corrections.rows] - corrections.state[corrections.rows])
+    assert np.median(ahead[:, :5]) < 0.1
+
+
+@pytest.mark.parametrize('kind', ['demonstrations', 'corrections', 'scenes'])
+def test_no_training_picture_is_of_the_held_out_cluster(kind, corrections, scenes):
+    plan = recording_plan(1, 1, (5, 7), 3)
+    part = {
+        'demonstrations': lambda: Demonstrations(plan, SIZES, stride=10).record(0),
+        'corrections': lambda: corrections,
+        'scenes': lambda: scenes,
+    }[kind]()
+    corners = np.array([[0.1, 0.0, 0.01], [0.2, 0.1, 0.01]])
+    first, last = np.sort(project(Scene(), 'top', 48, 64, corners)[:, :2], axis=0)
+    bag = part.labels['top'][:, THINGS.index('bag')]
+    inside = ((bag[:, :2] > first) & (bag[:, :2] < last)).all(axis=1)
+    assert not (inside & (bag[:, 4] < 0.5)).any()
+
+
+def test_interrupted_recording_goes_on_and_another_one_does_not(tmp_path):
+    recorder = Scenes(6, SIZES, scenes_per_part=2)
+    root = tmp_path / 'scenes'
+
+    def interrupt(done, total):
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        record_arrays(root, recorder, 1, interrupt)
+    progress = []
+    dataset = record_arrays(root, recorder, 1, lambda done, total: progress.append(done))
+    assert progress[0] >= 1 and progress[-1] == 3
+    whole = np.concatenate([part.labels['top'] for part in dataset.parts()])
+    once = Scenes(6, SIZES).record(0).labels['top']
+    assert np.array_equal(whole, once, equal_nan=True)
+    with pytest.raises(ConfigError, match='another command'):
+        record_arrays(root, Scenes(6, SIZES, seed=1, scenes_per_part=2))
