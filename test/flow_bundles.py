@@ -27,7 +27,7 @@ from bundles import (
 from onnx import helper
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from vla_ros.policy.bundle import file_sha256
+from vla_ros.policy.integrity import file_sha256
 
 WORDS = 24  # tokens of a prompt
 WIDTH = 8  # of the flow

@@ -21,7 +21,8 @@ from vla_ros.nodes.action_expert import ActionExpertNode
 from vla_ros.nodes.llm_backbone import LlmBackboneNode
 from vla_ros.nodes.policy import PolicyNode
 from vla_ros.nodes.vision_encoder import VisionEncoderNode
-from vla_ros.policy.bundle import file_sha256, load_bundle
+from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.integrity import file_sha256
 from vla_ros.policy.pipeline import Policy
 from vla_ros.ros import messages, qos, tensors
 

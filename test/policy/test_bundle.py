@@ -10,7 +10,8 @@ import pytest
 from bundles import write_tiny_bundle
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.policy.bundle import file_sha256, load_bundle
+from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.integrity import file_sha256
 from vla_ros.runtime.placement import NodePlacement
 
 CPU = NodePlacement(threads=1)
@@ -114,6 +115,7 @@ def test_policy_file_that_is_no_json_is_named(own_bundle):
 
 def test_model_with_another_shape_than_promised_is_refused(own_bundle):
     def promise_more(content):
+        content['chunk_size'] = 50
         content['blocks']['action_expert']['outputs']['actions']['shape'] = [1, 50, 6]
 
     edit(own_bundle, promise_more)

@@ -11,7 +11,8 @@ from bundles import CAMERAS, SIZE, TOKENS, pictures, write_tiny_bundle
 from onnx import numpy_helper
 
 from vla_ros.core.errors import VlaError
-from vla_ros.policy.bundle import file_sha256, load_bundle
+from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.integrity import file_sha256
 from vla_ros.policy.vision import VisionEncoder
 from vla_ros.runtime.placement import NodePlacement
 

@@ -14,6 +14,7 @@ is that of the control loop: all that arrived is looked at, one chunk at most is
 command is computed.
 """
 
+import gc
 import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
@@ -97,7 +98,8 @@ class TracedQueue(ActionQueue):
         before, inside = self.sample(now), chunk.largest_step[:-1]
         if self._timeline is not None and before is not None:
             inside = np.maximum(inside, self._timeline.largest_step[:-1])
-        self._steps = chunk.step if before is None else max(self._steps, chunk.step)
+        held = 0.0 if before is None else max(0.0, now - self.end)  # s, the last row so far
+        self._steps = chunk.step if before is None else max(self._steps, chunk.step + held)
         if self.remaining(now) and chunk.start > self.end:
             # a ramp then catches up no faster than the joints move in the chunks
             ramps = self._name == 'linear_ramp'
@@ -320,6 +322,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Fuzz, print what was found, and return 1 where something was violated."""
     robot = load_robot(find_config('robots', args.robot))
+    gc.freeze()  # as a node does
     found = fuzz(robot, args.ticks, args.seed)
     print(_text(found))
     if args.json:

@@ -119,14 +119,13 @@ def aggregate_function(name: str, coefficient: float = ENSEMBLE_COEFFICIENT) -> 
 
 
 def _paced(rows: np.ndarray, largest: np.ndarray) -> np.ndarray:
-    """Return rows (n, joints) that follow ``rows`` in steps of at most ``largest`` (joints,)."""
+    """Have ``rows`` (n, joints), in place, go on in steps of at most ``largest`` (joints,)."""
     if len(rows) < 2:
         return rows
     largest = np.maximum(largest, np.abs(rows[-1] - rows[0]) / (len(rows) - 1))
-    if (np.abs(np.diff(rows, axis=0)) <= largest).all():
-        return rows
-    columns = zip(rows.T.tolist(), largest.tolist(), strict=True)
-    return np.array([_paced_joint(column, step) for column, step in columns]).T.copy()
+    for joint in np.flatnonzero((np.abs(np.diff(rows, axis=0)) > largest).any(axis=0)):
+        rows[:, joint] = _paced_joint(rows[:, joint].tolist(), float(largest[joint]))
+    return rows
 
 
 def _paced_joint(rows: list[float], largest: float) -> list[float]:

@@ -5,11 +5,15 @@
 import json
 import os
 import tempfile
+from collections import Counter
 from contextlib import suppress
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from vla_ros.core.errors import ConfigError, VlaError
 
+LARGEST_JSON = 2**24  # bytes
 _LFS = b'version https://git-lfs.github.com/'
 
 
@@ -93,3 +97,38 @@ def _keep(path: Path, content: bytes) -> str:
     except OSError as error:
         return f'nor could {other}: {error.strerror}; free the disk and run it again'
     return f'it is kept as {other}; move it where you want it'
+
+
+def read_json(path: Path) -> Any:
+    """
+    Return the content of a JSON file of facts.
+
+    Raise ConfigError naming the file where it can't be read, and for what JSON's own reader lets
+    pass: a key that comes twice, of which the last would win, and numbers that are none.
+    """
+    try:
+        if path.stat().st_size > LARGEST_JSON:
+            raise ValueError(f'got more than {LARGEST_JSON} bytes')
+        return json.loads(
+            path.read_text(encoding='utf-8'),
+            object_pairs_hook=_unique,
+            parse_float=_finite,
+            parse_constant=_finite,
+        )
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: of JSON and of Unicode
+        raise ConfigError(f'{path}: cannot be read: {error}') from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        twice = sorted(name for name, n in Counter(key for key, _ in pairs).items() if n > 1)
+        raise ValueError(f'key {", ".join(twice)} comes twice')
+    return content
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f'got the number {text}, expected a finite one')
+    return number

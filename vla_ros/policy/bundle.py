@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A policy bundle: a folder with policy.json and one ONNX model for each block."""
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import read_json
 from vla_ros.policy.family import check_family
+from vla_ros.policy.integrity import Seal, check_seal, seal
 from vla_ros.policy.spec import BLOCKS, BlockSpec, FileSpec, PolicySpec, policy_spec
 from vla_ros.runtime.placement import NodePlacement
 from vla_ros.runtime.session import Session, TensorSpec, load
@@ -22,6 +22,7 @@ class Bundle:
     path: Path
     spec: PolicySpec
     load: Callable[..., Session] = load  # takes what vla_ros.runtime.session.load does
+    seals: Mapping[str, Seal] = field(default_factory=dict)  # of the files that were checked
 
     def open(
         self,
@@ -35,11 +36,13 @@ class Bundle:
         Load one block where ``placement`` says; ``sizes`` fixes named dimensions.
 
         What the placement leaves open, back end and precision, is as the bundle was made for.
-        Raise ConfigError where it does not load there, and where the model's arrays are not the
-        ones of policy.json.
+        Raise ConfigError where it does not load there, where the model's arrays are not the ones
+        of policy.json, and where the file was not the one that was checked while it was loaded.
         """
         wanted = self.spec.blocks[block]
         path = self.path / wanted.file
+        checked = self.seals.get(wanted.file) or seal(path, wanted.sha256)
+        check_seal(path, checked)
         made_for = '' if placement.providers else self.spec.recipe.get('target', '')
         backend = placement.backend or made_for
         session = self.load(
@@ -51,6 +54,7 @@ class Bundle:
             streams,
             profiling,
         )
+        check_seal(path, checked)
         _check_tensors(f'{path}: inputs', session.inputs, wanted.inputs)
         _check_tensors(f'{path}: outputs', session.outputs, wanted.outputs)
         return session
@@ -68,37 +72,17 @@ def load_bundle(path: Path, blocks: Sequence[str] = BLOCKS) -> Bundle:
             f'{path}: got a folder without policy.json, expected a policy bundle; '
             'make one with: vla_ros export'
         )
+    content = read_json(file)
     try:
-        spec = policy_spec(json.loads(file.read_text(encoding='utf-8')))
+        spec = policy_spec(content)
         check_family(spec)
-    except ValueError as error:  # of JSON, of Unicode and our own
+    except ConfigError as error:
         raise ConfigError(f'{file}: {error}') from None
     needed: list[BlockSpec | FileSpec] = [spec.blocks[block] for block in blocks]
     if spec.language and 'llm_backbone' in blocks:
         needed += spec.language.files
-    for item in needed:
-        _check_file(path / item.file, item.sha256)
-    return Bundle(path, spec)
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while part := file.read(1 << 20):
-            digest.update(part)
-    return digest.hexdigest()
-
-
-def _check_file(path: Path, expected: str) -> None:
-    if not path.is_file():
-        raise ConfigError(f'{path}: not there; copy the whole bundle, or export it again')
-    got = file_sha256(path)
-    if got != expected:
-        raise ConfigError(
-            f'{path}: got sha256 {got[:12]}..., expected {expected[:12]}...; the file was altered '
-            'or copied in part: copy the bundle again, or export it again'
-        )
+    seals = {item.file: seal(path / item.file, item.sha256) for item in needed}
+    return Bundle(path, spec, seals=seals)
 
 
 def _check_tensors(

@@ -7,6 +7,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar, get_origin
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.policy import integrity
 from vla_ros.runtime.session import TensorSpec
 
 FORMAT = 1
@@ -39,6 +40,8 @@ class CameraSpec:
             if len(value) != 3:
                 raise ConfigError(f'{name}: got {value}, expected one number for R, G and B')
             object.__setattr__(self, name, value)
+        integrity.check_names('name', [self.name])
+        integrity.check_camera(self.height, self.width, self.mean, self.std)
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class BlockSpec:
     runs: int = 1  # for one answer
 
     def __post_init__(self) -> None:
-        """Take the JSON form of the arrays."""
+        """Take the JSON form of the arrays; check the file's name and the shapes."""
+        integrity.check_file('block', self.file, self.sha256)
         if self.runs < 1:
             raise ConfigError(f'runs: got {self.runs}, expected 1 or more')
         object.__setattr__(self, 'inputs', _tensors(self.inputs))
@@ -66,6 +70,10 @@ class FileSpec:
 
     file: str
     sha256: str
+
+    def __post_init__(self) -> None:
+        """Check that it can be one."""
+        integrity.check_file('file', self.file, self.sha256)
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,8 @@ class FlowSpec:
         """Take lists of numbers."""
         for name in ('offset', 'scale'):
             object.__setattr__(self, name, tuple(float(item) for item in getattr(self, name)))
+        integrity.check_numbers('offset', self.offset)
+        integrity.check_numbers('scale', self.scale, above=0.0)
 
 
 @dataclass(frozen=True)
@@ -157,12 +167,12 @@ class PolicySpec:
         missing = [name for name in BLOCKS if name not in self.blocks]
         if missing:
             raise ConfigError(f'blocks: got {list(self.blocks)}, expected also {missing}')
-        if not self.fps > 0 or self.chunk_size < 1:
-            raise ConfigError(
-                f'fps and chunk_size: got {self.fps} and {self.chunk_size}, expected above zero'
-            )
+        integrity.check_rate(self.fps, self.chunk_size)
         if not self.joint_names or not self.cameras:
             raise ConfigError('joint_names and cameras: got none, expected at least one of each')
+        integrity.check_names('joint_names', self.joint_names)
+        integrity.check_names('cameras', [camera.name for camera in self.cameras])
+        integrity.check_names('cameras: key', [camera.key for camera in self.cameras])
         for camera in self.cameras:
             picture = TensorSpec('uint8', ('n', camera.height, camera.width, 3))
             self._check_input('vision_encoder', 'image', picture, f'camera {camera.name}')
@@ -170,6 +180,19 @@ class PolicySpec:
         for block in BLOCKS:
             if 'state' in self.blocks[block].inputs:
                 self._check_input(block, 'state', state, 'joint_names')
+        self._check_actions()
+        integrity.check_statistics(self.statistics, len(self.joint_names))
+
+    def _check_actions(self) -> None:
+        """Raise ConfigError where the last block makes other actions than the policy has."""
+        chunk = TensorSpec('float32', (1, self.chunk_size, len(self.joint_names)))
+        made = self.blocks['action_expert'].outputs.get('actions', chunk)
+        if not made.agrees(chunk):
+            raise ConfigError(
+                f'chunk_size and joint_names: got {self.chunk_size} and {len(self.joint_names)}, '
+                f'expected those of {made}, which action_expert makes: an edited file; export the '
+                'policy again'
+            )
 
     def _check_input(self, block: str, name: str, spec: TensorSpec, where: str) -> None:
         """Raise ConfigError where a block does not take what the policy is shown."""
@@ -203,8 +226,9 @@ def _build(cls: type[T], where: str, content: Any) -> T:
         if item.name not in content:
             continue
         expected = JSON_TYPES.get(get_origin(item.type) or item.type, (dict,))
-        if not isinstance(content[item.name], expected):
-            text = f'{item.name}: got {content[item.name]!r}, expected {expected[0].__name__}'
+        value = content[item.name]
+        if not isinstance(value, expected) or isinstance(value, bool):
+            text = f'{item.name}: got {value!r}, expected {expected[0].__name__}'
             raise ConfigError(prefix + text)
     try:
         return cls(**content)
@@ -219,10 +243,15 @@ def _is_needed(item: Field[Any]) -> bool:
 def _tensors(content: Any) -> dict[str, TensorSpec]:
     try:
         return {
-            name: TensorSpec(str(item['dtype']), tuple(item['shape']))
+            name: _tensor(name, TensorSpec(str(item['dtype']), tuple(item['shape'])))
             for name, item in content.items()
         }
-    except (KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError):
         raise ConfigError(
             f'inputs and outputs: got {content!r}, expected {{name: {{dtype, shape}}}}'
         ) from None
+
+
+def _tensor(name: str, spec: TensorSpec) -> TensorSpec:
+    integrity.check_tensor(name, spec)
+    return spec

@@ -12,7 +12,8 @@ from typing import Any
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.samples import Sample
-from vla_ros.policy.bundle import Bundle, file_sha256, load_bundle
+from vla_ros.policy.bundle import Bundle, load_bundle
+from vla_ros.policy.integrity import file_sha256
 from vla_ros.policy.pipeline import Policy
 from vla_ros.policy.spec import BLOCKS, PolicySpec
 from vla_ros.quantization.block_inputs import block_inputs

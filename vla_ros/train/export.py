@@ -18,7 +18,8 @@ from lerobot.configs import PreTrainedConfig
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.dataset.lerobot import open_dataset
-from vla_ros.policy.bundle import file_sha256, load_bundle
+from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.integrity import file_sha256
 from vla_ros.policy.pipeline import Policy
 from vla_ros.policy.spec import FORMAT
 from vla_ros.train.checkpoint import (

@@ -21,9 +21,10 @@ from vla_ros.core.chunk import ActionChunk  # noqa: E402
 from vla_ros.core.errors import ConfigError, VlaError  # noqa: E402
 from vla_ros.planning.cost import operations  # noqa: E402
 from vla_ros.policy import smolvla  # noqa: E402
-from vla_ros.policy.bundle import file_sha256, load_bundle  # noqa: E402
+from vla_ros.policy.bundle import load_bundle  # noqa: E402
 from vla_ros.policy.family import ExpertSettings, Queued  # noqa: E402
 from vla_ros.policy.flow import noise  # noqa: E402
+from vla_ros.policy.integrity import file_sha256  # noqa: E402
 from vla_ros.policy.pipeline import Policy  # noqa: E402
 from vla_ros.policy.spec import BLOCKS  # noqa: E402
 from vla_ros.train.checkpoint import Checkpoint, DatasetFacts  # noqa: E402

@@ -13,7 +13,7 @@ from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.policy.bundle import file_sha256
+from vla_ros.policy.integrity import file_sha256
 from vla_ros.train.checkpoint import Checkpoint
 from vla_ros.train.families.smolvla_blocks import ActionExpert, Backbone, VisionEncoder
 from vla_ros.train.families.split import (
