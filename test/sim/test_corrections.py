@@ -8,8 +8,10 @@ import pytest
 pytest.importorskip('mujoco')
 
 from vla_ros.sim.corrections import Corrector
+from vla_ros.sim.robots.so101 import inverse
 from vla_ros.sim.tea_bag.env import TeaBagEnv
 from vla_ros.sim.tea_bag.expert import PHASES
+from vla_ros.sim.tea_bag.grasp import OPEN, GraspPlanner
 
 RATE, ROWS = 30.0, 100
 
@@ -82,3 +84,18 @@ def test_hand_that_is_askew_beside_the_bag_is_raised_and_one_that_is_not_goes_on
     for _ in range(15):
         env.step(turned)
     assert PHASES[corrector.correct(env, np.zeros(6), rng).phase] == 'raise'
+
+
+def test_hand_that_goes_for_another_side_of_the_bag_is_not_turned_back(env, corrector):
+    env.reset(5, 4)
+    rng = np.random.default_rng(0)
+    planner = GraspPlanner(env)
+    best = planner.plan()
+    others = [planner.plan(roll) for roll in np.radians(range(-150, 151, 30))]
+    other = max(others, key=lambda grasp: abs(grasp.roll - best.roll))
+    assert abs(other.roll - best.roll) > 1.5
+    reach = inverse(np.array([*other.centre, 0.07]), other.pitch, other.roll, OPEN)
+    env.data.qpos[:6] = env.data.ctrl[:] = reach.joints
+    env.step(reach.joints)
+    correction = corrector.correct(env, np.zeros(6), rng)
+    assert np.abs(correction.actions[:, 4] - other.roll).max() < 0.3

@@ -38,13 +38,13 @@ _TRAVEL_PITCH = np.radians(55)
 _RELEASED = 0.45  # rad, gripper
 _MOVED = 0.008  # m, that the bag may shift before a grasp is planned again
 _MAX_RETRIES, _MAX_REPLANS = 4, 6
-_CLOSING_SPEED = 0.05  # rad/s, below which the jaw has closed
-_CLOSING_TIME = 0.8  # s
+_CLOSING_SPEED, _CLOSING_TIME = 0.05, 0.8  # rad/s, below which the jaw has closed; s, at most
 
 # What an attempt that is taken over must be like to be gone on with.
-_LOW = 0.03  # m above the grasp, where the fingers are beside the bag
-_BESIDE, _ASKEW = 0.006, np.radians(9)  # of fingers beside the bag, that they may be off
+_LOW = 0.03  # m above the grasp: the fingers are beside the bag, and may be off by
+_BESIDE, _ASKEW = 0.006, np.radians(9)  # m, rad
 _OVER, _TURNED = 0.025, np.radians(25)  # of a hand above it: mended on the way down
+_CHOSEN = 0.10  # m from the bag, where a hand has chosen a side of it
 _AT_GOAL = 0.015  # m
 _SHORTEST = 0.3  # s, of a phase that is gone on with
 
@@ -53,7 +53,7 @@ class Expert:
     """Produces one joint target per control tick, closed loop on the true state."""
 
     def __init__(self, env: TeaBagEnv, rng: np.random.Generator) -> None:
-        """Start wherever the arm and the bag are; ``rng`` makes the small differences."""
+        """Start wherever arm and bag are; ``rng`` makes the small differences."""
         self.retries = 0
         self.done = False
         self.failure = ''
@@ -75,14 +75,15 @@ class Expert:
         """Go on from an arm whose targets moved at ``speed`` (6,), rad/s, without a jolt."""
         self.restart()
         self._arrival = np.array([*speed[:5], 0.0])
+        if np.linalg.norm(self._site - self._env.bag_position) < _CHOSEN:
+            self._roll = float(self._env.positions[4])
 
     def restart(self) -> None:
         """Begin anew from where the arm and the bag are now, with the goal that is asked for."""
         self.phase, self._goal = '', self._env.goal
         self._target: np.ndarray = self._env.data.ctrl.copy()
-        self._arrival: np.ndarray | None = (
-            None  # (6,) rad/s, where the first phase is gone on with
-        )
+        self._arrival: np.ndarray | None = None  # (6,) rad/s, of an arm that is taken over
+        self._roll: float | None = None  # rad, of a hand that has chosen a side of the bag
         self._segment: Segment | None = None
 
     @property
@@ -144,7 +145,7 @@ class Expert:
             self._after_close((_TRAVEL_HEIGHT - height) / _TRAVEL_HEIGHT)
 
     def _go_on_grasping(self) -> None:
-        grasp = self._planner.plan()
+        grasp = self._planner.plan(self._roll)
         if grasp is None:
             return self._fail('the bag is out of reach')
         height = self._site[2] - grasp.height
@@ -173,7 +174,7 @@ class Expert:
             self._raise()
 
     def _reach(self) -> None:
-        grasp = self._planner.plan()
+        grasp = self._planner.plan(self._roll)
         if grasp is None or self._env.bag_position[2] > 0.06:
             return self._fail('the bag is out of reach')
         self._plan_for(grasp)

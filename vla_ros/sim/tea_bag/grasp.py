@@ -18,6 +18,7 @@ _FIXED_FINGER = 0.019  # m, from the grasp site to the fixed finger's face
 _TABLE_GAP = 0.003  # m, that the finger tips keep from the table
 _GRIP_DEPTH = 0.006  # m, of both finger tips below the bag's top
 _JAW_REACH = 0.063  # m, lever of the moving jaw
+_CHANGING_SIDES = 1.0  # cost of a radian
 _PITCHES = np.radians((90, 80, 70, 60))
 
 
@@ -41,8 +42,12 @@ class GraspPlanner:
         self._pads = [env.model.geom(name).id for name in ('pad_fixed', 'pad_moving')]
         self._hand = env.model.body('gripper').id
 
-    def plan(self) -> Grasp | None:
-        """Return the best grasp of the bag where it lies now, None when it is out of reach."""
+    def plan(self, chosen: float | None = None) -> Grasp | None:
+        """
+        Return the best grasp of the bag where it lies now, None when it is out of reach.
+
+        A bag has several sides, and ``chosen`` (rad) is the roll of a hand that goes for one.
+        """
         bag, rotation = self._env.bag_position, self._env.bag_rotation
         up = int(np.argmax(np.abs(rotation[2])))
         bearing = np.arctan2(bag[1], bag[0])
@@ -54,7 +59,7 @@ class GraspPlanner:
                 half = self._env.bag_half_size
                 grasps.append(self._grasp(bag[:2], half[up], half[axis], roll, pitch))
         found = [grasp for grasp in grasps if grasp is not None]
-        return min(found, key=lambda grasp: grasp.cost) if found else None
+        return min(found, key=lambda grasp: grasp.cost + _away(grasp, chosen)) if found else None
 
     def _grasp(
         self, bag: np.ndarray, thickness: float, half_width: float, roll: float, pitch: float
@@ -92,6 +97,11 @@ class GraspPlanner:
             - np.abs(data.geom_xmat[pad].reshape(3, 3)[2]) @ model.geom_size[pad]
             for pad in self._pads
         ]
+
+
+def _away(grasp: Grasp, roll: float | None) -> float:
+    """Return the cost of turning a hand that has chosen a side."""
+    return 0.0 if roll is None else _CHANGING_SIDES * abs(grasp.roll - roll)
 
 
 def _wrap(angle: float) -> float:
