@@ -65,3 +65,11 @@ def test_absurd_chunks_are_of_every_kind_and_a_million_rows_take_no_memory():
     assert sum(not np.isfinite(chunk.start) for chunk in chunks) > 10
     steps = np.array([chunk.step for chunk in chunks])
     assert (steps == 5e-324).any() and np.isnan(steps).any() and (steps == 0.05).sum() > 100
+
+
+def test_fuzz_sees_an_arm_that_leaves_its_workspace(monkeypatch):
+    robot = load_robot(find_config('robots', 'so101_real'))
+    assert fuzz(robot, 4_000, seed=2).violations == 0
+    monkeypatch.setattr('vla_ros.core.limits.workspace_of', lambda robot: None)
+    found = fuzz(robot, 4_000, seed=2).workspace
+    assert found.outside_box and found.in_table and found.in_itself and found.fast_tool

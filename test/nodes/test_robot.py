@@ -15,7 +15,10 @@ from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.robot import load_robot
+from vla_ros.core.workspace import workspace_of
 from vla_ros.hardware import sts3215
 from vla_ros.nodes.robot import RobotNode
 from vla_ros.ros import qos
@@ -71,7 +74,8 @@ def operate(start_graph, tmp_path):
 
         def start(*parameters):
             where = (f'port:={settings.port}', f'calibration:={settings.calibration}')
-            return Operator(start_graph('answer_time:=0.3', *where, *parameters), bus)
+            free = ('robot:=so101', 'unguarded:=true', 'answer_time:=0.3')
+            return Operator(start_graph(*free, *where, *parameters), bus)
 
         yield start
 
@@ -232,6 +236,23 @@ def test_arm_that_is_not_there_stops_the_start(start_graph, tmp_path, capfd):
         graph = start_graph('port:=/dev/nowhere', f'calibration:={settings.calibration}')
         assert not graph.add(RobotNode()).start()
     assert "port '/dev/nowhere': cannot be opened" in capfd.readouterr().err
+
+
+def test_arm_without_a_workspace_is_driven_only_where_that_is_asked_for(start_graph):
+    start_graph('robot:=so101')
+    with pytest.raises(ConfigError, match='robot: robot so101 has no safety section'):
+        RobotNode()
+
+
+def test_command_into_the_table_is_followed_as_far_as_the_workspace_goes(operate, capfd):
+    arm = operate('robot:=so101_real', 'unguarded:=false')
+    workspace = workspace_of(load_robot(find_config('robots', 'so101_real')))
+    arm.send([0.0, 0.9, 0.3, 0.4, 0.0, 0.2])
+    arm.graph.until(lambda: 'is in the table' in capfd.readouterr().err, timeout=15.0)
+    arm.graph.spin(0.5)
+    seen = np.array([list(state.position) for state in arm.states])
+    assert workspace.clearance(seen)[1:].min() > -0.005  # the ticks of the servos are coarse
+    assert workspace.clearance(seen)[-1].min() < 0.02
 
 
 def test_driver_that_there_is_not_is_named(start_graph):

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from vla_ros.benchmarks.absurd import RawChunk, absurd_chunk
+from vla_ros.benchmarks.workspace import WorkspaceFindings, WorkspaceWatch
 from vla_ros.core.blending import AGGREGATES, Aggregate
 from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.config import find_config
@@ -60,6 +61,7 @@ class Findings:
     beyond_acceleration: int = 0
     refused: int = 0  # commands that the guard objects to
     late_stops: int = 0  # commands after an emergency stop that do not brake as hard as they may
+    workspace: WorkspaceFindings = field(default_factory=WorkspaceFindings)
     expired_rows: int = 0
     seams: int = 0
     steps_at_ramps: int = 0  # seams of linear_ramp larger than any step inside the chunks
@@ -77,6 +79,7 @@ class Findings:
         """Return how often something happened that must not."""
         beyond = self.beyond_position + self.beyond_velocity + self.beyond_acceleration
         unsafe = self.not_finite + beyond + self.refused + self.late_stops
+        unsafe += self.workspace.violations
         return unsafe + self.expired_rows + self.steps_at_ramps
 
 
@@ -154,8 +157,8 @@ class Fuzz:
         self.now = float(rng.choice([0.0, 1.8e9]))
         self.period = 1.0 / float(rng.choice([30, 60, 100, 250]))
         limits = np.clip([self.robot.lower, self.robot.upper], -FREE, FREE)
-        self.position = rng.uniform(*limits)
-        self.position[-1] = 0.0
+        self.watch = WorkspaceWatch(self.robot, findings.workspace)
+        self.position = self.watch.start(rng, limits)
         self.velocity = np.zeros(len(self.position))
         self.unsent = 0.0  # s since the last command
         self.pending: list[tuple[float, RawChunk]] = []
@@ -178,6 +181,7 @@ class Fuzz:
         self._note_times(began, pushed, spent)
         self.unsent += elapsed
         if tick is not None and tick.send:
+            self.watch.add(self.position, tick.positions, self.unsent)
             self._check(tick.positions, tick.elapsed)
         if tick is not None and tick.request is not None:
             self._answer(tick.request)
@@ -207,10 +211,18 @@ class Fuzz:
         found.beyond_velocity += bool((np.abs(velocity) > robot.velocity * slack).any())
         found.beyond_acceleration += bool((change > robot.acceleration * slack).any())
         if self.stopping:
-            left = np.maximum(np.abs(self.velocity) - robot.acceleration * self.unsent, 0.0)
+            left = self._braked(self.unsent)
             faster = np.abs(velocity) > left * slack + TOLERANCE
             found.late_stops += bool(faster[:-1].any())  # the clock joint is rounded too coarsely
         self.position, self.velocity, self.unsent = command, velocity, 0.0
+
+    def _braked(self, elapsed: float) -> np.ndarray:
+        """Return how fast each joint may still be after braking for ``elapsed`` s."""
+        speed, acceleration = np.abs(self.velocity), self.robot.acceleration
+        if self.robot.safety is None:
+            return np.maximum(speed - acceleration * elapsed, 0.0)
+        longest = float((speed / acceleration).max())  # all joints come to rest at once
+        return speed * (1.0 - min(elapsed / longest, 1.0)) if longest else speed
 
     def _answer(self, request: int) -> None:
         """Have a chunk on its way for a request, and maybe some more that nobody asked for."""
@@ -308,6 +320,7 @@ def fuzz(robot: RobotSpec, ticks: int, seed: int) -> Findings:
         world = Fuzz(robot, rng, findings)
         for _ in range(min(EPISODE, ticks - findings.ticks)):
             world.step()
+        world.watch.look()
     return findings
 
 
@@ -326,7 +339,9 @@ def run(args: Namespace) -> int:
     found = fuzz(robot, args.ticks, args.seed)
     print(_text(found))
     if args.json:
-        write_json(args.json, {**vars(found), 'seed': args.seed})
+        write_json(
+            args.json, {**vars(found), 'workspace': vars(found.workspace), 'seed': args.seed}
+        )
     return 1 if found.violations else 0
 
 
@@ -345,6 +360,7 @@ def _text(found: Findings) -> str:
         f'commands that are no numbers: {found.not_finite}, beyond position: '
         f'{found.beyond_position}, velocity: {found.beyond_velocity}, acceleration: '
         f'{found.beyond_acceleration}; refused by the guard: {found.refused}',
+        str(found.workspace),
         f'commands after an emergency stop that do not brake: {found.late_stops}',
         f'expired rows played: {found.expired_rows}',
         f'{found.seams} seams; largest step of the plan there, and as a share of the largest '

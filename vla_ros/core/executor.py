@@ -86,6 +86,12 @@ class Executor:
         return self._mode
 
     @property
+    def denied(self) -> str:
+        """Return which rule of the workspace kept the arm from its target at the last tick."""
+        motion = self._anchor.motion
+        return motion.denied if motion is not None and self._mode is Mode.RUNNING else ''
+
+    @property
     def request(self) -> int | None:
         """Return the sequence of the chunk that is asked for, None while none is."""
         return self._refill.open

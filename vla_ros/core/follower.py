@@ -35,6 +35,11 @@ class Follower:
         """Whether the last tick told the arm to move."""
         return self._anchor.motion is not None and self._anchor.motion.moving
 
+    @property
+    def denied(self) -> str:
+        """Return which rule of the workspace kept the arm from its target at the last tick."""
+        return self._anchor.motion.denied if self._following and self._anchor.motion else ''
+
     def take(self, target: np.ndarray, now: float) -> None:
         """
         Follow a command (joints,), rad, from now on.

@@ -6,6 +6,7 @@ import numpy as np
 
 from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.robot import RobotSpec
+from vla_ros.core.workspace import workspace_of
 
 LONGEST_TICK = 0.1  # s; after a pause, or a clock that jumped, a command goes no further than this
 SHORTEST_TICK = 1e-6  # s; a velocity over less than this is noise
@@ -14,6 +15,9 @@ GROSS = 3.0  # a chunk with a step of more than this many times what a joint can
 BEYOND = (
     1.0  # rad or m, or its whole range: a joint can't be, nor be wanted, further beyond an end
 )
+ROUNDING = 1e-9  # rad or m
+AT_ITS_END = 'a joint is about to reach its end'
+HALVINGS = 5  # until as much of a step is found as the workspace allows
 FAR = 1e10  # rad; how far a joint without ends is led, for a float64 still knows 2 urad there
 
 
@@ -27,6 +31,10 @@ class Motion:
     changes by no more than the acceleration times the time between them. An arm that was found
     beyond a limit comes back, at once where that is by less than PLAY. Where the limits leave
     the targets alone, so does this. A joint without ends turns as far as it is told to.
+
+    Where the robot's file describes a workspace, every command leaves room to stop in it too: the
+    joints then brake all at once, on the way that was looked at. As much of a step is taken as
+    that allows.
     """
 
     def __init__(
@@ -34,6 +42,8 @@ class Motion:
     ) -> None:
         """Begin at the measured positions (joints,) rad, at rest unless ``velocity`` is given."""
         self._robot = robot
+        self._workspace = workspace_of(robot)
+        self.denied = ''  # why the last command is less than the limits of the joints allow
         inside = np.clip(measured, robot.lower, robot.upper)
         near = np.abs(measured - inside) < PLAY
         self.position = np.where(near, inside, measured).astype(np.float64)
@@ -73,8 +83,20 @@ class Motion:
         """Return the command (joints,) after ``elapsed`` seconds of braking; it ends at rest."""
         if elapsed < SHORTEST_TICK:
             return self.position
-        self._target = self._move(np.zeros(len(self.position)), elapsed)
+        velocity = np.zeros(len(self.position))
+        if self._workspace is not None:
+            velocity = self._braked(elapsed)
+        self._target = self._go(self._reachable(velocity, elapsed), elapsed)
         return self._target
+
+    def braking_time(self, velocity: np.ndarray) -> float:
+        """Return the seconds in which all joints come to rest from ``velocity`` (joints,)."""
+        return float((np.abs(velocity) / self._robot.acceleration).max())
+
+    def _braked(self, elapsed: float) -> np.ndarray:
+        """Return the velocity (joints,) after braking for ``elapsed`` s, all joints at once."""
+        time = self.braking_time(self.velocity)
+        return self.velocity * (1.0 - min(elapsed / time, 1.0)) if time else self.velocity
 
     def _brakeable(self, distance: np.ndarray, elapsed: float) -> np.ndarray:
         """
@@ -90,12 +112,48 @@ class Motion:
         )
 
     def _move(self, velocity: np.ndarray, elapsed: float) -> np.ndarray:
-        """Take the nearest velocity that the acceleration allows."""
+        """Take the nearest velocity that the acceleration and the workspace allow."""
+        velocity = self._reachable(velocity, elapsed)
+        if self._workspace is not None:
+            velocity = self._within_workspace(velocity, elapsed)
+        return self._go(velocity, elapsed)
+
+    def _reachable(self, velocity: np.ndarray, elapsed: float) -> np.ndarray:
+        """Return the nearest velocity that the acceleration allows."""
         change = self._robot.acceleration * elapsed
-        velocity = np.minimum(np.maximum(velocity, self.velocity - change), self.velocity + change)
+        return np.minimum(np.maximum(velocity, self.velocity - change), self.velocity + change)
+
+    def _go(self, velocity: np.ndarray, elapsed: float) -> np.ndarray:
         self.position = self.position + velocity * elapsed
         self.velocity = velocity
         return self.position
+
+    def _within_workspace(self, wanted: np.ndarray, elapsed: float) -> np.ndarray:
+        """Return as much of the way from a brake to the wanted velocity as the rules allow."""
+        self.denied = self._objection(wanted, elapsed)
+        if not self.denied:
+            return wanted
+        allowed = braked = self._braked(elapsed)
+        low, high = 0.0, 1.0
+        for _ in range(HALVINGS):
+            share = (low + high) / 2.0
+            velocity = braked + share * (wanted - braked)
+            if self._objection(velocity, elapsed):
+                high = share
+            else:
+                low, allowed = share, velocity
+        return allowed
+
+    def _objection(self, velocity: np.ndarray, elapsed: float) -> str:
+        """Return why the arm could not stop in time if it went on like this; '' if it could."""
+        assert self._workspace is not None
+        braking = self.braking_time(velocity)
+        end = self.position + velocity * (elapsed + braking / 2.0)
+        upper = np.maximum(self._upper, self.position) + ROUNDING
+        lower = np.minimum(self._lower, self.position) - ROUNDING
+        if (end > upper).any() or (end < lower).any():
+            return AT_ITS_END
+        return self._workspace.objection_to_motion(self.position, velocity, elapsed, braking)
 
 
 def find_jump(

@@ -12,6 +12,7 @@ import numpy as np
 from vla_ros.core.config import load_yaml
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.joint import check_limits, number, read_joint
+from vla_ros.core.safety import Safety, read_safety
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class RobotSpec:
     largest_lag: float = 0.2  # rad or m; further from its command, something else moved the arm
     same_lag: float = 0.03  # rad or m by which a joint at rest stands where it stood before
     prismatic: tuple[str, ...] = ()  # the joints that slide: m in place of rad
+    safety: Safety | None = None  # where the arm may be; core/workspace.py sees to it
 
     def __post_init__(self) -> None:
         """Check that the limits make sense."""
@@ -64,7 +66,8 @@ class RobotSpec:
 
     def slowed(self, speed: float) -> 'RobotSpec':
         """Return the same robot with that share of its velocity."""
-        return replace(self, velocity=self.velocity * speed)
+        safety = self.safety and replace(self.safety, tool_speed=self.safety.tool_speed * speed)
+        return replace(self, velocity=self.velocity * speed, safety=safety)
 
     def _limits(self) -> tuple[np.ndarray, ...]:
         arrays = (self.lower, self.upper, self.velocity, self.acceleration)
@@ -89,7 +92,7 @@ def load_robot(path: Path) -> RobotSpec:
     has no lower and upper. Numbers that no joint has, because they are degrees or millimetres,
     are refused.
     """
-    content = load_yaml(path, ('description', 'joints', 'urdf', 'tool', *_MANNERS))
+    content = load_yaml(path, ('description', 'joints', 'urdf', 'tool', 'safety', *_MANNERS))
     joints = _joints(path, content)
     rows = {name: read_joint(f'{path}: joint {name}', limits) for name, limits in joints.items()}
     lower, upper, velocity, acceleration = np.array(list(rows.values())).T.copy()
@@ -98,6 +101,10 @@ def load_robot(path: Path) -> RobotSpec:
     manners: dict[str, Any] = {
         key: number(f'{path}: {key}', content[key]) for key in _MANNERS if key in content
     }
+    if 'safety' in content:
+        manners['safety'] = read_safety(f'{path}: safety', content['safety'])
+        if urdf is None:
+            raise ConfigError(f'{path}: safety: expected urdf and tool too, to know where it is')
     return RobotSpec(
         path.stem,
         tuple(rows),

@@ -358,6 +358,8 @@ class ActionQueueNode(VlaNode):
     def _warn(self, now: float) -> None:
         """Report a queue that is running dry, that ran dry, and an arm that is not let go."""
         executor = self._executor
+        if executor.denied:
+            self.report('workspace', f'the policy is not followed: {executor.denied}')
         if executor.counters.starved > self._said_starved:
             budget = executor.budget()
             self.report('queue', f'the queue ran dry: {budget}' if budget else 'the queue ran dry')

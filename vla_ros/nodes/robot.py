@@ -22,7 +22,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.core.config import find_config
-from vla_ros.core.errors import VlaError
+from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.follower import Follower
 from vla_ros.core.robot import load_robot
 from vla_ros.hardware.driver import DRIVERS, Driver, DriverSettings, Reading
@@ -43,7 +43,7 @@ ESTOP = 'emergency stop'
 class RobotParams:
     """Parameters of the robot node."""
 
-    robot: str = param('so101', "The robot's file in config/robots, or its path.")
+    robot: str = param('so101_real', "The robot's file in config/robots, or its path.")
     driver: str = param('so101', 'What drives the arm: so101, lerobot, or module:class.')
     port: str = param('', "The arm's port, best below /dev/serial/by-id; see vla_ros find-ports.")
     calibration: str = param(
@@ -58,6 +58,9 @@ class RobotParams:
     )
     speed: float = param(
         1.0, "Share of the robot's velocity that the arm may reach; 0.3 for first runs.", 0.01, 1.0
+    )
+    unguarded: bool = param(
+        False, "Drive an arm whose robot's file has no safety section, wherever it is sent."
     )
     dead_man: bool = param(
         False, 'The arm moves only while topic dead_man says true, at least 5 times a second.'
@@ -79,6 +82,12 @@ class RobotNode(VlaNode):
         super().__init__('robot')
         self._params = declare(self, RobotParams)
         robot = load_robot(find_config('robots', self._params.robot))
+        if robot.safety is None and not self._params.unguarded:
+            raise ConfigError(
+                f'{self.get_name()}: robot {robot.name} has no safety section, expected one with '
+                'the box, the table and the speed of its tool, as so101_real has; or give '
+                'unguarded:=true and stand by the switch'
+            )
         self._robot = robot.slowed(self._params.speed)
         self._make_driver = find(f'{self.get_name()}: driver', self._params.driver, DRIVERS)
         self._driver: Driver | None = None
@@ -217,6 +226,8 @@ class RobotNode(VlaNode):
             self._told = obstacle
             self._obstacles.publish(String(data=obstacle))
         positions = self._follower.tick(now, elapsed, reading and reading.positions)
+        if self._follower.denied:
+            self.report('workspace', f'the command is not followed: {self._follower.denied}')
         if positions is not None:
             self._write(positions)
         elif self._closing:
