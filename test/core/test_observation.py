@@ -80,7 +80,7 @@ def test_sources_out_of_step_are_named(observations):
 def test_stamp_far_from_now_is_refused(observations, now, word):
     add_all(observations, 1.0)
     assert observations.take(now) is None
-    assert f'got a stamp 0.60 s {word}' in observations.waiting_for
+    assert f'got a stamp 0.600 s {word}' in observations.waiting_for
 
 
 def test_late_and_repeated_samples_are_dropped(observations):

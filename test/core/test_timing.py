@@ -4,7 +4,7 @@
 
 import pytest
 
-from vla_ros.core.timing import LatencyEstimator
+from vla_ros.core.timing import LatencyEstimator, round_up
 
 
 def test_estimate_is_unknown_before_the_warm_up_is_over():
@@ -34,3 +34,7 @@ def test_spike_is_forgotten_after_one_window():
     for latency in (0.1, 5.0, *[0.1] * 10):
         estimator.add(latency)
     assert estimator.percentile(100) == pytest.approx(0.1)
+
+
+def test_a_time_beyond_its_limit_is_never_told_as_the_limit():
+    assert (round_up(0.0801), round_up(0.08), round_up(1.6 - 1.0)) == (0.081, 0.08, 0.6)

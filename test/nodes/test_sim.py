@@ -20,6 +20,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.deployment.restarts import EPISODES_FAILED
 from vla_ros.msg import EpisodeEvent, SimState
 from vla_ros.nodes.sim import SimNode
 from vla_ros.ros import messages, qos
@@ -319,5 +320,5 @@ def test_process_ends_by_itself_after_the_last_episode(start_graph):
     msg = JointTrajectory(joint_names=JOINT_NAMES, points=[point])
     msg.header.stamp.sec = events[0].header.stamp.sec + 3600
     graph.until(lambda: commands.publish(msg) or process.poll() is not None)
-    assert process.returncode == 0
+    assert process.returncode == EPISODES_FAILED
     assert [NAMES[event.event] for event in events] == ['RESET', 'START', 'TIMEOUT', 'DONE']

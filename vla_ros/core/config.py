@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from vla_ros.core.errors import ConfigError
+from vla_ros.core.errors import ConfigError, suggest
 
 _CHECKOUT = Path(__file__).resolve().parents[2] / 'config'
 
@@ -32,6 +32,7 @@ def find_config(kind: str, name: str) -> Path:
     raise ConfigError(
         f'{kind or "configuration"}: got {name!r}, expected one of '
         f'{", ".join(config_names(kind)) or "none, there is nothing"}, or a path'
+        f'{suggest(name, config_names(kind))}'
     )
 
 
@@ -62,6 +63,7 @@ def load_yaml(path: Path, keys: Collection[str]) -> dict[str, Any]:
     if unknown:
         raise ConfigError(
             f'{path}: unknown key {", ".join(unknown)}, expected {", ".join(sorted(keys))}'
+            f'{suggest(unknown[0], keys)}'
         )
     return content
 

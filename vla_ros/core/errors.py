@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The errors of the package; every message names the thing, what was expected and the mend."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class VlaError(Exception):
     """Something that the package can't do, told so that a user can mend it."""
@@ -9,3 +12,9 @@ class VlaError(Exception):
 
 class ConfigError(VlaError, ValueError):
     """A file, a parameter or an argument that makes no sense; met at start, never in motion."""
+
+
+def suggest(name: str, names: Iterable[str]) -> str:
+    """Return ``; did you mean X?`` for the one of ``names`` that is most like ``name``, or ''."""
+    found = get_close_matches(name, list(names), 1)
+    return f'; did you mean {found[0]}?' if found else ''

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple
 
+from vla_ros.core.timing import round_up
+
 KEEP = 3.0  # times max_skew: older samples can't belong to a set that is wanted
 
 
@@ -102,8 +104,9 @@ class Observations:
         age = now - chosen[oldest].time
         if abs(age) > self.max_age:
             return (
-                f'{oldest}: got a stamp {abs(age):.2f} s {"old" if age > 0 else "ahead"}, '
-                f'expected at most max_age {self.max_age:.2f} s; check its rate and the clocks'
+                f'{oldest}: got a stamp {round_up(abs(age)):.3f} s '
+                f'{"old" if age > 0 else "ahead"}, expected at most max_age {self.max_age:.3f} s; '
+                'check its rate and the clocks'
             )
         return ''
 

@@ -3,6 +3,7 @@
 """How long chunks take, as an estimate that forgets."""
 
 from collections import deque
+from math import ceil
 
 import numpy as np
 
@@ -32,3 +33,8 @@ class LatencyEstimator:
         if percent not in self._known:
             self._known[percent] = float(np.percentile(self._newest, percent))
         return self._known[percent]
+
+
+def round_up(seconds: float) -> float:
+    """Return a time rounded up to the ms: what is beyond its limit is never told as the limit."""
+    return ceil(1e3 * seconds - 1e-6) / 1e3

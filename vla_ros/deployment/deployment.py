@@ -19,7 +19,7 @@ from typing import Any, TypeVar, get_origin, get_type_hints
 import yaml
 
 from vla_ros.core.config import find_config, load_yaml
-from vla_ros.core.errors import ConfigError
+from vla_ros.core.errors import ConfigError, suggest
 from vla_ros.deployment.fastdds import PROFILE, shipped_profile
 
 Scalar = bool | int | float | str
@@ -138,7 +138,10 @@ class Deployment:
         declared = {argument.name: argument for argument in self.arguments}
         for name in chosen:
             if name not in declared:
-                raise ConfigError(f'argument: got {name!r}, expected one of {", ".join(declared)}')
+                raise ConfigError(
+                    f'argument: got {name!r}, expected one of {", ".join(declared)}'
+                    f'{suggest(name, declared)}'
+                )
         rest = {name: as_text(declared[name].default) for name in declared if name not in chosen}
         return {name: declared[name].parse(text) for name, text in {**chosen, **rest}.items()}
 
@@ -223,7 +226,10 @@ def _make(kind: type[Entry], where: str, content: Any, **more: Any) -> Entry:
     keys = {**_typed(where, content, Mapping), **more}
     hints = get_type_hints(kind)
     if set(keys) - set(hints):
-        raise ConfigError(f'{where}: got {sorted(set(keys) - set(hints))}, expected {list(hints)}')
+        unknown = sorted(set(keys) - set(hints))
+        raise ConfigError(
+            f'{where}: got {unknown}, expected {list(hints)}{suggest(unknown[0], hints)}'
+        )
     for item in fields(kind):  # type: ignore[arg-type]
         if item.name not in keys and item.default is item.default_factory is MISSING:
             raise ConfigError(f'{where}: got no {item.name}, expected one')

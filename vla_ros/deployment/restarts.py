@@ -8,6 +8,9 @@ from pathlib import Path
 
 RESPAWN_DELAY = 0.2  # s between the end of a process and its next start
 LIMIT, WINDOW = 3, 60.0  # restarts of one process within so many s; the next one is too many
+REFUSED = 2  # exit code of a node whose parameters make no sense: another start mends nothing
+# exit code of a node that came to its end, and of whose episodes not every one succeeded
+EPISODES_FAILED = 4
 LOOK_PERIOD = 0.1  # s between two looks at whether a process is frozen
 FROZEN = 0.2  # s; who was stopped for a moment only, by a debugger, say, is left alone
 
@@ -19,8 +22,10 @@ class RestartBudget:
         """Begin with no restart."""
         self._restarts: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=LIMIT))
 
-    def allows(self, name: str, now: float) -> bool:
+    def allows(self, name: str, now: float, exit_code: int | None = None) -> bool:
         """Say whether the process ``name`` may be started again at ``now`` (s); count it if so."""
+        if exit_code == REFUSED:
+            return False
         restarts = self._restarts[name]
         if len(restarts) == LIMIT and now - restarts[0] < WINDOW:
             return False

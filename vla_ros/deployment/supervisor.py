@@ -27,8 +27,10 @@ from typing import TextIO
 
 from vla_ros.core.errors import VlaError
 from vla_ros.deployment.restarts import (
+    EPISODES_FAILED,
     LIMIT,
     LOOK_PERIOD,
+    REFUSED,
     RESPAWN_DELAY,
     WINDOW,
     FrozenWatch,
@@ -39,6 +41,7 @@ from vla_ros.runtime.usage import Usage, read_memory
 
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)  # of a terminal, one for each process
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+NOT_ALL = 'not every episode succeeded'
 LAST_LINES = 15  # of a dead process that are shown again
 PERIOD = 0.1  # s between two looks at the processes
 SAMPLE_PERIOD = 1.0  # s between two looks at their memory
@@ -157,7 +160,8 @@ class Supervisor:
         """
         Run to the end and return the exit code of the run.
 
-        It is 0 after a command that ``ends_run``, 1 after a death, 128 + signal when interrupted.
+        It is 0 after a command that ``ends_run``, EPISODES_FAILED where its episodes did not all
+        succeed, 1 after a death, 128 + signal when interrupted.
         """
         with self._handle_signals(), selectors.DefaultSelector() as self._selector:
             try:
@@ -227,15 +231,17 @@ class Supervisor:
         command, end = process.command, describe_exit(exit_code)
         if command.ends_run and exit_code == 0:
             self._stop(0, f'{command.name} is done')
+        elif command.ends_run and exit_code == EPISODES_FAILED:
+            self._stop(EPISODES_FAILED, f'{command.name} is done, and {NOT_ALL}')
         elif command.required or command.ends_run:
             self._report = self._describe_death(process, end)
             self._stop(1, f'{command.name} died ({end}), and the run needs it')
-        elif command.respawn and self._budget.allows(command.name, time.monotonic()):
+        elif command.respawn and self._budget.allows(command.name, time.monotonic(), exit_code):
             self.say(f'{command.name} died ({end}): starting it again')
             self._respawns.append((time.monotonic() + RESPAWN_DELAY, command))
         elif command.respawn:
             self._report = self._describe_death(process, end)
-            self._stop(1, f'{command.name} died more than {LIMIT} times in {WINDOW:.0f} s')
+            self._stop(1, f'{command.name} {describe_loss(exit_code)}')
         elif exit_code:
             self.say(self._describe_death(process, end))
 
@@ -316,6 +322,13 @@ class Supervisor:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def describe_loss(exit_code: int) -> str:
+    """Return why a process that is started again is not any more."""
+    if exit_code == REFUSED:
+        return 'refused its parameters'
+    return f'died more than {LIMIT} times in {WINDOW:.0f} s'
 
 
 def describe_exit(exit_code: int) -> str:

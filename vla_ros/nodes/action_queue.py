@@ -42,7 +42,13 @@ from vla_ros.ros.params import declare
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.publishers import Rivals
 from vla_ros.ros.queue_params import ActionQueueParams
-from vla_ros.ros.queue_status import status_msg, tell_timeline
+from vla_ros.ros.queue_status import (
+    Standstill,
+    describe_dry,
+    reason,
+    status_msg,
+    tell_timeline,
+)
 from vla_ros.ros.watchdog import Watchdog, parse_names
 from vla_ros.runtime.claim import Claim, domain_id
 from vla_ros.runtime.pacing import Pacer
@@ -76,6 +82,7 @@ class ActionQueueNode(VlaNode):
         self._status_due = 0.0  # s, monotonic
         self._said: tuple[int | None, Mode] = (None, Mode.HOLDING)
         self._said_starved = 0
+        self._standstill = Standstill()
         self._said_threshold = self._config.threshold
         self._watchdog = Watchdog(
             self, parse_names(self._params.watched_nodes), self._params.watch_lease
@@ -259,6 +266,9 @@ class ActionQueueNode(VlaNode):
         elif self._closing:
             self._running = False
         self._publish_status(now, obstacle)
+        told = self._standstill.note(time.monotonic(), reason(executor, obstacle))
+        if told:
+            self.get_logger().info(told)
         if ran and obstacle not in ('', NO_EPISODE, NOT_ACTIVE):
             self.report('hold', f'the arm holds: {obstacle}')
         self._warn(now)
@@ -361,8 +371,7 @@ class ActionQueueNode(VlaNode):
         if executor.denied:
             self.report('workspace', f'the policy is not followed: {executor.denied}')
         if executor.counters.starved > self._said_starved:
-            budget = executor.budget()
-            self.report('queue', f'the queue ran dry: {budget}' if budget else 'the queue ran dry')
+            self.report('queue', describe_dry(executor.budget()))
         elif executor.mode is Mode.RUNNING and executor.forecast(now) < 0.0:
             left = executor.queue.remaining(now)
             self.report('budget', f'the queue will run dry in {left:.2f} s: {executor.budget()}')

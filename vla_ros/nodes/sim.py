@@ -27,6 +27,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.dataset.plan import CLUSTER_SETS, RECOVERIES, PlannedEpisode, evaluation_plan
+from vla_ros.deployment.restarts import EPISODES_FAILED
 from vla_ros.msg import EpisodeEvent, SimState
 from vla_ros.ros import messages, qos
 from vla_ros.ros.lifecycle import VlaNode
@@ -302,6 +303,7 @@ class SimNode(VlaNode):
         )
         if last:
             self._announce(EpisodeEvent.DONE)
+            self.exit_code = 0 if self._successes == self._episode else EPISODES_FAILED
             self.finish()
         elif not self._by_expert:
             self._begin()

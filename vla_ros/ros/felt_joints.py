@@ -11,6 +11,7 @@ from sensor_msgs.msg import JointState
 from vla_ros.core.joint_states import JointStates
 from vla_ros.core.limits import find_beyond
 from vla_ros.core.robot import RobotSpec
+from vla_ros.core.timing import round_up
 from vla_ros.ros import messages
 from vla_ros.ros.publishers import Sources
 
@@ -55,6 +56,6 @@ class FeltJoints:
             beyond = find_beyond(self._robot, positions, positions)
             return f'{beyond}; is the driver in other units or not calibrated?' if beyond else ''
         return (
-            f'the joint state of {self._joints.oldest} is {age:.2f} s old, expected at most '
-            f'{self._longest:.2f} s: is the driver running, and do the clocks agree?'
+            f'the joint state of {self._joints.oldest} is {round_up(age):.3f} s old, expected at '
+            f'most {self._longest:.3f} s: is the driver running, and do the clocks agree?'
         )

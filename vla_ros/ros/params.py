@@ -9,10 +9,15 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
-from vla_ros.core.errors import ConfigError
+from vla_ros.core.errors import ConfigError, suggest
 
 T = TypeVar('T')
+_LATER = 'qos_overrides.'  # declared with the publishers and subscriptions that they are for
 INT_MAX = 2**63 - 1
+
+
+class UnknownParameterError(ConfigError):
+    """A parameter that no node has: a slip of the pen, which may have meant something grave."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,18 @@ def declare(node: Node, cls: type[T]) -> T:
         except ParameterException as error:
             raise ConfigError(_refusal(node, item.name, item.default, error)) from None
     return cls(**values)
+
+
+def refuse_unknown(node: Node) -> None:
+    """Raise UnknownParameterError for one that was given and that the node does not have."""
+    known = {name for name in node._parameters if '.' not in name}  # rclpy has no public list
+    given = node._parameter_overrides
+    unknown = [n for n in given if not node.has_parameter(n) and not n.startswith(_LATER)]
+    if unknown:
+        raise UnknownParameterError(
+            f'{node.get_name()}: parameter {", ".join(unknown)}: no such parameter, expected some '
+            f'of {", ".join(sorted(known))}{suggest(unknown[0], known)}'
+        )
 
 
 def _refusal(node: Node, name: str, default: Any, error: ParameterException) -> str:

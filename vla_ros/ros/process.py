@@ -25,7 +25,9 @@ from rclpy.signals import SignalHandlerOptions
 
 from vla_ros.core.errors import VlaError
 from vla_ros.deployment.fastdds import use_profile
+from vla_ros.deployment.restarts import REFUSED
 from vla_ros.ros.lifecycle import VlaNode, context_is_gone
+from vla_ros.ros.params import UnknownParameterError, refuse_unknown
 from vla_ros.runtime.memory import keep_freed_memory
 from vla_ros.runtime.tether import open_launcher
 
@@ -107,8 +109,9 @@ def spin_node(
     """
     Run the node that ``factory`` makes until it is told to stop; return the exit code.
 
-    The code is 1 where the node can't be made, configured or activated (one line says why). A node
-    that neither gets nor sends ``images`` stays off the shared memory of the middleware.
+    The code is 1 where the node can't be made, configured or activated, and REFUSED where it was
+    given a parameter that it does not have (one line says why). A node that neither gets nor sends
+    ``images`` stays off the shared memory of the middleware.
     """
     keep_freed_memory()
     use_profile(images)
@@ -118,13 +121,14 @@ def spin_node(
     faulthandler.enable()
     try:
         ending.node = node = factory()
+        refuse_unknown(node)
         if node.autostart and not node.start():
             return 1
         gc.freeze()  # what is loaded by now stays: no collection has to look at it again
         spin(node)
     except VlaError as error:
         print(error, file=sys.stderr)
-        return 1
+        return REFUSED if isinstance(error, UnknownParameterError) else 1
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
     except RuntimeError as error:

@@ -2,14 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The status of the action queue as a message, and what is queued, for those who watch."""
 
+import re
+
 from rclpy.publisher import Publisher
 
+from vla_ros.core.budget import Budget
 from vla_ros.core.executor import Executor
 from vla_ros.core.queue import ActionQueue
 from vla_ros.core.status import Mode
 from vla_ros.msg import QueueStatus
 from vla_ros.ros import messages
 
+PATIENCE = 3.0  # s that an arm may stand before anybody is told
+REPEAT = 30.0  # s until it is told again
 LOOK_BACK = 0.5  # s; the observation that answers a request may be that much older than it
 COMING_TO_REST = 'the arm comes to rest'
 REASONS = {
@@ -17,7 +22,7 @@ REASONS = {
     Mode.RUNNING: '',
     Mode.STARVED: 'the queue ran dry',
     Mode.WAITING: 'waiting for a chunk',
-    Mode.ESTOP: 'emergency stop: release it with ~/rearm, then ~/enable',
+    Mode.ESTOP: 'emergency stop: release it with ~/rearm, then ~/enable (vla_ros rearm, enable)',
 }
 
 
@@ -61,6 +66,45 @@ def tell_timeline(publisher: Publisher, queue: ActionQueue, now: float) -> None:
         msg = messages.chunk_to_msg(queued)
         msg.header.stamp = messages.stamp(now)
         publisher.publish(msg)
+
+
+def describe_dry(budget: Budget | None) -> str:
+    """Return why a queue ran dry; a budget that was kept to has another reason than a bad one."""
+    if budget is None:
+        return 'the queue ran dry'
+    if budget.margin < 0:
+        return f'the queue ran dry: {budget}'
+    return (
+        f'the queue ran dry: the next chunk took longer than usual ({budget.latency:.3f} s, p95); '
+        'look at the load of the computer and the log of the nodes of the policy'
+    )
+
+
+class Standstill:
+    """Says why an arm does not move, where that lasts, and that it moves again."""
+
+    def __init__(self) -> None:
+        """Begin with an arm of which nothing is known."""
+        self._kind = ''
+        self._due = 0.0  # s
+        self._said = False
+
+    def note(self, now: float, reason: str) -> str:
+        """
+        Return what is to be said at ``now`` (s) of an arm that stands for ``reason``, else ''.
+
+        It is '' for an arm that moves. Numbers in it, which count on, make no other reason.
+        """
+        kind = re.sub(r'[0-9.]+', '', reason)
+        if kind != self._kind:
+            moves_again = not kind and self._said
+            self._kind, self._due = kind, now + PATIENCE
+            self._said = self._said and bool(kind)
+            return 'the arm moves again' if moves_again else ''
+        if not kind or now < self._due:
+            return ''
+        self._due, self._said = now + REPEAT, True
+        return f'the arm stands: {reason}'
 
 
 def reason(executor: Executor, obstacle: str) -> str:

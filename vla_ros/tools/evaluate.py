@@ -12,6 +12,7 @@ import json
 import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -232,7 +233,7 @@ def _table(policy: str, mode: str, scores: 'dict[str, Score]') -> str:
             str(part.episodes),
             str(part.success),
             f'{part.latency_p50 * 1e3:.0f} / {part.latency_p95 * 1e3:.0f} ms',
-            f'{part.time_per_episode:.1f} s',
+            '-' if isnan(part.time_per_episode) else f'{part.time_per_episode:.1f} s',
             f'{part.idle_per_episode:.2f} s',
             f'{part.starved_per_episode:.2f}',
         )

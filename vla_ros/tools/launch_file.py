@@ -39,14 +39,13 @@ from vla_ros.deployment.deployment import (
 from vla_ros.deployment.executables import PACKAGE, check_robots, find_executable
 from vla_ros.deployment.fastdds import remove_stale_segments
 from vla_ros.deployment.restarts import (
-    LIMIT,
+    EPISODES_FAILED,
     LOOK_PERIOD,
     RESPAWN_DELAY,
-    WINDOW,
     FrozenWatch,
     RestartBudget,
 )
-from vla_ros.deployment.supervisor import describe_exit
+from vla_ros.deployment.supervisor import NOT_ALL, describe_exit, describe_loss
 from vla_ros.runtime.shared_memory import remove_stale_slots
 from vla_ros.runtime.tether import LAUNCHER
 
@@ -187,11 +186,13 @@ def when_ended(spec: ProcessSpec) -> Callable[[ProcessExited, LaunchContext], li
         if context.is_shutdown or not (spec.required or spec.ends_run or spec.respawn):
             return []
         if spec.respawn:
-            if budget.allows(spec.name, time.monotonic()):
+            if budget.allows(spec.name, time.monotonic(), event.returncode):
                 return []
-            raise RuntimeError(f'{spec.name} died more than {LIMIT} times in {WINDOW:.0f} s')
+            raise RuntimeError(f'{spec.name} {describe_loss(event.returncode)}')
         if spec.ends_run and event.returncode == 0:
             return [Shutdown(reason=f'{spec.name} is done')]
+        if spec.ends_run and event.returncode == EPISODES_FAILED:
+            raise RuntimeError(f'{spec.name} is done, and {NOT_ALL}')
         # An exception makes `ros2 launch` end with 1; after a Shutdown it would end with 0.
         end = describe_exit(event.returncode)
         raise RuntimeError(f'{spec.name} died ({end}), and the run needs it')

@@ -33,6 +33,15 @@ COMMANDS = {
     'quantize': 'vla_ros.tools.quantize',
     'sensitivity': 'vla_ros.tools.sensitivity',
     'plan': 'vla_ros.tools.plan',
+    'status': 'vla_ros.tools.operator.status',
+    'enable': 'vla_ros.tools.operator.enable',
+    'hold': 'vla_ros.tools.operator.hold',
+    'estop': 'vla_ros.tools.operator.estop',
+    'rearm': 'vla_ros.tools.operator.rearm',
+    'start': 'vla_ros.tools.operator.start',
+    'keep': 'vla_ros.tools.operator.keep',
+    'discard': 'vla_ros.tools.operator.discard',
+    'redo': 'vla_ros.tools.operator.redo',
 }
 # which extra of the package installs a module that the run time does without
 EXTRAS = {

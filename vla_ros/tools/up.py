@@ -73,6 +73,8 @@ def supervise(name: str, commands: Sequence[Command]) -> int:
     names = [command.name for command in commands]
     supervisor.say(f'{name}: {", ".join(names)}')
     code = supervisor.run()
+    remove_stale_segments()  # of nodes that had to be killed, and of the middleware itself
+    remove_stale_slots()
     print(format_table(sorted(supervisor.usages, key=lambda usage: names.index(usage.name))))
     return code
 

@@ -1,0 +1,162 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a person asks of running nodes from a shell: to do something, or how they are."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.node import Node
+from std_srvs.srv import SetBool, Trigger
+
+from vla_ros.core.errors import VlaError
+from vla_ros.core.status import Mode
+from vla_ros.deployment.fastdds import use_profile
+from vla_ros.msg import QueueStatus
+from vla_ros.ros import qos
+from vla_ros.ros.operator import SWITCHES, TRIGGERS
+from vla_ros.view.words import describe
+
+QUEUE, STATUS, ENABLE = 'action_queue', 'queue_status', 'action_queue/enable'
+LISTEN_TIME = 1.5  # s; every node tells once a second how it is
+EVERYWHERE = ('estop',)  # in doubt every arm stops
+# in place of what the web page says of its buttons
+ADVICE = {
+    Mode.ESTOP: 'make sure that it is safe, then: vla_ros rearm, vla_ros enable',
+    Mode.HOLDING: 'let it move with: vla_ros enable',
+}
+
+
+def ask(name: str, namespace: str, timeout: float) -> list[str]:
+    """
+    Have the nodes do the command ``name``; return what came of it, a line for each robot.
+
+    Raise VlaError where nobody offers it within ``timeout`` (s), where several robots do and none
+    was chosen, and where it was refused. An emergency stop goes to all of them.
+    """
+    service = ENABLE if name in SWITCHES else TRIGGERS[name]
+    with _joined() as node:
+        found = _wait(node, lambda: _offered(node, service, namespace), timeout)
+        if not found:
+            raise VlaError(
+                f'{name}: got nobody who offers {_below(namespace, service)} within '
+                f'{timeout:g} s, expected a running {service.partition("/")[0]}; start it '
+                '(vla_ros up), and give both shells the same ROS_DOMAIN_ID'
+            )
+        if len(found) > 1 and name not in EVERYWHERE:
+            spaces = ', '.join(place.removesuffix(f'/{service}') or '/' for place in found)
+            raise VlaError(
+                f'{name}: got several robots ({spaces}), expected one: --namespace NAME'
+            )
+        return [_call(node, place, name, timeout) for place in found]
+
+
+def look(namespace: str, timeout: float) -> list[str]:
+    """
+    Return how the robots are, why an arm does not move, and the mend.
+
+    Raise VlaError where no action queue says anything within ``timeout`` (s).
+    """
+    with _joined() as node:
+        statuses: dict[str, QueueStatus] = {}
+        told: dict[str, DiagnosticStatus] = {}
+
+        def on_diagnostics(msg: DiagnosticArray) -> None:
+            told.update({status.name: status for status in msg.status})
+
+        def seen() -> list[str]:
+            for topic in _topics(node, namespace):
+                if topic not in statuses:
+                    statuses[topic] = QueueStatus(reason='')
+                    node.create_subscription(
+                        QueueStatus, topic, lambda m, t=topic: statuses.update({t: m}), qos.LATEST
+                    )
+            return [topic for topic, msg in statuses.items() if msg.header.stamp.sec]
+
+        node.create_subscription(DiagnosticArray, '/diagnostics', on_diagnostics, 10)
+        _wait(node, seen, timeout)
+        _wait(node, lambda: False, LISTEN_TIME)
+        heard = {topic: statuses[topic] for topic in seen()}
+    if not heard:
+        nodes = ', '.join(sorted(told)) or 'no node'
+        raise VlaError(
+            f'status: got nothing from an action queue within {timeout:g} s ({nodes} told '
+            'anything on /diagnostics), expected one; start it (vla_ros up), and give both shells '
+            'the same ROS_DOMAIN_ID'
+        )
+    return [line for topic, msg in heard.items() for line in _tell(topic, msg)] + [
+        f'{status.name}: {status.message}'
+        for status in sorted(told.values(), key=lambda status: status.name)
+        if status.level != DiagnosticStatus.OK
+    ]
+
+
+def _tell(topic: str, status: QueueStatus) -> Iterator[str]:
+    """Yield what the arm does, why, and what can be done about it."""
+    words = describe(status.mode, status.reason)
+    space = topic.removesuffix(f'/{STATUS}')
+    yield f'{space or "/"}: {Mode(status.mode).name}: {status.reason or words.explanation}'
+    own = status.mode == Mode.ESTOP or 'not enabled' in status.reason
+    advice = ADVICE[Mode(status.mode)] if own else words.advice
+    if advice:
+        yield f'  mend: {advice}'
+    yield (
+        f'  {status.remaining:.2f} s of motion queued, {status.accepted} chunks taken, '
+        f'{status.rejected} refused, {status.starved} times dry'
+    )
+
+
+@contextmanager
+def _joined() -> Iterator[Node]:
+    """Join the graph for as long as the context lasts."""
+    use_profile(images=False)
+    rclpy.init()
+    try:
+        yield rclpy.create_node('operator', start_parameter_services=False, enable_rosout=False)
+    finally:
+        rclpy.shutdown()
+
+
+def _wait(node: Node, find: Callable[[], Any], timeout: float) -> Any:
+    """Spin until ``find`` finds something, for ``timeout`` (s) at most; return that."""
+    end = time.monotonic() + timeout
+    while not (found := find()) and time.monotonic() < end:
+        rclpy.spin_once(node, timeout_sec=0.05)
+    return found
+
+
+def _offered(node: Node, service: str, namespace: str) -> list[str]:
+    names = [name for name, _ in node.get_service_names_and_types()]
+    return sorted(name for name in names if _matches(name, service, namespace))
+
+
+def _topics(node: Node, namespace: str) -> list[str]:
+    names = [name for name, _ in node.get_topic_names_and_types()]
+    return sorted(name for name in names if _matches(name, STATUS, namespace))
+
+
+def _matches(name: str, ending: str, namespace: str) -> bool:
+    return name == _below(namespace, ending) if namespace else name.endswith(f'/{ending}')
+
+
+def _below(namespace: str, name: str) -> str:
+    space = namespace.strip('/')
+    return f'/{space}/{name}' if space else f'/{name}'
+
+
+def _call(node: Node, service: str, name: str, timeout: float) -> str:
+    """Call a service; return what it did, or raise VlaError where it refused."""
+    switch = name in SWITCHES
+    client = node.create_client(SetBool if switch else Trigger, service)
+    client.wait_for_service(timeout)
+    call = client.call_async(SetBool.Request(data=SWITCHES[name]) if switch else Trigger.Request())
+    rclpy.spin_until_future_complete(node, call, timeout_sec=timeout)
+    response = call.result() if call.done() else None
+    if response is None:
+        raise VlaError(f'{name}: got no answer from {service} within {timeout:g} s; is it frozen?')
+    if not response.success:
+        raise VlaError(f'{name}: {service}: {response.message or "refused"}')
+    return f'{service}: {response.message or "done"}'
