@@ -4,6 +4,7 @@
 
 import csv
 import shutil
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ torch = pytest.importorskip('torch')
 from vla_ros.core.errors import ConfigError  # noqa: E402
 from vla_ros.train.checkpoint import load_checkpoint, load_facts  # noqa: E402
 from vla_ros.train.curves import smooth  # noqa: E402
+from vla_ros.train.learner import Learner  # noqa: E402
 from vla_ros.train.loop import train  # noqa: E402
 from vla_ros.train.run_folder import best_step  # noqa: E402
 from vla_ros.train.training_plan import TrainingPlan  # noqa: E402
@@ -197,3 +199,91 @@ def test_checkpoint_of_a_gpu_loads_on_the_cpu(run, tmp_path):
     checkpoint = load_checkpoint(moved)
     state = checkpoint.preprocess({'observation.state': torch.ones(len(JOINTS))})
     assert state['observation.state'].device.type == checkpoint.policy.config.device == 'cpu'
+
+
+def test_ctrl_c_saves_what_was_learned_and_resume_goes_on(dataset_root, tmp_path):
+    lines = []
+
+    def report(line):
+        lines.append(line)
+        if line.startswith('step 3 '):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train([dataset_root], tmp_path / 'run', PLAN, SIZE, report=report)
+    assert lines[-1].endswith('step_000003: saved; go on with --resume')
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    lines.clear()
+    last = train([dataset_root], tmp_path / 'run', PLAN, SIZE, resume=True, report=lines.append)
+    assert last.name == 'step_000006' and [row[0] for row in losses(tmp_path / 'run')] == [
+        *range(1, 7)
+    ]
+    assert any('goes on after 3 steps' in line and '--steps 6 in all' in line for line in lines)
+
+
+def test_ctrl_c_in_an_evaluation_loses_no_checkpoint(dataset_root, tmp_path):
+    def evaluate(checkpoint):
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train([dataset_root], tmp_path / 'run', PLAN, SIZE, evaluate=evaluate)
+    assert (tmp_path / 'run' / 'step_000002' / 'model.safetensors').is_file()
+    train([dataset_root], tmp_path / 'run', PLAN, SIZE, resume=True)
+
+
+def test_a_run_that_ended_before_anything_was_saved_is_no_dead_end(dataset_root, tmp_path):
+    def stop(line):
+        if line.startswith('step 1 '):
+            raise InterruptedError
+
+    lines = []
+    for again in ({'resume': True}, {}):
+        output = tmp_path / f'run{len(again)}'
+        with pytest.raises(InterruptedError):
+            train([dataset_root], output, PLAN, SIZE, report=stop)
+        assert train([dataset_root], output, PLAN, SIZE, report=lines.append, **again)
+    assert any('nothing was saved before' in line for line in lines)
+
+
+def test_resuming_a_run_that_is_over_says_what_its_end_counts_from(run, dataset_root):
+    lines = []
+    train([dataset_root], run[0], PLAN, DROPOUT, resume=True, report=lines.append)
+    assert any('the run is over' in line and '--steps 6 counts from' in line for line in lines)
+
+
+def test_progress_is_told_by_time_where_steps_are_slow(dataset_root, tmp_path):
+    lines = []
+    plan = replace(PLAN, steps=2, report_every=100, report_seconds=0.0)
+    train([dataset_root], tmp_path / 'run', plan, SIZE, report=lines.append)
+    assert [line.split('  ')[0] for line in lines if line.startswith('step')] == [
+        'step 1',
+        'step 2',
+    ]
+    assert losses(tmp_path / 'run') == []
+
+
+def test_the_last_evaluation_ends_within_the_minutes(dataset_root, tmp_path, monkeypatch):
+    now = [0.0]  # s; a step takes one of them, an evaluation ten
+    monkeypatch.setattr('vla_ros.train.loop.time.monotonic', lambda: now[0])
+    learn = Learner.learn
+
+    def slow(learner, batch, rate):
+        now[0] += 1.0
+        return learn(learner, batch, rate)
+
+    def evaluate(checkpoint):
+        now[0] += 10.0
+        return {'test': 0.5, 'validation': 0.5}
+
+    monkeypatch.setattr(Learner, 'learn', slow)
+    plan = replace(PLAN, steps=None, minutes=1.0, evaluate_every=1000)
+    train([dataset_root], tmp_path / 'run', plan, SIZE, evaluate=evaluate)
+    assert [row['step'] for row in rows(tmp_path / 'run' / 'success.csv')] == [30, 40]
+    assert now[0] == 60.0
+
+
+def test_a_damaged_state_is_told_with_the_mend(run, dataset_root, tmp_path):
+    broken = shutil.copytree(run[0], tmp_path / 'run')
+    (broken / 'training_state.pt').write_bytes(b'cut')
+    with pytest.raises(ConfigError, match='is damaged .*--start'):
+        train([dataset_root], broken, PLAN, DROPOUT, resume=True)

@@ -32,8 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add('--output', type=Path, required=True, metavar='FOLDER', help='where the run is kept')
     add('--steps', type=int, help='end after so many steps')
-    add('--minutes', type=float, help='end after so many minutes')
-    add('--resume', action='store_true', help='go on with the run in OUTPUT')
+    add('--minutes', type=float, help='end after so many minutes, evaluations included')
+    add(
+        '--resume',
+        action='store_true',
+        help='go on with the run in OUTPUT, which Ctrl-C saves; --steps and --minutes count from '
+        'its first beginning',
+    )
     add(
         '--start',
         type=Path,

@@ -5,6 +5,7 @@
 import copy
 import os
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -121,4 +122,10 @@ def load_state(path: Path) -> dict[str, Any]:
     """Read what `Learner.save` wrote; raise ConfigError where there is nothing to go on from."""
     if not path.is_file():
         raise ConfigError(f'{path}: not there, so there is no training to resume; start one anew')
-    return torch.load(path, map_location='cpu', weights_only=True)
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except (RuntimeError, UnpicklingError, EOFError, OSError) as error:
+        raise ConfigError(
+            f'{path}: is damaged ({str(error).partition(chr(10))[0]}); copy it again, or go on '
+            'from the newest checkpoint beside it: --start'
+        ) from None

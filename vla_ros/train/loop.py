@@ -23,9 +23,10 @@ from vla_ros.train.checkpoint import (
 )
 from vla_ros.train.families.family import Size
 from vla_ros.train.frames import Progress
+from vla_ros.train.interrupts import Interrupts
 from vla_ros.train.learner import Learner, load_state
 from vla_ros.train.maps import FeatureMaps
-from vla_ros.train.run_folder import STATE, RunFolder
+from vla_ros.train.run_folder import LOSSES, STATE, RunFolder
 from vla_ros.train.training_plan import TrainingPlan
 
 Evaluate = Callable[[Path], Mapping[str, float]]  # checkpoint -> success rates: test, validation
@@ -52,10 +53,16 @@ def train(
     ``resume``, from where it was interrupted. ``vlm`` is the folder of the vision-language model
     of a checkpoint that names another. Raises ConfigError where ``output`` holds a run already
     and ``resume`` is not asked for.
+
+    At Ctrl-C what was learned is saved, for ``resume``, before KeyboardInterrupt is raised. With
+    the plan's minutes, time is left for the last evaluation to end in, as far as one was measured:
+    that is why there is one after half of them at the latest.
     """
-    if (output / 'losses.csv').exists() and not resume:
-        raise ConfigError(f'{output}: holds a training run; resume it, or name another folder')
-    state = load_state(output / STATE) if resume else None
+    if (output / STATE).exists() and not resume:
+        raise ConfigError(
+            f'{output}: holds a training run; go on with it (--resume), or name another folder'
+        )
+    state = _find_state(output, report) if resume else None
     output.mkdir(parents=True, exist_ok=True)
     if plan.threads:
         torch.set_num_threads(plan.threads)
@@ -99,41 +106,82 @@ def train(
     report(f'{batches.frame_count} frames, {_describe(checkpoint.policy)}')
 
     began = time.monotonic() - learner.seconds
+    judging = float(state['judging']) if state and 'judging' in state else 0.0  # s it takes
+    interrupts = Interrupts()
 
     def judge() -> None:
+        nonlocal judging
         if evaluate and not folder.is_judged(learner.step):
-            path = folder.checkpoint(learner.step)
-            rates = evaluate(path)
+            path, since = folder.checkpoint(learner.step), time.monotonic()
+            with interrupts.let_through():  # resuming begins with this evaluation
+                rates = evaluate(path)
+            judging = max(judging, time.monotonic() - since)
             folder.judge(learner.step, rates)
             shown = ', '.join(f'{rate:.2f} {name}' for name, rate in rates.items())
             report(f'{path.name}: success {shown}')
         folder.draw()
 
-    if state:
-        judge()  # the checkpoint that an interruption left without
-    recent, since = [], (learner.step, time.monotonic())
-    while (progress := plan.progress(learner.step, learner.seconds)) < 1:
-        rate = plan.rate(learner.step, progress)
-        loss = learner.learn(draw(learner.step), rate)
-        learner.seconds = time.monotonic() - began
-        recent.append(loss)
-        progress = plan.progress(learner.step, learner.seconds)
+    def progress_now() -> float:
+        return plan.progress(learner.step, learner.seconds + (judging if evaluate else 0.0))
 
-        if learner.step % plan.report_every == 0:
-            mean = sum(recent) / len(recent)
-            folder.losses.append(learner.step, learner.seconds, mean, rate)
-            report(_line(learner, mean, rate, progress, since, plan))
-            recent, since = [], (learner.step, time.monotonic())
+    def is_due(progress: float) -> bool:
+        first = evaluate and plan.minutes and progress >= 0.5 and not folder.success.rows
+        return bool(first) or progress >= 1 or learner.step % plan.evaluate_every == 0
 
-        if learner.step % plan.evaluate_every == 0 or progress >= 1:
-            path = folder.checkpoint(learner.step)
-            learner.finish(checkpoint.preprocess(_calibration_batch(batches)))
-            checkpoint.save(path, facts)
-            learner.save(output / STATE, checkpoint=path.name)
-            judge()
+    with interrupts:
+        if state:
+            judge()  # the checkpoint that an interruption left without
+            report(_describe_rest(plan, learner))
+        recent, since = [], (learner.step, time.monotonic())
+        while (progress := progress_now()) < 1:
+            rate = plan.rate(learner.step, progress)
+            loss = learner.learn(draw(learner.step), rate)
             learner.seconds = time.monotonic() - began
-            since = (learner.step, time.monotonic())
+            recent.append(loss)
+            progress = progress_now()
+            mean = sum(recent) / len(recent)
+
+            whole = learner.step % plan.report_every == 0
+            if whole or time.monotonic() - since[1] >= plan.report_seconds:
+                report(_line(learner, mean, rate, progress, since, plan))
+                since = (learner.step, time.monotonic())
+            if whole:
+                folder.losses.append(learner.step, learner.seconds, mean, rate)
+                recent = []
+
+            if interrupts.asked or is_due(progress):
+                path = folder.checkpoint(learner.step)
+                learner.finish(checkpoint.preprocess(_calibration_batch(batches)))
+                checkpoint.save(path, facts)
+                learner.save(output / STATE, checkpoint=path.name, judging=judging)
+                if interrupts.asked:
+                    report(f'{path}: saved; go on with --resume')
+                    raise KeyboardInterrupt
+                judge()
+                learner.seconds = time.monotonic() - began
+                since = (learner.step, time.monotonic())
     return folder.result
+
+
+def _find_state(output: Path, report: Callable[[str], None]) -> dict[str, Any] | None:
+    """Return what to go on from; None where a run ended before anything was saved."""
+    if not (output / STATE).exists() and (output / LOSSES).exists():
+        report(f'{output}: nothing was saved before the run ended, so it begins anew')
+        return None
+    return load_state(output / STATE)
+
+
+def _describe_rest(plan: TrainingPlan, learner: Learner) -> str:
+    """Say how far a resumed run is; its plan counts from its first beginning."""
+    done = f'{learner.step} steps and {learner.seconds / 60:.1f} minutes'
+    limits = {'--steps': plan.steps, '--minutes': plan.minutes}
+    asked = ', '.join(f'{name} {value:g}' for name, value in limits.items() if value)
+    if plan.progress(learner.step, learner.seconds) < 1:
+        return f'the run goes on after {done}, up to {asked} in all'
+    return (
+        f'the run is over: it has taken {done}, and {asked} counts from its first beginning; give '
+        'more to go on'
+    )
 
 
 def _calibration_batch(batches: Batches) -> dict:

@@ -16,7 +16,7 @@ from vla_ros.train.curves import draw_curves
 from vla_ros.train.table import Table
 
 SETS = ('test', 'validation')
-STATE = 'training_state.pt'
+LOSSES, STATE = 'losses.csv', 'training_state.pt'
 
 
 class RunFolder:
@@ -25,7 +25,7 @@ class RunFolder:
     def __init__(self, path: Path, step: int = 0) -> None:
         """Open the tables, and drop what they say of later steps than ``step``."""
         self._path = path
-        self.losses = Table(path / 'losses.csv', ('step', 'seconds', 'loss', 'rate'), step)
+        self.losses = Table(path / LOSSES, ('step', 'seconds', 'loss', 'rate'), step)
         self.success = Table(path / 'success.csv', ('step', *SETS), step)
 
     def checkpoint(self, step: int) -> Path:

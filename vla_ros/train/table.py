@@ -30,4 +30,5 @@ def _read(path: Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
     with path.open(newline='') as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        rows = [row for row in csv.DictReader(file) if None not in row.values()]  # torn ones
+        return [{key: float(value) for key, value in row.items()} for row in rows]

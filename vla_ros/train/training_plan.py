@@ -24,6 +24,7 @@ class TrainingPlan:
     average_decay: float = 0.999  # of the running average of the weights, which is what is saved
     evaluate_every: int = 1000  # steps between checkpoints
     report_every: int = 20  # steps between lines of progress
+    report_seconds: float = 10.0  # after which there is one all the same
     seed: int = 0
     bf16: bool = True  # compute in bfloat16 where that is precise enough
     threads: int | None = None  # of the CPU; None: as many as torch takes
