@@ -27,6 +27,8 @@ COMMANDS = {
     'check': 'vla_ros.tools.check',
     'benchmark': 'vla_ros.tools.benchmark',
     'doctor': 'vla_ros.tools.doctor',
+    'calibrate': 'vla_ros.tools.calibrate',
+    'find-ports': 'vla_ros.tools.find_ports',
     'pretrain': 'vla_ros.tools.pretrain',
     'train': 'vla_ros.tools.train',
     'export': 'vla_ros.tools.export',

@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+List the serial ports, and which servos answer on them.
+
+Names below /dev/serial/by-id stay the same whichever socket the cable is in. With --unplug it is
+told which port it was whose cable is pulled, as lerobot-find-port does.
+"""
+
+from argparse import ArgumentParser, Namespace
+
+from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.hardware.calibrate import find_servos
+from vla_ros.hardware.feetech import ServoBus, list_ports
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument('ports', nargs='*', help='only these')
+    parser.add_argument('--unplug', action='store_true', help='find the port by pulling its cable')
+    parser.add_argument('--answer-time', type=float, default=0.02, help='s a servo has to answer')
+
+
+def run(args: Namespace) -> int:
+    """Print the ports; return 1 where there is none."""
+    ports = args.ports or list_ports()
+    if args.unplug:
+        print(find_unplugged(ports))
+        return 0
+    for port in ports:
+        print(f'{port}: {describe(port, args.answer_time)}')
+    if not ports:
+        print('no serial port: plug the arm in; in a container, hand its device in')
+    return 0 if ports else 1
+
+
+def describe(port: str, answer_time: float) -> str:
+    """Return which servos answer on a port, or why that can't be said."""
+    try:
+        bus = ServoBus(port, answer_time)
+    except VlaError as error:
+        return str(error).partition(', expected')[0]
+    servos = find_servos(bus)
+    bus.close()
+    return f'servos {", ".join(map(str, servos))}' if servos else 'no servo answers'
+
+
+def find_unplugged(before: list[str]) -> str:
+    """Return the port that a person pulls the cable of."""
+    input('Pull the cable of the arm, and press ENTER. ')
+    gone = sorted(set(before) - set(list_ports()))
+    if not gone:
+        raise ConfigError(f'find-ports: none of {before} is gone, expected one; pull its cable')
+    return gone[0]
