@@ -22,14 +22,14 @@ MEASURED = np.linspace(-0.5, 0.5, len(JOINTS))
 class Arm:
     """The peer as robot, policy and operator of one action queue."""
 
-    def __init__(self, graph, commands='joint_commands'):
+    def __init__(self, graph, commands='joint_commands', command_type=JointTrajectory):
         self.graph = graph
         self.node = graph.start(ActionQueueNode())
         self._joints = graph.publisher(JointState, 'joint_states', qos.SENSOR)
         self._chunks = graph.publisher(ActionChunkMsg, 'action_chunk', qos.LATEST)
         self._episodes = graph.publisher(EpisodeEvent, 'episode', qos.EVENTS)
         self._enable = graph.peer.create_client(SetBool, 'action_queue/enable')
-        self.commands = graph.collect(JointTrajectory, commands, qos.EVERY_RELIABLE)
+        self.commands = graph.collect(command_type, commands, qos.EVERY_RELIABLE)
         self.statuses = graph.collect(QueueStatus, 'queue_status', qos.EVERY_RELIABLE)
         self._feeling = None  # what the robot's driver publishes over and over
         graph.peer.create_timer(0.01, lambda: self._feeling and self._feeling())

@@ -22,7 +22,6 @@ import numpy as np
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
-from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import VlaError
@@ -34,7 +33,7 @@ from vla_ros.core.status import Mode, Tick
 from vla_ros.msg import ActionChunk, EpisodeEvent, QueueStatus
 from vla_ros.ros import messages, qos
 from vla_ros.ros.bounds import bounded, check_chunk
-from vla_ros.ros.commands import Commands
+from vla_ros.ros.commands import Commands, command_type
 from vla_ros.ros.diagnostics import REPORT_PERIOD
 from vla_ros.ros.felt_joints import FeltJoints
 from vla_ros.ros.lifecycle import VlaNode
@@ -72,6 +71,7 @@ class ActionQueueNode(VlaNode):
         self._robot = load_robot(find_config('robots', self._params.robot))
         shared = ExecutorConfig.__dataclass_fields__.keys() & vars(self._params).keys()
         self._config = ExecutorConfig(**{name: getattr(self._params, name) for name in shared})
+        self._command_type, self._make_command = command_type(self._params.command_type)
         self._inbox: deque[Callable[[], None]] = deque(maxlen=100)
         self._chunks: deque[ActionChunk] = deque(maxlen=WAITING_CHUNKS)
         self._felt = FeltJoints(self._robot, self._params.joint_state_timeout)
@@ -102,10 +102,12 @@ class ActionQueueNode(VlaNode):
             self._executor.enable()
         topic = '~/dry_run_commands' if self._params.dry_run else 'joint_commands'
         self._claim = Claim(self.resolve_topic_name(topic), domain_id())
-        publisher = self.advertise(JointTrajectory, topic, qos.LATEST)
+        publisher = self.advertise(self._command_type, topic, qos.LATEST)
         self._rivals = Rivals(self, topic)
         period = 1.0 / self._params.rate
-        self._commands = Commands(publisher, self._robot, period, self.get_clock())
+        self._commands = Commands(
+            publisher, self._robot, period, self.get_clock(), self._make_command
+        )
         self._statuses = self.advertise(
             QueueStatus, 'queue_status', qos.periodic(qos.LATEST, STATUS_PERIOD)
         )

@@ -3,20 +3,24 @@
 """The only way by which commands leave the action queue: past a guard."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration as DurationMsg
 from rclpy.clock import Clock
 from rclpy.duration import Duration
 from rclpy.publisher import Publisher
+from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from vla_ros.core.errors import ConfigError
 from vla_ros.core.guard import Guard
 from vla_ros.core.robot import RobotSpec
 from vla_ros.core.status import Tick
 from vla_ros.ros import messages
 
+MakeCommand = Callable[[Sequence[str], np.ndarray, float, DurationMsg], Any]
 HOLD = DurationMsg(sec=2)  # longer than any period, delay or difference of clocks
 
 
@@ -24,9 +28,15 @@ class Commands:
     """Publishes the commands of one robot, each to be reached within one control period."""
 
     def __init__(
-        self, publisher: Publisher, robot: RobotSpec, period: float, clock: Clock
+        self,
+        publisher: Publisher,
+        robot: RobotSpec,
+        period: float,
+        clock: Clock,
+        make: MakeCommand | None = None,
     ) -> None:
-        """Publish with ``publisher``, every ``period`` (s), stamped by ``clock``."""
+        """Publish what ``make`` makes, every ``period`` (s), stamped by ``clock``."""
+        self._make = make or command_msg
         self.guard = Guard(robot)
         self._publisher, self._names, self._clock = publisher, robot.joint_names, clock
         self._seconds, self._period = period, Duration(seconds=period).to_msg()
@@ -40,7 +50,7 @@ class Commands:
         objection = self.guard.objection(tick.positions, measured, tick.elapsed)
         if not objection:
             self.guard.note(tick.positions, tick.elapsed)
-            self._publisher.publish(command_msg(self._names, tick.positions, now, self._period))
+            self._publisher.publish(self._make(self._names, tick.positions, now, self._period))
         return objection
 
     def brake(self) -> None:
@@ -51,7 +61,7 @@ class Commands:
             positions = motion.stop(self._seconds)
             self.guard.note(positions, self._seconds)
             now = self._clock.now().nanoseconds * 1e-9
-            self._publisher.publish(command_msg(self._names, positions, now, self._period))
+            self._publisher.publish(self._make(self._names, positions, now, self._period))
 
 
 def command_msg(
@@ -69,3 +79,26 @@ def command_msg(
     msg = JointTrajectory(joint_names=joint_names, points=[reached, held])
     msg.header.stamp = messages.stamp(now)
     return msg
+
+
+def positions_msg(
+    joint_names: Sequence[str], positions: np.ndarray, now: float, period: DurationMsg
+) -> Float64MultiArray:
+    """Return the command as a forward_command_controller takes it: bare numbers, in order."""
+    return Float64MultiArray(data=messages.double_field(positions))
+
+
+# what a controller takes: the type of its topic, and how a command is made for it
+COMMAND_TYPES: dict[str, tuple[type, MakeCommand]] = {
+    'trajectory': (JointTrajectory, command_msg),
+    'positions': (Float64MultiArray, positions_msg),
+}
+
+
+def command_type(name: str) -> tuple[type, MakeCommand]:
+    """Return an entry of COMMAND_TYPES; raise ConfigError where there is none of that name."""
+    if name not in COMMAND_TYPES:
+        raise ConfigError(
+            f'command_type: got {name!r}, expected one of {", ".join(COMMAND_TYPES)}'
+        )
+    return COMMAND_TYPES[name]

@@ -60,6 +60,11 @@ class ActionQueueParams:
         False, 'Send what is queued with each request, for a flow policy that continues it.'
     )
     enabled: bool = param(False, 'Whether commands follow chunks from the start on.')
+    command_type: str = param(
+        'trajectory',
+        'What joint_commands carries: trajectory (the robot node, a joint_trajectory_controller) '
+        "or positions (a forward_command_controller with the robot's joints in their order).",
+    )
     dry_run: bool = param(
         False, 'Publish on ~/dry_run_commands what would be commanded; command nothing.'
     )
