@@ -31,6 +31,7 @@ NODES = (
     'sim',
     'robot',
     'servo_bus',
+    'teleoperate',
     'recorder',
     'player',
     'robot_state',

@@ -8,6 +8,9 @@ it. The arm begins where it stands, brakes and holds when commands end, when it 
 at the end of the node, and stays switched on: only ~/relax lets it go. It stops, and stays stopped
 until ~/rearm, for an emergency stop (topic estop), for a motor that complains, gets too hot or
 draws too much current for too long. arm_obstacle tells why it does not follow, '' while it does.
+
+A person comes first: while teleop_commands come (see nodes/teleoperate.py), joint_commands wait.
+commander tells who drives: policy, human, or nobody.
 """
 
 import time
@@ -37,6 +40,7 @@ from vla_ros.runtime.pacing import Pacer
 LAST_TICK = 0.5  # s for the last look at an arm that stands
 NOT_ACTIVE = 'not active: activate the node first'
 ESTOP = 'emergency stop'
+LED = 'a person leads it'
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class RobotNode(VlaNode):
         self._reading: Reading | None = None
         self._inbox: deque[Callable[[], None]] = deque(maxlen=100)
         self._missed = 0  # readings that failed
+        self._led = -np.inf  # s, monotonic, when a person last led
         self._stopped = ''  # why the arm stays stopped
         self._button = False  # the last word on the topic estop
         self._pressed = -np.inf  # s, monotonic, when the dead man last said so
@@ -116,7 +121,8 @@ class RobotNode(VlaNode):
             JointState, 'joint_states', qos.periodic(qos.SENSOR, 1.0 / params.rate)
         )
         self._obstacles = self.advertise(String, 'arm_obstacle', qos.LATCHED)
-        self._told = ''
+        self._commanders = self.advertise(String, 'commander', qos.LATCHED)
+        self._told = ('', '')
         self._offered = [
             self.create_service(Trigger, '~/estop', self._on_estop),
             self.create_service(Trigger, '~/rearm', self._on_rearm),
@@ -126,6 +132,7 @@ class RobotNode(VlaNode):
     def activate(self) -> None:
         """Listen, and start the control loop."""
         self.subscribe(JointTrajectory, 'joint_commands', self._on_command, qos.LATEST)
+        self.subscribe(JointTrajectory, 'teleop_commands', self._on_teleop, qos.LATEST)
         for profile in (qos.LATCHED, qos.SENSOR):  # what was said before, and whoever says it
             self.subscribe(Bool, 'estop', self._on_button, profile)
         if self._params.dead_man:
@@ -165,10 +172,24 @@ class RobotNode(VlaNode):
         return told | (describe(self._reading, self._robot.joint_names) if self._reading else {})
 
     def _on_command(self, msg: JointTrajectory) -> None:
-        """Take the last point of the trajectory as the target."""
+        """Take the last point of the trajectory as the target, unless a person leads."""
+        if not self._is_led:
+            self._take(msg)
+
+    def _on_teleop(self, msg: JointTrajectory) -> None:
+        """Have a person lead for as long as these come."""
+        self._led = time.monotonic()
+        self._take(msg)
+
+    def _take(self, msg: JointTrajectory) -> None:
         target = messages.command_positions(msg, self._robot.joint_names)
         now = time.monotonic()
         self._inbox.append(lambda: self._follower.take(target, now))
+
+    @property
+    def _is_led(self) -> bool:
+        """Whether a person leads, who has not been silent for too long."""
+        return time.monotonic() - self._led < self._params.command_timeout
 
     def _on_button(self, msg: Bool) -> None:
         self._button = msg.data
@@ -222,9 +243,6 @@ class RobotNode(VlaNode):
         obstacle = self._obstacle()
         if obstacle:
             self._follower.stop()
-        if obstacle != self._told:
-            self._told = obstacle
-            self._obstacles.publish(String(data=obstacle))
         positions = self._follower.tick(now, elapsed, reading and reading.positions)
         if self._follower.denied:
             self.report('workspace', f'the command is not followed: {self._follower.denied}')
@@ -232,6 +250,18 @@ class RobotNode(VlaNode):
             self._write(positions)
         elif self._closing:
             self._running = False
+        self._tell(obstacle)
+
+    def _tell(self, obstacle: str) -> None:
+        """Publish why the arm does not follow the policy, and who drives, where that changes."""
+        driven = self._follower.following
+        commander = ('human' if self._is_led else 'policy') if driven else 'nobody'
+        told = (obstacle or (LED if self._is_led else ''), commander)
+        if told[0] != self._told[0]:
+            self._obstacles.publish(String(data=told[0]))
+        if told[1] != self._told[1]:
+            self._commanders.publish(String(data=told[1]))
+        self._told = told
 
     def _obstacle(self) -> str:
         """Return why the arm must not move, '' where nothing speaks against it."""
