@@ -6,6 +6,7 @@ import math
 import signal
 import subprocess
 import sys
+import time
 from itertools import count
 
 import cv2
@@ -17,6 +18,7 @@ pytest.importorskip('mujoco')
 from sensor_msgs.msg import CameraInfo, Image
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.hardware.opencv import File
 from vla_ros.msg import SimState
 from vla_ros.nodes.camera import CameraNode
 from vla_ros.ros import messages, qos
@@ -139,8 +141,8 @@ def test_simulated_camera_draws_as_many_pictures_as_asked_for(start_graph, state
 def test_simulated_camera_follows_a_clock_that_begins_anew(start_graph, state):
     viewer = Viewer(start_graph(*SIZE))
     states = viewer.simulate()
-    for time in (9e6, 100.0, 100.1):
-        show(viewer, states, state_message(state, time))
+    for stamp in (9e6, 100.0, 100.1):
+        show(viewer, states, state_message(state, stamp))
     assert [messages.seconds(msg.header.stamp) for msg in viewer.images] == [9e6, 100.0, 100.1]
 
 
@@ -260,3 +262,23 @@ def test_ctrl_c_while_pictures_come_ends_the_process_cleanly(start_graph, video)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=10)
     assert (process.returncode, 'Traceback' in errors, 'RCLError' in errors) == (0, False, False)
+
+
+def test_camera_that_is_too_slow_is_reported_with_its_rate(start_graph, video, monkeypatch, capfd):
+    monkeypatch.setattr('vla_ros.nodes.camera.RATE_TIME', 1.0)
+    monkeypatch.setattr('vla_ros.hardware.opencv.File.read', slowly(File.read))
+    viewer = Viewer(start_graph('source:=file', f'file:={video}', 'fps:=100.0', *SIZE))
+    viewer.graph.until(lambda: viewer.node.measured_rate)
+    assert viewer.node.measured_rate < 30.0
+    assert 'pictures per second, expected 100' in capfd.readouterr().err
+    assert viewer.node.diagnostics()['measured rate'].endswith('of 100 Hz')
+
+
+def slowly(read):
+    """Return ``read``, which takes at least 50 ms."""
+
+    def slow(source):
+        time.sleep(0.05)
+        return read(source)
+
+    return slow

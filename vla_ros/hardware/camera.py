@@ -38,6 +38,12 @@ class CameraSettings:
     device: str = '0'  # number or path of a device
     file: str = ''  # path of a video
     field_of_view: float = 0.0  # rad, vertical; 0: not calibrated
+    # of a video device; negative, or '': as the camera likes
+    fourcc: str = ''  # how the pictures come over the cable, as MJPG or YUYV
+    exposure: float = -1.0  # in the units of the device, V4L2's are mostly 0.1 ms
+    white_balance: float = -1.0  # K
+    focus: float = -1.0
+    gain: float = -1.0
 
 
 class CameraSource(ABC):
@@ -50,6 +56,7 @@ class CameraSource(ABC):
     """
 
     field_of_view = 0.0  # rad, vertical; 0: not calibrated
+    age = 0.0  # s that the newest picture had when it was handed out; 0: not known
 
     @abstractmethod
     def read(self) -> np.ndarray:

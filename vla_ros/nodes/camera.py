@@ -10,6 +10,7 @@ hardware/camera.py.
 
 import math
 import threading
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,8 @@ from vla_ros.ros.params import declare, param
 from vla_ros.ros.process import spin_node
 from vla_ros.view.description import CAMERA_FRAME
 
+RATE_TIME = 5.0  # s over which the rate is measured
+SLOW = 0.9  # of the asked rate; below it something is wrong
 RETRY = 1.0  # s after which a device that is gone is tried again
 
 
@@ -44,6 +47,11 @@ class CameraParams:
     field_of_view: float = param(
         0.0, 'Vertical field of view in rad for camera_info; 0: not calibrated.', 0.0, 3.1
     )
+    fourcc: str = param('', 'v4l2: format on the cable, as MJPG or YUYV; empty: as it likes.')
+    exposure: float = param(-1.0, 'v4l2: fixed exposure, in its units; below 0: automatic.')
+    white_balance: float = param(-1.0, 'v4l2: fixed white balance in K; below 0: automatic.')
+    focus: float = param(-1.0, 'v4l2: fixed focus, in its units; below 0: automatic.')
+    gain: float = param(-1.0, 'v4l2: fixed gain, in its units; below 0: as it is.')
 
 
 class CameraNode(VlaNode):
@@ -57,6 +65,8 @@ class CameraNode(VlaNode):
         self._size = Size(self._params.width, self._params.height)
         self._frame = self._params.frame_prefix + CAMERA_FRAME.format(self._params.camera)
         self._published = 0
+        self._counting, self._counted = 0.0, 0  # s, monotonic, and pictures since then
+        self.measured_rate = 0.0  # pictures per second, 0: not known yet
         self._source: CameraSource | None = None
         self._thread: threading.Thread | None = None
 
@@ -76,6 +86,7 @@ class CameraNode(VlaNode):
         if isinstance(self._source, DrawnSource):
             self.subscribe(SimState, 'sim_state', self._on_sim_state, qos.SENSOR)
         else:
+            self._counting, self._counted = time.monotonic(), 0
             self._stopped = threading.Event()
             self._thread = self.run_thread(self._capture, 'capture')
 
@@ -94,7 +105,12 @@ class CameraNode(VlaNode):
 
     def diagnostics(self) -> dict[str, str]:
         """Tell the source and the number of pictures."""
-        return {'source': self._params.source, 'pictures': str(self._published)}
+        told = {'source': self._params.source, 'pictures': str(self._published)}
+        if self.measured_rate:
+            told['measured rate'] = f'{self.measured_rate:.1f} of {self._params.fps:g} Hz'
+        if self._source is not None and self._source.age:
+            told['age of a picture'] = f'{1e3 * self._source.age:.0f} ms'
+        return told
 
     def _on_sim_state(self, msg: SimState) -> None:
         time = messages.seconds(msg.header.stamp)
@@ -112,7 +128,24 @@ class CameraNode(VlaNode):
                 self.report('source', str(error))
                 self._stopped.wait(RETRY)
                 continue
-            self._publish(resize(image, self._size), self.now())
+            self._publish(resize(image, self._size), self.now() - self._source.age)
+            self._check_rate()
+
+    def _check_rate(self) -> None:
+        """Report a camera that delivers fewer pictures than it was asked for."""
+        self._counted += 1
+        elapsed = time.monotonic() - self._counting
+        if elapsed < RATE_TIME:
+            return
+        self.measured_rate = self._counted / elapsed
+        self._counting, self._counted = time.monotonic(), 0
+        if self.measured_rate < SLOW * self._params.fps:
+            self.report(
+                'rate',
+                f'got {self.measured_rate:.1f} pictures per second, expected '
+                f'{self._params.fps:g}: more light, a shorter exposure, fourcc:=MJPG, or a USB '
+                'socket of its own',
+            )
 
     def _publish(self, image: np.ndarray, time: float) -> None:
         msg = messages.image_to_msg(image, time, self._frame)
