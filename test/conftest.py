@@ -1,15 +1,55 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures that tests of several folders share, and a display-less OpenGL for all of them."""
+"""
+Fixtures that tests of several folders share, and a display-less OpenGL for all of them.
+
+A file whose tests need a library of an extra that is not installed is skipped and says so; no
+other file with it, and a session in which nothing ran fails.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import vla_ros.sim  # noqa: F401  # chooses the OpenGL, and has to before a test imports MuJoCo
+from vla_ros.tools.main import EXTRAS
+
+
+class OptionalModule(pytest.Module):
+    """A file of tests, some of which need what this Python lacks."""
+
+    def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
+        """Skip the file where a library is missing that an extra brings."""
+        try:
+            return super().collect()
+        except self.CollectError as error:
+            name = str(getattr(error.__cause__, 'name', None) or '').partition('.')[0]
+            extra = EXTRAS.get(name)
+            if extra is None:
+                raise
+            pytest.skip(f"needs {name}: pip install 'vla_ros[{extra}]'", allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> OptionalModule:
+    """Collect every file of tests as one that may lack something."""
+    return OptionalModule.from_parent(parent, path=module_path)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail a session in which tests were asked for and none ran: all were skipped."""
+    reporter = session.config.pluginmanager.get_plugin('terminalreporter')
+    if reporter is None or exitstatus != pytest.ExitCode.OK or session.config.option.collectonly:
+        return
+    ran = sum(len(reporter.stats.get(kind, ())) for kind in ('passed', 'xfailed', 'xpassed'))
+    if not ran:
+        session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 @pytest.fixture(scope='session')
 def tiny_bundle(tmp_path_factory):
     """Return the folder of a policy bundle that runs in microseconds; not to be altered."""
-    from bundles import write_tiny_bundle  # needs onnx, which most tests do not
+    pytest.importorskip('onnx', reason="needs pip install 'vla_ros[quantize]'")
+    from bundles import write_tiny_bundle
 
     return write_tiny_bundle(tmp_path_factory.mktemp('policies') / 'tiny')
