@@ -23,7 +23,7 @@ class Page:
 
         async def main():
             async with aiohttp.ClientSession(self.url) as session:
-                return await asyncio.wait_for(scene(session), 60.0)
+                return await asyncio.wait_for(scene(session), 150.0)
 
         def run():
             try:
@@ -33,7 +33,7 @@ class Page:
 
         thread = threading.Thread(target=run)
         thread.start()
-        self._graph.until(lambda: not thread.is_alive(), timeout=70.0)
+        self._graph.until(lambda: not thread.is_alive(), timeout=160.0)
         if errors:
             raise errors[0]
         return results[0]

@@ -264,15 +264,29 @@ const SHOW = {
 
 // --- the connection -----------------------------------------------------------------------------
 
+// A browser that is slower than the server draws the newest of everything, and nothing that is old.
+const waiting = new Map(); // what has come since the last frame, by what it is
+
+function take(data) {
+  if (typeof data !== 'string') return waiting.set(`picture ${new Uint8Array(data, 0, 1)[0]}`, () => showPicture(data));
+  const item = JSON.parse(data);
+  return waiting.set(`${item.kind} ${item.camera ?? ''}`, () => SHOW[item.kind]?.(item));
+}
+
+function showWaiting() {
+  const shows = [...waiting.values()];
+  waiting.clear();
+  for (const show of shows) show();
+}
+
 function connect() {
   const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}${location.pathname}live`);
   socket.binaryType = 'arraybuffer';
   socket.onmessage = ({ data }) => {
     heard = performance.now();
     el('link').textContent = 'connected';
-    if (typeof data !== 'string') return showPicture(data);
-    const item = JSON.parse(data);
-    return SHOW[item.kind]?.(item);
+    if (waiting.size === 0) requestAnimationFrame(showWaiting);
+    take(data);
   };
   socket.onclose = () => {
     el('link').textContent = 'connection lost: trying again';
