@@ -6,6 +6,9 @@ Play a policy in simulation by the study's protocol, and print the study's table
 test: 20 episodes (2 positions in each of 10 clusters), validation: 10 (cluster 6, which no
 recording holds), global: all 30. A plot of the action queue (synchronous against asynchronous)
 and a video go to the output folder.
+
+With --live the policy plays on a real arm: each trial runs a deployment, a person sets the scene
+up and judges, or a check does. Several policies are compared on the same scenes, blinded.
 """
 
 import json
@@ -83,10 +86,43 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='folder for the plot and the video',
     )
     parser.add_argument('--no-figures', action='store_true', help='neither plot nor video')
+    live = parser.add_argument_group('on a real arm (each trial runs a deployment)')
+    live.add_argument(
+        '--live', metavar='DEPLOYMENT', help='such as so101; name:=value words are its arguments'
+    )
+    live.add_argument(
+        '--against',
+        nargs='*',
+        default=[],
+        metavar='POLICY',
+        help='more policies, which play the same scenes in an order by chance, blinded',
+    )
+    live.add_argument(
+        '--session',
+        type=Path,
+        default=Path('outputs/live'),
+        help='folder that remembers the trials: a session that was broken off goes on',
+    )
+    live.add_argument(
+        '--check', action='store_true', help='the topic episode judges, in place of a person'
+    )
+    live.add_argument(
+        '--start-timeout', type=float, default=90.0, help='s until the arm has to move (--check)'
+    )
+    parser.set_defaults(arguments=[])
 
 
 def run(args: Namespace) -> int:
     """Evaluate, print and write."""
+    if args.live:
+        from vla_ros.tools.live import run_live
+
+        return run_live(args)
+    if args.arguments or args.against:
+        raise ConfigError(
+            f'evaluate: got {" ".join([*args.arguments, *args.against])}, expected that only with '
+            '--live'
+        )
     from vla_ros.evaluation.protocol import evaluate, evaluate_expert, plan_set
 
     plan = plan_set(args.set, args.episodes, args.seed)

@@ -1,0 +1,111 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""vla_ros evaluate --live, with a deployment that knows how its episode ends."""
+
+import json
+import os
+import shutil
+import sys
+
+import pytest
+from ros_domain import isolated
+
+from vla_ros.core.config import find_config
+from vla_ros.tools.main import main
+
+DEPLOYMENT = """
+description: An arm that succeeds with one policy only.
+arguments:
+  policy: {{default: '', description: policy}}
+  seed: {{default: 0, description: seed}}
+  clusters: {{default: '1', description: clusters}}
+  fails: {{default: nobody, description: the policy that fails}}
+nodes:
+  - name: judge
+    executable: {script}
+    ends_run: true
+    arguments: ['${{policy}}', '${{fails}}']
+"""
+JUDGE = """#!{python}
+import sys, time
+import rclpy
+from vla_ros.msg import EpisodeEvent
+from vla_ros.ros import qos
+
+policy, fails = sys.argv[1:3]
+rclpy.init()
+node = rclpy.create_node('judge')
+publisher = node.create_publisher(EpisodeEvent, 'episode', qos.EVENTS)
+event = EpisodeEvent.FAILURE if policy.endswith(fails) else EpisodeEvent.SUCCESS
+for _ in range(600):
+    publisher.publish(EpisodeEvent(event=event, duration=3.0, detail='dropped'))
+    time.sleep(0.1)
+"""
+
+
+@pytest.fixture
+def deployment(tmp_path, monkeypatch):
+    """Return the deployment's file, and the folder of a second policy."""
+    for name, value in isolated().items():
+        monkeypatch.setenv(name, value)
+    script = tmp_path / 'judge.py'
+    script.write_text(JUDGE.format(python=sys.executable))
+    script.chmod(0o755)
+    monkeypatch.setenv('PYTHONPATH', os.pathsep.join(sys.path))
+    path = tmp_path / 'arm.yaml'
+    path.write_text(DEPLOYMENT.format(script=script))
+    shutil.copytree(find_config('policies', 'tea_bag_act'), tmp_path / 'other')
+    return path
+
+
+def test_two_policies_are_played_judged_by_the_topic_and_compared(deployment, tmp_path, capsys):
+    session = tmp_path / 'session'
+    words = ['--against', str(tmp_path / 'other'), '--session', str(session), '--set', 'test']
+    code = main(
+        [
+            'evaluate',
+            '--live',
+            str(deployment),
+            *words,
+            '--episodes',
+            '2',
+            '--check',
+            'fails:=other',
+        ]
+    )
+    told = capsys.readouterr().out
+    assert code == 0
+    assert 'other against tea_bag_act, same 2 scenes: -100.0' in told
+    assert 'tea_bag_act' not in told.partition('success [95')[0]  # whoever judges is not told
+    lines = [json.loads(line) for line in (session / 'trials.jsonl').read_text().splitlines()]
+    assert sorted(line['success'] for line in lines) == [False, False, True, True]
+    assert {line['note'] for line in lines if not line['success']} == {'dropped'}
+
+
+def test_person_judges_and_may_have_a_trial_played_again(
+    deployment, tmp_path, monkeypatch, capsys
+):
+    answers = iter(['', 'r', '', 's', '', 'f it slipped'])
+    monkeypatch.setattr('builtins.input', lambda prompt: next(answers))
+    session = tmp_path / 'session'
+    words = ['--session', str(session), '--set', 'test', '--episodes', '2']
+    assert main(['evaluate', '--live', str(deployment), *words]) == 0
+    lines = [json.loads(line) for line in (session / 'trials.jsonl').read_text().splitlines()]
+    assert [line['success'] for line in lines] == [True, False]
+    assert lines[1]['note'] == 'it slipped'
+    assert '0.50 [' in capsys.readouterr().out
+
+
+def test_deployment_that_ends_before_its_verdict_is_an_error_and_the_trial_is_kept(
+    deployment, tmp_path, capsys
+):
+    (tmp_path / 'judge.py').write_text(f'#!{sys.executable}\nraise SystemExit(3)\n')
+    words = ['--session', str(tmp_path / 'session'), '--set', 'test', '--episodes', '1', '--check']
+    assert main(['evaluate', '--live', str(deployment), *words]) == 2
+    assert 'the deployment ended with' in capsys.readouterr().err
+    assert not (tmp_path / 'session' / 'trials.jsonl').exists()
+
+
+def test_arguments_of_a_deployment_without_one_are_refused(capsys):
+    assert main(['evaluate', 'port:=/dev/arm']) == 2
+    assert 'expected that only with --live' in capsys.readouterr().err
