@@ -125,6 +125,7 @@ TO_RUN = [
     'opencv-python-headless>=4.9,<5',
     'pyyaml',
     'rosbags>=0.11.9,<0.12',  # below 1.0, each release may change its interface
+    'tokenizers>=0.20',  # of policies that read language
 ]
 TO_RUN_ON_OPENVINO = ['openvino>=2025.0']
 TO_CHECK = ['matplotlib', 'tqdm']

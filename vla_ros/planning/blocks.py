@@ -27,11 +27,16 @@ def block_operations(bundle: Bundle, block: str) -> list[Operation]:
 
 def predict(policy: str, board: str, blocks: Sequence[str] = BLOCKS) -> dict[str, Placed]:
     """
-    Return where each of ``blocks`` runs fastest on a board, and the seconds of one run.
+    Return where each of ``blocks`` runs fastest on a board, and how long for one answer.
 
     ``policy`` and ``board`` are names or paths. Raise ConfigError where one is not there, and
     where the board can't run the policy.
     """
     bundle = load_bundle(find_config('policies', policy), blocks)
     target = load_board(find_config('boards', board))
-    return {block: place(block_operations(bundle, block), target)[0] for block in blocks}
+    return {
+        block: place(block_operations(bundle, block), target, runs=bundle.spec.blocks[block].runs)[
+            0
+        ]
+        for block in blocks
+    }

@@ -104,6 +104,16 @@ class Processor:
 
 
 @dataclass(frozen=True)
+class Published:
+    """What somebody else says that a policy takes on a board: to be read beside predictions."""
+
+    policy: str
+    seconds: float
+    how: str  # on what, at which precision
+    source: str
+
+
+@dataclass(frozen=True)
 class Board:
     """A board as its file describes it."""
 
@@ -112,6 +122,7 @@ class Board:
     sources: tuple[str, ...]  # of the figures
     processors: Mapping[str, Processor]
     control_core: int | None = None  # that is kept for the command loop
+    published: tuple[Published, ...] = ()  # nothing here is fitted to, unless ``sources`` say so
 
     def __post_init__(self) -> None:
         """Check that there is a CPU: what an accelerator can't run has to run somewhere."""
@@ -135,7 +146,8 @@ def load_board(path: Path) -> Board:
         if not sources:
             raise ConfigError('sources: got none, expected where the figures come from')
         made = {name: _processor(name, entry) for name, entry in processors.items()}
-        return Board(path.stem, processors=made, sources=sources, **content)
+        others = tuple(Published(**entry) for entry in content.pop('published', ()))
+        return Board(path.stem, processors=made, sources=sources, published=others, **content)
     except (ConfigError, TypeError) as error:
         raise ConfigError(f'{path}: {error}') from None
 

@@ -95,7 +95,9 @@ def make_plans(
         rates = (measured or {}).get(recipe.target)
         try:
             blocks = {
-                name: place(planned_operations(graph, recipe.block(name)), board, rates)[0]
+                name: place(
+                    planned_operations(graph, recipe.block(name)), board, rates, graph.runs
+                )[0]
                 for name, graph in graphs.items()
             }
         except ConfigError as error:
@@ -110,14 +112,16 @@ class Graph(NamedTuple):
     """A block at fp32, read once for all recipes."""
 
     block: str
-    operations: list[Operation]
+    operations: list[Operation]  # of one run
     model: onnx.ModelProto
+    runs: int  # for one answer
 
 
 def read_graph(bundle: Bundle, block: str) -> Graph:
     """Return a block's operators and its model; raise ConfigError where it can't be read."""
-    model = load_model(bundle.path / bundle.spec.blocks[block].file)
-    return Graph(block, block_operations(bundle, block), model)
+    spec = bundle.spec.blocks[block]
+    model = load_model(bundle.path / spec.file)
+    return Graph(block, block_operations(bundle, block), model, spec.runs)
 
 
 def planned_operations(graph: Graph, recipe: BlockRecipe) -> list[Operation]:

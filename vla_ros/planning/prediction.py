@@ -3,7 +3,7 @@
 """On which processor of a board a model runs fastest, and how long that takes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.planning.boards import KINDS, Board, Rates
@@ -17,7 +17,7 @@ class Placed:
     """A model on one processor of a board."""
 
     processor: str
-    seconds: float  # of one run
+    seconds: float  # of all its runs for one answer
     fallback: tuple[str, ...]  # operators that the CPU computes instead, with their precision
 
 
@@ -30,13 +30,14 @@ def place(
     operations: Sequence[Operation],
     board: Board,
     measured: Mapping[str, Rates] | None = None,
+    runs: int = 1,
 ) -> list[Placed]:
     """
     Return how the model runs on each processor that can take most of it, the fastest first.
 
     What a processor has no operator or no precision for is computed by the CPU. ``measured``
-    are rates by processor, instead of the description's. Raise ConfigError naming the operator
-    that stops it where it runs on none.
+    are rates by processor, instead of the description's; the model runs ``runs`` times for an
+    answer. Raise ConfigError naming the operator that stops it where it runs on none.
     """
     rates = {
         name: processor.rates(inference_threads(board))
@@ -47,7 +48,8 @@ def place(
     ]
     if not options:
         _refuse(operations, board)
-    return sorted(options, key=lambda option: option.seconds)
+    options.sort(key=lambda option: option.seconds)
+    return [replace(option, seconds=runs * option.seconds) for option in options]
 
 
 def _on(

@@ -78,6 +78,8 @@ def run(args: Namespace) -> int:
     rates = _rates(measured, board, args.threads)
     plans, refused = make_plans(board, bundle, _recipes(args.recipe), budget, rates)
     print(_heading(board, spec.name, budget), _table(plans), sep='\n\n')
+    for item in board.published:
+        print(f'published: {item.policy} {item.seconds:g} s, {item.how} ({item.source})')
     for name, reason in refused.items():
         print(f'{name}: cannot be had: {reason}')
     if not plans:
