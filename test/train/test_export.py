@@ -27,6 +27,7 @@ from vla_ros.train.export import (  # noqa: E402
     export,
     random_observations,
 )
+from vla_ros.train.families.split import SplitOptions  # noqa: E402
 
 FACTS = DatasetFacts(30.0, ('pan', 'lift', 'gripper'), 'Wave.', ('tiny',))
 SAME = {'top': (32, 64), 'gripper': (32, 64)}
@@ -166,7 +167,7 @@ def test_input_that_no_block_takes_is_named(tmp_path):
 
 
 def test_unfolded_blocks_compute_the_same(tmp_path):
-    export(policy(), FACTS, tmp_path / 'unfolded', folded=False)
+    export(policy(), FACTS, tmp_path / 'unfolded', options=SplitOptions(folded=False))
     unfolded, folded = (tmp_path / name for name in ('unfolded', 'folded'))
     export(policy(), FACTS, folded)
     sizes = [(path / 'action_expert.onnx').stat().st_size for path in (unfolded, folded)]

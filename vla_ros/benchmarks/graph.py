@@ -46,7 +46,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     base.add_argument(
         '--size',
         metavar='HEIGHTxWIDTH',
-        help="instead: an ACT of LeRobot's usual size with random weights for such pictures; "
+        help="instead: a policy of --family's usual size with random weights for such pictures; "
         'needs the [train] extra',
     )
     add_variant_arguments(parser)
@@ -77,7 +77,7 @@ def choose(args: Namespace) -> tuple[Bundle, list[Variant]]:
     """Return the base, and what is compared: the base itself stands first."""
     given = [parse_variant(text) for text in args.variant]
     if args.size:
-        base = untrained(args.size, args.cache)
+        base = untrained(args.family, args.size, args.cache)
     else:
         base = load_bundle(find_config('policies', args.policy or 'tea_bag_act'))
     variants = [Variant(base.spec.recipe.get('name', FP32), base.path), *given]

@@ -56,8 +56,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs='+',
         default=[],
         metavar='HEIGHTxWIDTH',
-        help='instead: an ACT of '
-        "LeRobot's usual size with random weights for such pictures; needs the [train] extra",
+        help="instead: a policy of --family's usual size with random weights for such pictures; "
+        'needs the [train] extra',
     )
     add_variant_arguments(parser)
     add(
@@ -112,7 +112,7 @@ def _bases(args: Namespace) -> list[tuple[Bundle, Path | None]]:
 
 
 def _of_size(args: Namespace, size: str) -> tuple[Bundle, Path | None]:
-    bundle = untrained(size, args.cache)
+    bundle = untrained(args.family, size, args.cache)
     if args.torch is None:
         return bundle, None
     from vla_ros.train.untrained import checkpoint_beside

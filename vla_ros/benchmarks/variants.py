@@ -42,8 +42,11 @@ class Variant:
 
 
 def add_variant_arguments(parser: ArgumentParser) -> None:
-    """Declare how variants are chosen beside the base."""
+    """Declare how variants are chosen beside the base, and what kind of policy --size makes."""
+    from vla_ros.train.families.registry import DEFAULT, FAMILIES
+
     add = parser.add_argument
+    add('--family', choices=FAMILIES, default=DEFAULT, help='of --size (default %(default)s)')
     add(
         '--variant',
         nargs='+',
@@ -88,19 +91,19 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def untrained(size: str, cache: Path) -> Bundle:
+def untrained(family: str, size: str, cache: Path) -> Bundle:
     """
-    Return an ACT with random weights for pictures of ``size``, HEIGHTxWIDTH in px.
+    Return a policy with random weights for pictures of ``size``, HEIGHTxWIDTH in px.
 
     It is kept in the folder ``cache``.
     """
     height, width = parse_size(size)
-    path = cache / f'act_{size}'
+    path = cache / f'{family}_{size}'
 
     def make() -> None:
         from vla_ros.train.untrained import write_untrained
 
-        write_untrained(path, height, width)
+        write_untrained(path, family, height, width)
 
     return keep(path, {}, ('policy', 'train'), ('lerobot', 'onnx', 'torch'), make)
 

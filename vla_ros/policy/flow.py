@@ -13,10 +13,24 @@ from typing import Protocol
 
 import numpy as np
 
+from vla_ros.policy.family import Ask
 from vla_ros.policy.real_time_chunking import guide
+from vla_ros.runtime.session import Arrays
 
 # (rows, width) at flow times (rows,) -> the velocity (rows, width) float32
 Velocity = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+class Denoises(Protocol):
+    """What a stage has that denoises, for those who look into it."""
+
+    steps: int
+
+    def start(self, ask: Ask) -> np.ndarray:
+        """Return the noise (rows, width) that the answer starts from."""
+
+    def velocity(self, tensors: Arrays) -> Velocity:
+        """Return the model of the velocity for what was seen."""
 
 
 class Continuation(Protocol):

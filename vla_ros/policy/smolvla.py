@@ -22,7 +22,7 @@ from vla_ros.policy.family import (
     check_state,
     taken,
 )
-from vla_ros.policy.flow import FREE, Continuation, Guided, Held, denoise, noise
+from vla_ros.policy.flow import FREE, Continuation, Guided, Held, Velocity, denoise, noise
 from vla_ros.policy.language import PROMPTS, Words
 from vla_ros.policy.real_time_chunking import EXECUTION_HORIZON, prefix_rows, prefix_weights
 from vla_ros.policy.spec import PolicySpec
@@ -78,7 +78,7 @@ class Expert:
             1.0 / spec.fps,
         )
         self._rows = spec.chunk_size
-        self._steps = settings.steps or spec.blocks['action_expert'].runs
+        self.steps = settings.steps or spec.blocks['action_expert'].runs
         self._offset = np.array(self._flow.offset, np.float32)
         self._scale = np.array(self._flow.scale, np.float32)
         self.session = bundle.open('action_expert', placement)
@@ -88,17 +88,26 @@ class Expert:
         self, tensors: Arrays, ask: Ask, outputs: Arrays | None = None
     ) -> dict[str, np.ndarray]:
         """Return the actions, (chunk, joints) float32 in rad."""
-        start = noise(self._settings.seed, ask.sequence, self._rows, self._flow.width)
-        given = taken(self.session, {**tensors, 'noisy': start[None], 'time': start[None, :, 0]})
-        place = {'velocity': np.empty((1, *start.shape), np.float32)}
-
-        def velocity(noisy: np.ndarray, times: np.ndarray) -> np.ndarray:
-            inputs = {**given, 'noisy': noisy[None], 'time': times[None]}
-            return self.session.run(inputs, place)['velocity'][0]
-
-        chunk = denoise(velocity, start, self._steps, self._continue(ask.queued, start))
+        start = self.start(ask)
+        how = self._continue(ask.queued, start)
+        chunk = denoise(self.velocity(tensors), start, self.steps, how)
         actions = chunk[:, : len(self._offset)] * self._scale + self._offset
         return {'actions': check_actions(actions, self.session)}
+
+    def start(self, ask: Ask) -> np.ndarray:
+        """Return the noise (rows, width) that the answer starts from."""
+        return noise(self._settings.seed, ask.sequence, self._rows, self._flow.width)
+
+    def velocity(self, tensors: Arrays) -> Velocity:
+        """Return the model of the velocity for what was seen; its result holds until it runs."""
+        place = {'velocity': np.empty((1, self._rows, self._flow.width), np.float32)}
+        known = {name: array for name, array in tensors.items() if name in self.session.inputs}
+
+        def run(noisy: np.ndarray, times: np.ndarray) -> np.ndarray:
+            inputs = taken(self.session, {**known, 'noisy': noisy[None], 'time': times[None]})
+            return self.session.run(inputs, place)['velocity'][0]
+
+        return run
 
     def _continue(self, queued: Queued | None, start: np.ndarray) -> Continuation:
         """Return how the chunk continues what is being played."""

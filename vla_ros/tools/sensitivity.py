@@ -12,11 +12,17 @@ import json
 import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vla_ros.core.config import config_names, find_config
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import write_json
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import CLUSTER_SETS
+
+if TYPE_CHECKING:
+    from vla_ros.dataset.samples import Sample
+    from vla_ros.policy.bundle import Bundle
 
 _STUDY = ('cpu_int8', 'cpu_int8_all')
 
@@ -61,6 +67,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=0.02,
         help='of actions, in standard deviations, that it may have where no episodes are played',
     )
+    add(
+        '--denoising',
+        action='store_true',
+        help='of a flow policy, instead: the error of each variant by denoising step, and what '
+        'becomes of it',
+    )
     add('--robot', default='so101', help='joints and limits of the arm')
     add('--workers', type=int, default=os.cpu_count() or 1, help='processes that play')
     add('--work', type=Path, default=Path('outputs/sensitivity'), help='folder of results')
@@ -82,6 +94,8 @@ def run(args: Namespace) -> int:
     seen = read_samples(args.dataset, cameras, args.frames, offset=0.0)
     variants = sensitivity.make_variants(recipes)
     bundles = sensitivity.build(bundle, variants, calibration, args.work, _note)
+    if args.denoising:
+        return _denoising(args, bundles, seen)
     findings = sensitivity.measure(bundles, variants, seen, args.rounds, args.threads)
     print(sensitivity_report.table(findings), flush=True)
     if args.episodes:
@@ -101,6 +115,24 @@ def run(args: Namespace) -> int:
     (args.work / 'report.json').write_text(json.dumps(content, indent=1))
     sensitivity_report.plot(findings, args.max_drop, args.work / 'report.png')
     print(f'report: {args.work / "report.json"}, {args.work / "report.png"}')
+    return 0
+
+
+def _denoising(args: Namespace, bundles: 'dict[str, Bundle]', seen: 'list[Sample]') -> int:
+    """Measure where the variants lose exactness while they denoise; print and write."""
+    from vla_ros.evaluation import denoising, denoising_report
+    from vla_ros.evaluation.sensitivity import REFERENCE
+    from vla_ros.policy.pipeline import Policy
+    from vla_ros.runtime.placement import NodePlacement, Placement
+
+    placement = Placement(default=NodePlacement(threads=args.threads))
+    policies = {name: Policy(bundle, placement) for name, bundle in bundles.items()}
+    reference = policies.pop(REFERENCE)
+    report = denoising.measure(reference, policies, seen)
+    print(denoising_report.tables(report))
+    write_json(args.work / 'denoising.json', report.as_dict())
+    denoising_report.plot(report, args.work / 'denoising.png')
+    print(f'report: {args.work / "denoising.json"}, {args.work / "denoising.png"}')
     return 0
 
 

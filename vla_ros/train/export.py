@@ -38,7 +38,6 @@ FILES = {
     'llm_backbone': 'backbone.onnx',
     'action_expert': 'action_expert.onnx',
 }
-INSTRUCTIONS = ('Put it there.', '', 'Lift.')  # short ones: they fit whatever ``words`` are
 PLAIN = SplitOptions()
 TOLERANCE = 1e-4  # largest difference in rad, or of the action's scale where that is above 1
 
@@ -75,7 +74,8 @@ def export(
     try:
         split = family_of(checkpoint.policy.config.type).split(checkpoint, options)
         _write(checkpoint, split, facts, partial, output.name, source or {})
-        seen = [*random_observations(checkpoint), *observations]
+        texts = (facts.instruction, '', facts.instruction)
+        seen = [*random_observations(checkpoint, texts), *observations]
         difference = check(partial, checkpoint, seen, tolerance)
         replace_folder(partial, output)
     finally:
@@ -118,8 +118,10 @@ def reference(checkpoint: Checkpoint, seen: Observation, sequence: int = 0) -> n
     return policy.predict(seen.images, seen.state, seen.instruction, sequence)[0]
 
 
-def random_observations(checkpoint: Checkpoint) -> list[Observation]:
-    """Return pictures of noise, states that are spread like the data's, and some instructions."""
+def random_observations(
+    checkpoint: Checkpoint, instructions: Sequence[str] = ('', 'Put it there.', '')
+) -> list[Observation]:
+    """Return pictures of noise and states spread like the data's, one for each instruction."""
     rng = np.random.default_rng(0)
     config = checkpoint.policy.config
     cameras = family_of(config.type).cameras(config)
@@ -134,7 +136,7 @@ def random_observations(checkpoint: Checkpoint) -> list[Observation]:
             mean + std * rng.standard_normal(len(mean)),
             instruction,
         )
-        for instruction in INSTRUCTIONS
+        for instruction in instructions
     ]
 
 

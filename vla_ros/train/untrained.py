@@ -1,18 +1,16 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""An ACT of LeRobot's usual size with random weights: as fast as a trained one."""
+"""Policies of their kind's usual size with random weights: as fast as trained ones."""
 
 import shutil
 from pathlib import Path
 
 import numpy as np
 import torch
-from lerobot.policies.act.modeling_act import ACTPolicy
-from lerobot.policies.factory import make_pre_post_processors
 
 from vla_ros.train.checkpoint import Checkpoint, DatasetFacts, load_checkpoint, load_facts
 from vla_ros.train.export import export
-from vla_ros.train.families.act import ActSize, calibrate_frozen_batch_norm
+from vla_ros.train.families.family import family_of
 from vla_ros.train.families.split import SplitOptions
 from vla_ros.train.frames import ACTION, STATE
 from vla_ros.train.torch_policy import TorchPolicy
@@ -20,24 +18,30 @@ from vla_ros.train.torch_policy import TorchPolicy
 CAMERAS = ('top', 'left', 'gripper')
 JOINTS = ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll', 'gripper')
 FPS = 30.0
-SIZE = ActSize(dim_model=512, dim_feedforward=3200)  # LeRobot's defaults
 TOLERANCE = 1e-3  # of random weights, whose activations are larger than a trained policy's
 
 
-def write_untrained(output: Path, height: int, width: int, size: ActSize = SIZE) -> None:
+def write_untrained(output: Path, kind: str, height: int, width: int) -> None:
     """
     Write the bundle ``output`` for pictures of that size (px), and its checkpoint beside it.
 
-    Beside it, too, is the bundle that ``unfolded_beside`` names. What a run that was interrupted
-    left of these two is replaced; ``output`` comes last, and is whole where it is there.
+    Beside it, too, is the bundle that ``unfolded_beside`` names, where folding makes a difference.
+    What a run that was interrupted left of these is replaced; ``output`` comes last, and is whole
+    where it is there.
     """
-    checkpoint = untrained(height, width, size)
+    checkpoint = untrained(kind, height, width, output.with_name(f'{output.name}.parts'))
     facts = DatasetFacts(FPS, JOINTS, 'Grab the tea bag and place it in the mug.', ())
     checkpoint.save(checkpoint_beside(output), facts)
     shutil.rmtree(unfolded_beside(output), ignore_errors=True)
-    for path, folded in ((unfolded_beside(output), False), (output, True)):
-        options = SplitOptions(folded)
-        export(checkpoint, facts, path, (), {'weights': 'random'}, TOLERANCE, options)
+    if family_of(kind).folds:
+        _export(checkpoint, facts, unfolded_beside(output), SplitOptions(folded=False))
+    _export(checkpoint, facts, output, SplitOptions())
+
+
+def _export(
+    checkpoint: Checkpoint, facts: DatasetFacts, path: Path, options: SplitOptions
+) -> None:
+    export(checkpoint, facts, path, (), {'weights': 'random'}, TOLERANCE, options)
 
 
 def checkpoint_beside(bundle: Path) -> Path:
@@ -50,7 +54,7 @@ def unfolded_beside(bundle: Path) -> Path:
     return bundle.with_name(f'{bundle.name}.unfolded')
 
 
-def untrained(height: int, width: int, size: ActSize = SIZE) -> Checkpoint:
+def untrained(kind: str, height: int, width: int, folder: Path) -> Checkpoint:
     """Return the policy with processors that normalise as for ImageNet's pictures."""
     torch.manual_seed(0)
     vector = {'dtype': 'float32', 'shape': (len(JOINTS),), 'names': list(JOINTS)}
@@ -61,7 +65,6 @@ def untrained(height: int, width: int, size: ActSize = SIZE) -> Checkpoint:
     }
     cameras = [f'observation.images.{name}' for name in CAMERAS]
     features = {STATE: vector, ACTION: vector} | dict.fromkeys(cameras, picture)
-    config = size.config(features, 'cpu')
     stats = {key: _statistics(len(JOINTS)) for key in (STATE, ACTION)}
     stats |= {
         key: {
@@ -70,10 +73,7 @@ def untrained(height: int, width: int, size: ActSize = SIZE) -> Checkpoint:
         }
         for key in cameras
     }
-    policy = ACTPolicy(config)
-    # else its biases are all zero, and the export stores them once
-    calibrate_frozen_batch_norm(policy.model.backbone, torch.randn(2, 3, 128, 128))
-    return Checkpoint(policy, *make_pre_post_processors(config, dataset_stats=stats))
+    return family_of(kind).untrained(features, stats, folder)
 
 
 def torch_policy(checkpoint: Path, threads: int) -> TorchPolicy:

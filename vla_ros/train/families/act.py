@@ -12,11 +12,13 @@ LeRobot installation loads it.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from lerobot.policies.act.configuration_act import ACTConfig
 from lerobot.policies.act.modeling_act import ACTPolicy
+from lerobot.policies.factory import make_pre_post_processors
 from torch import nn
 from torchvision.ops.misc import FrozenBatchNorm2d
 
@@ -60,10 +62,14 @@ class ActSize:
         )
 
 
+USUAL = ActSize(dim_model=512, dim_feedforward=3200)  # LeRobot's defaults
+
+
 class Act(Family):
     """Trains ACT with normalisation layers that learn, unless its ResNet is a pretrained one."""
 
     learning_rate = 3e-4
+    folds = True
 
     def size(self, chosen: Mapping[str, Any]) -> ActSize:
         """Return ACT's size; the width of its hidden layers follows that of the model."""
@@ -75,6 +81,15 @@ class Act(Family):
     def split(self, checkpoint: Checkpoint, options: SplitOptions) -> Split:
         """Return ResNet, encoder and decoder."""
         return split(checkpoint, options)
+
+    def untrained(
+        self, features: dict[str, dict], stats: dict[str, dict], folder: Path
+    ) -> Checkpoint:
+        """Return an ACT of LeRobot's usual size."""
+        policy = ACTPolicy(USUAL.config(features, 'cpu'))
+        # else its biases are all zero, and the export stores them once
+        calibrate_frozen_batch_norm(policy.model.backbone, torch.randn(2, 3, 128, 128))
+        return Checkpoint(policy, *make_pre_post_processors(policy.config, dataset_stats=stats))
 
     def freeze_vision(self, policy: ACTPolicy) -> FeatureMaps:
         """Freeze the ResNet."""

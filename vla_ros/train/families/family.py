@@ -41,6 +41,7 @@ class Family:
     # whether a checkpoint that says nothing of its data is a foundation, which takes on the
     # cameras, the joints and the statistics of the datasets
     general = False
+    folds = False  # whether ``SplitOptions.folded`` makes a difference
     learning_rate: float  # the highest, where nobody says otherwise
 
     def size(self, chosen: Mapping[str, Any]) -> Size:
@@ -49,6 +50,17 @@ class Family:
 
     def split(self, checkpoint: 'Checkpoint', options: 'SplitOptions') -> 'Split':
         """Return the blocks of a policy; raise ConfigError for one that can't be split exactly."""
+        raise NotImplementedError
+
+    def untrained(
+        self, features: dict[str, dict], stats: dict[str, dict], folder: Path
+    ) -> 'Checkpoint':
+        """
+        Return a policy of the kind's usual size with random weights, to measure how fast it is.
+
+        ``features`` and ``stats`` are those of a dataset; what it needs beside it goes to
+        ``folder``, which need not be there.
+        """
         raise NotImplementedError
 
     def cameras(self, config: PreTrainedConfig) -> dict[str, PolicyFeature]:

@@ -81,6 +81,14 @@ class SmolVla(Family):
         """Return vision tower, prefill and denoising step."""
         return split(checkpoint, options)
 
+    def untrained(
+        self, features: dict[str, dict], stats: dict[str, dict], folder: Path
+    ) -> Checkpoint:
+        """Return one of the published size."""
+        from vla_ros.train.families.smolvla_untrained import untrained
+
+        return untrained(features, stats, folder)
+
     def cameras(self, config: PreTrainedConfig) -> dict[str, PolicyFeature]:
         """Return the cameras that are not empty."""
         return real_cameras(config)
