@@ -46,6 +46,11 @@ def quantize_bundle(
             f'{bundle.path}: is quantized already, by {bundle.spec.recipe.get("name")}; '
             'start from the bundle at fp32'
         )
+    if recipe.type not in ('', bundle.spec.type):
+        raise ConfigError(
+            f'{recipe.name}: got a recipe for policies of type {recipe.type}, expected one for '
+            f'{bundle.spec.type}, which {bundle.spec.name} is'
+        )
     partial = output.with_name(f'{output.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(bundle.path, partial)

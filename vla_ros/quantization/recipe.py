@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vla_ros.core.config import load_yaml
+from vla_ros.core.config import find_config, load_yaml
 from vla_ros.core.errors import ConfigError
 from vla_ros.policy.spec import BLOCKS
 from vla_ros.runtime.backends.table import BACKENDS, DEFAULT, INTEGERS
@@ -121,6 +121,7 @@ class Recipe:
     name: str
     blocks: Mapping[str, BlockRecipe]
     target: str = DEFAULT  # the back end that shall run it
+    type: str = ''  # of the policies whose layers it names; empty: any
     description: str = ''
     calibration: Calibration = field(default_factory=Calibration)
 
@@ -147,6 +148,7 @@ class Recipe:
             f'{name}-{self.block(name).precision}',
             {name: self.block(name)},
             self.target,
+            self.type,
             f'{name} of {self.name} alone',
             self.calibration,
         )
@@ -159,6 +161,13 @@ class Recipe:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for policy.json."""
         return asdict(self)
+
+
+def shipped_recipes(kind: str) -> list[Recipe]:
+    """Return the recipes in config/recipes that are for policies of a type."""
+    folder = find_config('recipes', 'cpu_int8').parent
+    recipes = map(load_recipe, sorted(folder.glob('*.yaml')))
+    return [recipe for recipe in recipes if recipe.type in ('', kind)]
 
 
 def load_recipe(path: Path) -> Recipe:

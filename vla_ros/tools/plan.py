@@ -76,7 +76,7 @@ def run(args: Namespace) -> int:
     rate = spec.fps if args.rate is None else args.rate
     budget = Budget(args.overhead, rate, spec.chunk_size, args.threshold)
     rates = _rates(measured, board, args.threads)
-    plans, refused = make_plans(board, bundle, _recipes(args.recipe), budget, rates)
+    plans, refused = make_plans(board, bundle, _recipes(args.recipe, spec.type), budget, rates)
     print(_heading(board, spec.name, budget), _table(plans), sep='\n\n')
     for item in board.published:
         print(f'published: {item.policy} {item.seconds:g} s, {item.how} ({item.source})')
@@ -118,13 +118,13 @@ def _bundle(policy: str) -> Any:
     return bundle
 
 
-def _recipes(names: list[str] | None) -> 'list[Recipe]':
+def _recipes(names: list[str] | None, kind: str) -> 'list[Recipe]':
     from vla_ros.planning.planner import UNCHANGED
-    from vla_ros.quantization.recipe import load_recipe
+    from vla_ros.quantization.recipe import load_recipe, shipped_recipes
 
-    shipped = sorted(find_config('recipes', 'cpu_int8').parent.glob('*.yaml'))
-    paths = [find_config('recipes', name) for name in names] if names else shipped
-    return [UNCHANGED, *map(load_recipe, paths)]
+    if not names:
+        return [UNCHANGED, *shipped_recipes(kind)]
+    return [UNCHANGED, *(load_recipe(find_config('recipes', name)) for name in names)]
 
 
 def _profile(args: Namespace, board: 'Board') -> 'list[Measured]':

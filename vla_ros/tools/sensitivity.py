@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vla_ros.dataset.samples import Sample
     from vla_ros.policy.bundle import Bundle
 
-_STUDY = ('cpu_int8', 'cpu_int8_all')
+_STUDY = ('cpu_int8', 'cpu_int8_all')  # ends of the recipes' names
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -34,7 +34,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add(
         '--recipe',
         action='append',
-        help=f'to try, repeatable: a file, or one of {recipes} (default: {" and ".join(_STUDY)})',
+        help=f'to try, repeatable: a file, or one of {recipes} (default: those for a CPU that the '
+        "policy's type has)",
     )
     add(
         '--dataset',
@@ -83,11 +84,12 @@ def run(args: Namespace) -> int:
     from vla_ros.dataset.samples import read_samples
     from vla_ros.evaluation import sensitivity, sensitivity_report
     from vla_ros.policy.bundle import load_bundle
-    from vla_ros.quantization.recipe import load_recipe
+    from vla_ros.quantization.recipe import load_recipe, shipped_recipes
 
     _check(args)
     bundle = load_bundle(find_config('policies', args.policy))
-    recipes = [load_recipe(find_config('recipes', name)) for name in args.recipe or _STUDY]
+    recipes = [load_recipe(find_config('recipes', name)) for name in args.recipe or ()]
+    recipes = recipes or [r for r in shipped_recipes(bundle.spec.type) if r.name.endswith(_STUDY)]
     cameras = {camera.name: camera.key for camera in bundle.spec.cameras}
     frames = max(recipe.calibration.frames for recipe in recipes)
     calibration = read_samples(args.dataset, cameras, frames)

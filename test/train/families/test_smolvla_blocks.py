@@ -3,6 +3,7 @@
 """The blocks of a SmolVLA give what LeRobot gives for the same noise, or there are none."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig  # noqa
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy  # noqa: E402
 
 from vla_ros.core.chunk import ActionChunk  # noqa: E402
+from vla_ros.core.config import find_config  # noqa: E402
 from vla_ros.core.errors import ConfigError, VlaError  # noqa: E402
+from vla_ros.dataset.samples import Sample  # noqa: E402
 from vla_ros.planning.cost import operations  # noqa: E402
 from vla_ros.policy import smolvla  # noqa: E402
 from vla_ros.policy.bundle import load_bundle  # noqa: E402
@@ -27,6 +30,10 @@ from vla_ros.policy.flow import noise  # noqa: E402
 from vla_ros.policy.integrity import file_sha256  # noqa: E402
 from vla_ros.policy.pipeline import Policy  # noqa: E402
 from vla_ros.policy.spec import BLOCKS  # noqa: E402
+from vla_ros.quantization.block_inputs import block_inputs  # noqa: E402
+from vla_ros.quantization.compare import action_error, predict_all  # noqa: E402
+from vla_ros.quantization.quantize import on_cpu, quantize_bundle  # noqa: E402
+from vla_ros.quantization.recipe import load_recipe, shipped_recipes  # noqa: E402
 from vla_ros.train.checkpoint import Checkpoint, DatasetFacts  # noqa: E402
 from vla_ros.train.export import check, export, random_observations, reference  # noqa: E402
 from vla_ros.train.families.split import SplitOptions  # noqa: E402
@@ -258,3 +265,33 @@ def lerobots_chunk(checkpoint, seen, left, delay):
         execution_horizon=5,
     )
     return checkpoint.postprocess(actions)[0].numpy()
+
+
+@pytest.mark.parametrize('name', [r.name for r in shipped_recipes('smolvla') if r.type])
+def test_shipped_recipes_fit_the_blocks(exported, tmp_path, name):
+    checkpoint, path = exported
+    recipe = load_recipe(find_config('recipes', name))
+    recipe = replace(recipe, calibration=replace(recipe.calibration, frames=8))
+    seen = random_observations(checkpoint, ['Wave.'] * 8)
+    samples = [Sample(item.images, item.state, item.instruction) for item in seen]
+    counts = quantize_bundle(load_bundle(path), recipe, samples, tmp_path / name)
+    assert all('int8' in ' '.join(count) for count in counts.values()) and len(counts) >= 2
+    old, new = (predict_all(on_cpu(load_bundle(p)), samples) for p in (path, tmp_path / name))
+    assert 0 < action_error(old, new, load_bundle(path).spec).mae < 0.1
+
+
+def test_expert_is_calibrated_on_every_step_of_every_frame(exported):
+    checkpoint, path = exported
+    seen = random_observations(checkpoint, ['Wave.', 'Lift.'])
+    samples = [Sample(item.images, item.state, item.instruction) for item in seen]
+    inputs = block_inputs(load_bundle(path), samples, on_cpu)
+    assert len(inputs['llm_backbone']) == 2
+    times = [float(entry['time'][0, 0]) for entry in inputs['action_expert']]
+    assert times == pytest.approx([1 - step / 10 for step in range(10)] * 2)
+    assert len({id(entry['memory']) for entry in inputs['action_expert']}) == 2
+
+
+def test_recipe_for_another_kind_of_policy_is_refused(exported, tmp_path):
+    recipe = load_recipe(find_config('recipes', 'cpu_int8'))
+    with pytest.raises(ConfigError, match='cpu_int8: got a recipe for policies of type act'):
+        quantize_bundle(load_bundle(exported[1]), recipe, [], tmp_path / 'new')

@@ -24,6 +24,31 @@ MASKED = -1e9  # finite: a row with nothing to see must not give NaN
 Rotation = tuple[torch.Tensor, torch.Tensor]  # sines and cosines
 
 
+class VisionLayer(nn.Module):
+    """One layer of the vision tower."""
+
+    def __init__(self, layer: nn.Module, heads: int) -> None:
+        """Take the parts of SigLIP's layer."""
+        super().__init__()
+        attention = layer.self_attn
+        self.q_proj, self.k_proj = attention.q_proj, attention.k_proj
+        self.v_proj, self.out_proj = attention.v_proj, attention.out_proj
+        self.layer_norm1, self.layer_norm2 = layer.layer_norm1, layer.layer_norm2
+        self.mlp = layer.mlp
+        self._heads, self._width = heads, attention.q_proj.out_features
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (n, patches, width) to that shape."""
+        count, size, h = int(x.shape[1]), self._width // self._heads, self.layer_norm1(x)
+        q, k, v = (
+            projection(h).reshape(-1, count, self._heads, size).transpose(1, 2)
+            for projection in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        seen = torch.matmul((torch.matmul(q * size**-0.5, k.transpose(2, 3))).softmax(-1), v)
+        x = x + self.out_proj(seen.transpose(1, 2).reshape(-1, count, self._width))
+        return x + self.mlp(self.layer_norm2(x))
+
+
 class VisionEncoder(nn.Module):
     """Raw pictures of any cameras to features."""
 
@@ -34,14 +59,18 @@ class VisionEncoder(nn.Module):
         super().__init__()
         vlm = policy.model.vlm_with_expert
         model = vlm.get_vlm_model()
-        self.vision, self.connector = model.vision_model, model.connector
+        tower, self.connector = model.vision_model, model.connector
+        self.patch_embedding = tower.embeddings.patch_embedding
+        heads = tower.config.num_attention_heads
+        self.layers = nn.ModuleList(VisionLayer(item, heads) for item in tower.encoder.layers)
+        self.post_layernorm = tower.post_layernorm
         self._gain = math.sqrt(vlm.config.text_config.hidden_size)
         wanted = policy.config.resize_imgs_with_padding  # width, height
         self._size = (height, width) if wanted is None else (wanted[1], wanted[0])
         self._inner = _inner_size((height, width), self._size)
         self._resized = self._inner != (height, width)
-        self._patches = [side // self.vision.config.patch_size for side in self._size]
-        self.register_buffer('positions', self._positions())
+        self._patches = [side // tower.config.patch_size for side in self._size]
+        self.register_buffer('positions', self._positions(tower.embeddings))
 
     def forward(self, image: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
         """Map (n, height, width, 3) uint8 and the (n, 3) statistics to (n, tokens, size)."""
@@ -52,23 +81,10 @@ class VisionEncoder(nn.Module):
             top, left = (a - b for a, b in zip(self._size, self._inner, strict=True))
             x = F.pad(x, (left, 0, top, 0))
         x = (x - mean[:, :, None, None]) / std[:, :, None, None]
-        patches = self.vision.embeddings.patch_embedding(x).flatten(2).transpose(1, 2)
-        x = patches + self.positions
-        for layer in self.vision.encoder.layers:
-            x = x + self._attend(layer.self_attn, layer.layer_norm1(x))
-            x = x + layer.mlp(layer.layer_norm2(x))
-        return self._connect(self.vision.post_layernorm(x)) * self._gain
-
-    def _attend(self, attention: nn.Module, x: torch.Tensor) -> torch.Tensor:
-        count, width = math.prod(self._patches), self.positions.shape[2]
-        heads = self.vision.config.num_attention_heads
-        size = width // heads
-        q, k, v = (
-            projection(x).reshape(-1, count, heads, size).transpose(1, 2)
-            for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
-        )
-        seen = torch.matmul((torch.matmul(q * size**-0.5, k.transpose(2, 3))).softmax(-1), v)
-        return attention.out_proj(seen.transpose(1, 2).reshape(-1, count, width))
+        x = self.patch_embedding(x).flatten(2).transpose(1, 2) + self.positions
+        for layer in self.layers:
+            x = layer(x)
+        return self._connect(self.post_layernorm(x)) * self._gain
 
     def _connect(self, x: torch.Tensor) -> torch.Tensor:
         """Gather the patches of a square in one token, and project it."""
@@ -77,12 +93,50 @@ class VisionEncoder(nn.Module):
         x = x.reshape(-1, rows, r, columns, r * width).transpose(2, 3)
         return self.connector.modality_projection(x.reshape(-1, rows * columns, r * r * width))
 
-    def _positions(self) -> torch.Tensor:
+    def _positions(self, embeddings: nn.Module) -> torch.Tensor:
         """Ask the tower which embedding each patch of a whole picture gets."""
-        embeddings, blank = self.vision.embeddings, torch.zeros(1, 3, *self._size)
+        blank = torch.zeros(1, 3, *self._size)
         whole = torch.ones(1, *self._patches, dtype=torch.bool)
         patches = embeddings.patch_embedding(blank).flatten(2).transpose(1, 2)
         return embeddings(blank, whole) - patches
+
+
+class PrefillLayer(nn.Module):
+    """One layer of the language model, over the prefix."""
+
+    def __init__(self, layer: nn.Module, reader: nn.Module | None, last: bool) -> None:
+        """
+        Take the parts of Llama's layer.
+
+        ``reader`` is the expert's attention that projects keys and values before it reads them.
+        Of the ``last`` layer nothing but those is read.
+        """
+        super().__init__()
+        attention = layer.self_attn
+        self.k_proj, self.v_proj = attention.k_proj, attention.v_proj
+        self.input_layernorm = layer.input_layernorm
+        self._head, self._last = attention.head_dim, last
+        self.read_k_proj = reader.k_proj if reader else None
+        self.read_v_proj = reader.v_proj if reader else None
+        if not last:
+            self.q_proj, self.o_proj = attention.q_proj, attention.o_proj
+            self.post_attention_layernorm, self.mlp = layer.post_attention_layernorm, layer.mlp
+
+    def forward(
+        self, x: torch.Tensor, rotation: Rotation, bias: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Map tokens (1, tokens, dim) to those of the next layer, and keys and values."""
+        h = self.input_layernorm(x)
+        k = rotated(split_heads(self.k_proj(h), self._head), rotation)
+        v = split_heads(self.v_proj(h), self._head)
+        if not self._last:
+            q = rotated(split_heads(self.q_proj(h), self._head), rotation)
+            x = x + self.o_proj(join_heads(attended(q, k, v, bias)))
+            x = x + self.mlp(self.post_attention_layernorm(x))
+        if self.read_k_proj is None:
+            return x, k, v
+        k = split_heads(self.read_k_proj(join_heads(k)), self._head)
+        return x, k, split_heads(self.read_v_proj(join_heads(v)), self._head)
 
 
 class Backbone(nn.Module):
@@ -99,14 +153,9 @@ class Backbone(nn.Module):
     ) -> None:
         """Take the language model; ``tokens`` are those of one camera, ``words`` of a prompt."""
         super().__init__()
-        vlm, projection = policy.model.vlm_with_expert, policy.model.state_proj
-        self.layers, self.expert = vlm.get_vlm_model().text_model.layers, vlm.lm_expert.layers
-        self._joint = [_sees_itself(policy, i) for i in range(len(self.layers))]
-        self._head = vlm.config.text_config.head_dim
-        joints = len(state.offset)
-        self.state_projection = nn.Linear(joints, projection.out_features)
-        self.state_projection.weight = nn.Parameter(projection.weight[:, :joints].clone())
-        self.state_projection.bias = projection.bias
+        self.layers = _prefill_layers(policy)
+        self._head = policy.model.vlm_with_expert.config.text_config.head_dim
+        self.state_projection = _first_inputs(policy.model.state_proj, len(state.offset))
         self.register_buffer('offset', state.offset)
         self.register_buffer('scale', state.scale)
         self._around = _around_pictures(policy)
@@ -114,8 +163,8 @@ class Backbone(nn.Module):
             self.register_buffer(name, rows)
         self._cameras, self._tokens = cameras, tokens
         pictures = cameras * (tokens + sum(rows.shape[1] for rows in self._around.values()))
-        self._count = pictures + words + 1
-        unseen = torch.zeros(1, 1, self._count, self._count)
+        count = pictures + words + 1
+        unseen = torch.zeros(1, 1, count, count)
         unseen[..., :-1, -1] = MASKED
         self.register_buffer('unseen', unseen)
         self.register_buffer('pictures', torch.ones(1, pictures))
@@ -140,23 +189,10 @@ class Backbone(nn.Module):
         bias = (1 - mask[:, None, None]) * MASKED + self.unseen
         rotation = rotation_at((torch.cumsum(mask, 1) - 1)[:, None], self._head)
         memory: list[torch.Tensor] = []
-        for i, layer in enumerate(self.layers):
-            attention, h = layer.self_attn, layer.input_layernorm(x)
-            k = rotated(self._split(attention.k_proj(h)), rotation)
-            v = self._split(attention.v_proj(h))
-            memory += self._as_read(i, k, v)
-            if i < len(self.layers) - 1:  # of the last one nothing but keys and values is read
-                q = rotated(self._split(attention.q_proj(h)), rotation)
-                x = x + attention.o_proj(self._join(attended(q, k, v, bias)))
-                x = x + layer.mlp(layer.post_attention_layernorm(x))
+        for layer in self.layers:
+            x, k, v = layer(x, rotation, bias)
+            memory += [k, v]
         return torch.cat(memory), mask
-
-    def _as_read(self, i: int, k: torch.Tensor, v: torch.Tensor) -> list[torch.Tensor]:
-        """Return keys and values of a layer as the expert's layer takes them."""
-        if self._joint[i]:
-            return [k, v]
-        own = self.expert[i].self_attn
-        return [self._split(own.k_proj(self._join(k))), self._split(own.v_proj(self._join(v)))]
 
     def _marked(self, features: torch.Tensor) -> torch.Tensor:
         """Return the features with the constant tokens that the model wants around a picture."""
@@ -168,11 +204,39 @@ class Backbone(nn.Module):
             parts += [self.get_buffer('before'), own, self.get_buffer('after')]
         return torch.cat(parts, 1)
 
-    def _split(self, x: torch.Tensor) -> torch.Tensor:
-        return x.reshape(1, self._count, -1, self._head).transpose(1, 2)
 
-    def _join(self, x: torch.Tensor) -> torch.Tensor:
-        return x.transpose(1, 2).reshape(1, self._count, -1)
+class StepLayer(nn.Module):
+    """One layer of the expert, over the rows of a chunk."""
+
+    def __init__(self, layer: nn.Module, joint: bool) -> None:
+        """Take the parts of Llama's layer; in a ``joint`` one rows see each other, too."""
+        super().__init__()
+        attention = layer.self_attn
+        self.q_proj, self.o_proj = attention.q_proj, attention.o_proj
+        self._head = attention.head_dim
+        self.input_layernorm, self.mlp = layer.input_layernorm, layer.mlp
+        self.post_attention_layernorm = layer.post_attention_layernorm
+        self.joint = joint
+        if joint:
+            self.k_proj, self.v_proj = attention.k_proj, attention.v_proj
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        k: torch.Tensor,
+        v: torch.Tensor,
+        rotation: Rotation,
+        bias: torch.Tensor,
+    ) -> torch.Tensor:
+        """Map rows (1, chunk, size) that see keys and values of the prefix to that shape."""
+        h = self.input_layernorm(x)
+        q = rotated(split_heads(self.q_proj(h), self._head), rotation)
+        if self.joint:
+            own = rotated(split_heads(self.k_proj(h), self._head), rotation)
+            k = torch.cat([k, own], 2)
+            v = torch.cat([v, split_heads(self.v_proj(h), self._head)], 2)
+        x = x + self.o_proj(join_heads(attended(q, k, v, bias)))
+        return x + self.mlp(self.post_attention_layernorm(x))
 
 
 class ActionExpert(nn.Module):
@@ -190,21 +254,24 @@ class ActionExpert(nn.Module):
         super().__init__()
         model, config = policy.model, policy.config
         vlm = model.vlm_with_expert
-        self.expert, self._head = vlm.lm_expert, vlm.config.text_config.head_dim
-        self._joint = [_sees_itself(policy, i) for i in range(len(self.expert.layers))]
+        self._head, count = vlm.config.text_config.head_dim, config.chunk_size
+        self.layers = nn.ModuleList(
+            StepLayer(layer, _sees_itself(policy, i))
+            for i, layer in enumerate(vlm.lm_expert.layers)
+        )
+        self.norm = vlm.lm_expert.norm
         self.action_in_proj, self.action_out_proj = model.action_in_proj, model.action_out_proj
         self.action_time_mlp_in = model.action_time_mlp_in
         self.action_time_mlp_out = model.action_time_mlp_out
-        self._rows = config.chunk_size
         share = torch.linspace(0, 1, vlm.expert_hidden_size // 2, dtype=torch.float64)
         period = config.min_period * (config.max_period / config.min_period) ** share
-        past = torch.ones(self._rows, self._rows).tril().bool()
-        rows = torch.arange(self._rows)[None, None].float()
+        past = torch.ones(count, count).tril().bool()
+        rows = torch.arange(count)[None, None].float()
         sines, cosines = rotation_at(rows, self._head)
         self.register_buffer('rate', (2 * math.pi / period).float())
         self.register_buffer('causal', torch.where(past, 0.0, MASKED)[None, None])
         self.register_buffer('rows', rows)
-        self.register_buffer('each', torch.zeros(1, 1, self._rows, 1))
+        self.register_buffer('each', torch.zeros(1, 1, count, 1))
         self.register_buffer('sines', sines)
         self.register_buffer('cosines', cosines)
 
@@ -225,19 +292,13 @@ class ActionExpert(nn.Module):
         bias = (1 - prefix_mask[:, None, None]) * MASKED
         both = torch.cat([bias + self.each, self.causal], -1)
         after_prefix = rotation_at(prefix_mask.sum(1)[:, None, None] + self.rows, self._head)
-        for i, layer in enumerate(self.expert.layers):
-            attention, h = layer.self_attn, layer.input_layernorm(x)
+        for i, layer in enumerate(self.layers):
             k, v = memory[2 * i][None], memory[2 * i + 1][None]
-            q = self._split(attention.q_proj(h))
-            if self._joint[i]:
-                own = rotated(self._split(attention.k_proj(h)), after_prefix)
-                k, v = torch.cat([k, own], 2), torch.cat([v, self._split(attention.v_proj(h))], 2)
-                seen = attended(rotated(q, after_prefix), k, v, both)
+            if layer.joint:
+                x = layer(x, k, v, after_prefix, both)
             else:
-                seen = attended(rotated(q, (self.sines, self.cosines)), k, v, bias)
-            x = x + attention.o_proj(seen.transpose(1, 2).reshape(1, self._rows, -1))
-            x = x + layer.mlp(layer.post_attention_layernorm(x))
-        return self.action_out_proj(self.expert.norm(x))
+                x = layer(x, k, v, (self.sines, self.cosines), bias)
+        return self.action_out_proj(self.norm(x))
 
     def _embedded(self, noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
         angle = time[..., None] * self.rate
@@ -245,8 +306,15 @@ class ActionExpert(nn.Module):
         x = self.action_time_mlp_in(torch.cat([self.action_in_proj(noisy), waves], -1))
         return self.action_time_mlp_out(F.silu(x))
 
-    def _split(self, x: torch.Tensor) -> torch.Tensor:
-        return x.reshape(1, self._rows, -1, self._head).transpose(1, 2)
+
+def split_heads(x: torch.Tensor, size: int) -> torch.Tensor:
+    """Return (1, tokens, heads * size) as (1, heads, tokens, size)."""
+    return x.reshape(1, int(x.shape[1]), -1, size).transpose(1, 2)
+
+
+def join_heads(x: torch.Tensor) -> torch.Tensor:
+    """Return (1, heads, tokens, size) as (1, tokens, heads * size)."""
+    return x.transpose(1, 2).reshape(1, int(x.shape[2]), -1)
 
 
 def rotation_at(positions: torch.Tensor, size: int) -> Rotation:
@@ -294,6 +362,27 @@ def _inner_size(picture: Sequence[int], wanted: tuple[int, int]) -> tuple[int, i
     return (
         (height, width) if tuple(picture) == wanted else (int(height / ratio), int(width / ratio))
     )
+
+
+def _prefill_layers(policy: SmolVLAPolicy) -> nn.ModuleList:
+    vlm = policy.model.vlm_with_expert
+    layers, readers = vlm.get_vlm_model().text_model.layers, vlm.lm_expert.layers
+    return nn.ModuleList(
+        PrefillLayer(
+            layer,
+            None if _sees_itself(policy, i) else readers[i].self_attn,
+            last=i == len(layers) - 1,
+        )
+        for i, layer in enumerate(layers)
+    )
+
+
+def _first_inputs(projection: nn.Linear, count: int) -> nn.Linear:
+    """Return the projection of the first ``count`` inputs; the rest would be zeros."""
+    new = nn.Linear(count, projection.out_features)
+    new.weight = nn.Parameter(projection.weight[:, :count].clone())
+    new.bias = projection.bias
+    return new
 
 
 def _sees_itself(policy: SmolVLAPolicy, layer: int) -> bool:
