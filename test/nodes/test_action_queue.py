@@ -13,6 +13,7 @@ from arm import JOINTS, MEASURED, Arm
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
@@ -319,3 +320,24 @@ def test_ctrl_c_in_motion_ends_the_process_cleanly(start_graph):
     _, errors = process.communicate(timeout=10)
     assert process.returncode == 0
     assert 'Traceback' not in errors and 'RCLError' not in errors
+
+
+def test_threshold_and_blending_can_be_set_while_the_arm_is_commanded(start_arm):
+    arm = start_arm()
+    arm.begin()
+    changes = {'chunk_size_threshold': 0.6, 'aggregate_fn_name': 'latest_only'}
+    results = arm.node.set_parameters([Parameter(n, value=v) for n, v in changes.items()])
+    assert all(result.successful for result in results)
+    arm.graph.until(lambda: arm.status.threshold == pytest.approx(0.6))
+
+
+def test_rate_can_be_set_after_a_clean_up(start_arm):
+    arm = start_arm()
+    [refused] = arm.node.set_parameters([Parameter('rate', value=100.0)])
+    assert not refused.successful and 'lifecycle set /action_queue cleanup' in refused.reason
+    arm.node.trigger_deactivate()
+    arm.node.trigger_cleanup()
+    [result] = arm.node.set_parameters([Parameter('rate', value=100.0)])
+    assert result.successful and arm.node.start()
+    arm.begin()
+    assert arm.commands[-1].points[0].time_from_start.nanosec == 10_000_000

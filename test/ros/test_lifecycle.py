@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 from bundles import write_tiny_bundle
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import QoSProfile
 from std_msgs.msg import String
 
 from vla_ros.core.errors import ConfigError, VlaError
@@ -104,6 +107,59 @@ def test_stopped_node_can_be_started_again(start_graph):
     words = graph.publisher(String, 'word', qos.LATEST)
     echoes = graph.collect(String, 'echo', qos.LATEST)
     graph.until(lambda: words.publish(String(data='hi')) or echoes)
+
+
+@pytest.mark.parametrize('wrong', [Transition.TRANSITION_CONFIGURE, 99])
+def test_a_transition_that_the_state_does_not_have_is_refused(start_graph, capfd, wrong):
+    graph = start_graph()
+    node = graph.start(EchoNode())
+    client = graph.peer.create_client(ChangeState, 'echo/change_state')
+    graph.until(client.service_is_ready)
+    future = client.call_async(ChangeState.Request(transition=Transition(id=wrong)))
+    graph.until(future.done)
+    assert not future.result().success
+    assert state_of(node) == 'active'
+    said = capfd.readouterr().err
+    assert (
+        f'got transition {wrong} while active, expected one of' in said and '(deactivate)' in said
+    )
+
+
+class HearingNode(VlaNode):
+    """Keeps what is said on a latched topic."""
+
+    def __init__(self):
+        super().__init__('hearing')
+        self.heard = []
+
+    def activate(self):
+        self.subscribe(String, 'word', lambda msg: self.heard.append(msg.data), qos.LATCHED)
+
+
+@pytest.mark.parametrize(
+    'profile', [QoSProfile(depth=10), qos.LATCHED, qos.SENSOR], ids=['plain', 'latched', 'sensor']
+)
+def test_whoever_speaks_on_a_latched_topic_is_heard_once(start_graph, profile):
+    graph = start_graph()
+    words = graph.peer.create_publisher(String, 'word', profile)
+    node = graph.start(HearingNode())
+    graph.until(lambda: words.get_subscription_count() > 0)
+    graph.spin(0.3)
+    for number in range(3):
+        words.publish(String(data=str(number)))
+        graph.spin(0.1)
+    graph.until(lambda: len(node.heard) >= 3)
+    graph.spin(0.3)
+    assert node.heard == ['0', '1', '2']
+
+
+def test_what_was_said_before_is_heard_once(start_graph):
+    graph = start_graph()
+    graph.peer.create_publisher(String, 'word', qos.LATCHED).publish(String(data='before'))
+    node = graph.start(HearingNode())
+    graph.until(lambda: node.heard)
+    graph.spin(0.3)
+    assert node.heard == ['before']
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,13 @@ class Executor:
         self.estopped = False
         self._mode = Mode.HOLDING if self._mode is Mode.ESTOP else self._mode
 
+    def retune(self, config: ExecutorConfig) -> None:
+        """Go on with the threshold and the blending of ``config``; the rest stays."""
+        self._refill.threshold = config.threshold
+        self.queue.aggregate = aggregate_function(
+            config.aggregate_fn_name, config.temporal_ensemble_coeff
+        )
+
     def hold(self) -> None:
         """
         Brake and hold for now, and forget what is queued and what was asked for.

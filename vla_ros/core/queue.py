@@ -37,7 +37,7 @@ class ActionQueue:
 
     def __init__(self, aggregate: Aggregate) -> None:
         """Merge with ``aggregate``."""
-        self._aggregate = aggregate
+        self.aggregate = aggregate
         self._timeline: ActionChunk | None = None
         self._chunks: list[ActionChunk] = []  # those that have rows left, the newest last
         self._newest: ActionChunk | None = None
@@ -63,7 +63,7 @@ class ActionQueue:
         if self._timeline is None or not self.remaining(now):
             self._timeline = chunk
         else:
-            self._timeline = self._aggregate(self._timeline, self._chunks, now)
+            self._timeline = self.aggregate(self._timeline, self._chunks, now)
         self._newest, self._last_sequence = chunk, chunk.sequence
         return PushResult.ACCEPTED
 

@@ -37,7 +37,7 @@ from vla_ros.ros.commands import Commands, command_type
 from vla_ros.ros.diagnostics import REPORT_PERIOD
 from vla_ros.ros.felt_joints import FeltJoints
 from vla_ros.ros.lifecycle import VlaNode
-from vla_ros.ros.params import declare
+from vla_ros.ros.params import Change, declare
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.publishers import Rivals
 from vla_ros.ros.queue_params import ActionQueueParams
@@ -67,14 +67,10 @@ class ActionQueueNode(VlaNode):
     def __init__(self) -> None:
         """Declare the parameters; raise ConfigError for a robot or a name that is not there."""
         super().__init__('action_queue')
-        self._params = declare(self, ActionQueueParams)
+        self._params = declare(self, ActionQueueParams, Change.CONFIGURE, self.retune)
         self._robot = load_robot(find_config('robots', self._params.robot))
-        shared = ExecutorConfig.__dataclass_fields__.keys() & vars(self._params).keys()
-        self._config = ExecutorConfig(**{name: getattr(self._params, name) for name in shared})
-        self._command_type, self._make_command = command_type(self._params.command_type)
         self._inbox: deque[Callable[[], None]] = deque(maxlen=100)
         self._chunks: deque[ActionChunk] = deque(maxlen=WAITING_CHUNKS)
-        self._felt = FeltJoints(self._robot, self._params.joint_state_timeout)
         self._done = False  # no episode follows
         self._estopped = False  # from the moment that it is asked for until it is armed again
         self._button = False  # the last word on the topic estop
@@ -83,7 +79,7 @@ class ActionQueueNode(VlaNode):
         self._said: tuple[int | None, Mode] = (None, Mode.HOLDING)
         self._said_starved = 0
         self._standstill = Standstill()
-        self._said_threshold = self._config.threshold
+        self._said_threshold = self._config().threshold
         self._watchdog = Watchdog(
             self, parse_names(self._params.watched_nodes), self._params.watch_lease
         )
@@ -93,9 +89,16 @@ class ActionQueueNode(VlaNode):
         self._claim: Claim | None = None
         self._rivals: Rivals | None = None
 
+    def _config(self) -> ExecutorConfig:
+        shared = ExecutorConfig.__dataclass_fields__.keys() & vars(self._params).keys()
+        return ExecutorConfig(**{name: getattr(self._params, name) for name in shared})
+
     def configure(self) -> None:
         """Prepare an empty queue."""
-        self._executor = Executor(self._robot, self._config)
+        self._robot = load_robot(find_config('robots', self._params.robot))
+        self._felt = FeltJoints(self._robot, self._params.joint_state_timeout)
+        self._executor = Executor(self._robot, self._config())
+        self._command_type, self._make_command = command_type(self._params.command_type)
         if self._estopped:
             self._executor.estop()
         elif self._params.enabled:
@@ -128,8 +131,7 @@ class ActionQueueNode(VlaNode):
         on_episode = bounded(EpisodeEvent, self._on_episode)
         self.subscribe(EpisodeEvent, 'episode', on_episode, qos.EVENTS, raw=True)
         self.subscribe(String, 'arm_obstacle', self._on_arm_obstacle, qos.LATCHED)
-        for profile in (qos.LATCHED, qos.SENSOR):  # what was said before, and whoever says it
-            self.subscribe(Bool, 'estop', self._on_button, profile)
+        self.subscribe(Bool, 'estop', self._on_button, qos.LATCHED)
         self._steady = not self.get_parameter('use_sim_time').value
         self._running, self._closing = True, False
         sys.setswitchinterval(SWITCH_INTERVAL)
@@ -154,6 +156,13 @@ class ActionQueueNode(VlaNode):
         if self._claim is not None:
             self._claim.release()
         self._rivals = self._claim = None
+
+    def retune(self) -> None:
+        """Go on with another threshold or blending from the next tick on."""
+        if self.configured:
+            config = self._config()
+            self._inbox.append(lambda: self._executor.retune(config))
+            self._said_threshold = config.threshold
 
     def halt(self) -> None:
         """Brake from the next tick on."""

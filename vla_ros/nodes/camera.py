@@ -23,7 +23,7 @@ from vla_ros.hardware.opencv import resize
 from vla_ros.msg import SimState
 from vla_ros.ros import messages, qos
 from vla_ros.ros.lifecycle import VlaNode
-from vla_ros.ros.params import declare, param
+from vla_ros.ros.params import Change, declare, param
 from vla_ros.ros.process import spin_node
 from vla_ros.view.description import CAMERA_FRAME
 
@@ -60,10 +60,8 @@ class CameraNode(VlaNode):
     def __init__(self) -> None:
         """Declare the parameters; raise ConfigError for a source that does not exist."""
         super().__init__('camera')
-        self._params = declare(self, CameraParams)
-        self._open = find(f'{self.get_name()}: source', self._params.source, SOURCES)
-        self._size = Size(self._params.width, self._params.height)
-        self._frame = self._params.frame_prefix + CAMERA_FRAME.format(self._params.camera)
+        self._params = declare(self, CameraParams, Change.CONFIGURE)
+        find(f'{self.get_name()}: source', self._params.source, SOURCES)
         self._published = 0
         self._counting, self._counted = 0.0, 0  # s, monotonic, and pictures since then
         self.measured_rate = 0.0  # pictures per second, 0: not known yet
@@ -72,13 +70,16 @@ class CameraNode(VlaNode):
 
     def configure(self) -> None:
         """Open the source, so that a missing one is known before anything moves."""
+        self._size = Size(self._params.width, self._params.height)
+        self._frame = self._params.frame_prefix + CAMERA_FRAME.format(self._params.camera)
         topic = f'camera/{self._params.camera}'
-        profile = qos.periodic(qos.SENSOR, 1.0 / self._params.fps)
+        profile = qos.periodic(qos.LATEST, 1.0 / self._params.fps)
         self._images = self.advertise(Image, f'{topic}/image_raw', profile)
         self._infos = self.advertise(CameraInfo, f'{topic}/camera_info', profile)
         names = CameraSettings.__dataclass_fields__.keys() & vars(self._params).keys()
         given = {name: getattr(self._params, name) for name in names}
-        self._source = source = self._open(CameraSettings(size=self._size, **given))
+        open_source = find(f'{self.get_name()}: source', self._params.source, SOURCES)
+        self._source = source = open_source(CameraSettings(size=self._size, **given))
         self._info = self._camera_info(source.field_of_view)
 
     def activate(self) -> None:

@@ -98,11 +98,11 @@ class PlayerNode(VlaNode):
         robot = load_robot(find_config('robots', self._params.robot))
         settings = self._params.settings()
         self._replay = Replay(bundle.path, bundle.spec, robot, settings, 'wall')
-        self._states = self.advertise(JointState, 'joint_states', qos.SENSOR)
+        self._states = self.advertise(JointState, 'joint_states', qos.LATEST)
         self._instructions = self.advertise(String, 'instruction', qos.LATCHED)
         self._statuses = self.advertise(QueueStatus, 'queue_status', qos.LATEST)
         self._images = {
-            camera.name: self.advertise(Image, f'camera/{camera.name}/image_raw', qos.SENSOR)
+            camera.name: self.advertise(Image, f'camera/{camera.name}/image_raw', qos.LATEST)
             for camera in bundle.spec.cameras
         }
 

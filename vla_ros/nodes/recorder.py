@@ -44,7 +44,7 @@ from vla_ros.dataset.session import Session
 from vla_ros.msg import EpisodeEvent
 from vla_ros.ros import qos
 from vla_ros.ros.lifecycle import VlaNode
-from vla_ros.ros.params import declare, param
+from vla_ros.ros.params import Change, declare, param
 from vla_ros.ros.process import spin_node
 
 GATES = ('refuse', 'warn', 'none')
@@ -67,7 +67,9 @@ class RecorderParams:
     fps: float = param(30.0, 'Pictures per second that each camera owes.', 0.1, 1000.0)
     instruction: str = param('', 'The task in words; empty: another node publishes it.')
     robot: str = param('so101', 'Kind of the robot, noted with each episode.')
-    notes: str = param('', "The operator's remarks, noted with each episode.", read_only=False)
+    notes: str = param(
+        '', "The operator's remarks, noted with each episode.", change=Change.RUNNING
+    )
     calibration: str = param('', "Calibration files to copy, separated by ':'.")
     gate: str = param('refuse', 'Where a camera fails a check before a start: refuse, warn, none.')
     reference: str = param('', 'Folder of reference pictures; empty: reference in the output.')

@@ -118,7 +118,7 @@ class RobotNode(VlaNode):
             params.overload_time,
         )
         self._states = self.advertise(
-            JointState, 'joint_states', qos.periodic(qos.SENSOR, 1.0 / params.rate)
+            JointState, 'joint_states', qos.periodic(qos.LATEST, 1.0 / params.rate)
         )
         self._obstacles = self.advertise(String, 'arm_obstacle', qos.LATCHED)
         self._commanders = self.advertise(String, 'commander', qos.LATCHED)
@@ -133,8 +133,7 @@ class RobotNode(VlaNode):
         """Listen, and start the control loop."""
         self.subscribe(JointTrajectory, 'joint_commands', self._on_command, qos.LATEST)
         self.subscribe(JointTrajectory, 'teleop_commands', self._on_teleop, qos.LATEST)
-        for profile in (qos.LATCHED, qos.SENSOR):  # what was said before, and whoever says it
-            self.subscribe(Bool, 'estop', self._on_button, profile)
+        self.subscribe(Bool, 'estop', self._on_button, qos.LATCHED)
         if self._params.dead_man:
             self.subscribe(Bool, 'dead_man', self._on_dead_man, qos.SENSOR)
         self._running, self._closing = True, False

@@ -31,7 +31,7 @@ from vla_ros.deployment.restarts import EPISODES_FAILED
 from vla_ros.msg import EpisodeEvent, SimState
 from vla_ros.ros import messages, qos
 from vla_ros.ros.lifecycle import VlaNode
-from vla_ros.ros.params import declare, param
+from vla_ros.ros.params import Change, declare, param
 from vla_ros.ros.process import spin_node
 from vla_ros.sim.demonstrator import Demonstrator
 from vla_ros.sim.robots.so101 import JOINT_NAMES
@@ -59,9 +59,11 @@ class SimParams:
     rate: float = param(60.0, 'Control steps per second; divides 600.', 10.0, 600.0)
     state_rate: float = param(30.0, 'sim_state messages per second.', 1.0, 600.0)
     episodes: int = param(1, 'Episodes to play; 0: without end.', 0, 1_000_000)
-    seed: int = param(0, 'Seed of the first episode.', 0, 2**31 - 1, read_only=False)
+    seed: int = param(0, 'Seed of the first episode.', 0, 2**31 - 1, change=Change.RUNNING)
     clusters: str = param(
-        'test', 'Where the bag starts: test, validation, global, or one cluster.', read_only=False
+        'test',
+        'Where the bag starts: test, validation, global, or one cluster.',
+        change=Change.RUNNING,
     )
     timeout: float = param(30.0, 'Seconds for an episode.', 1.0, 3600.0)
     start_timeout: float = param(60.0, 'Seconds to wait for the first motion.', 1.0, 3600.0)
@@ -90,7 +92,7 @@ class SimNode(VlaNode):
         self._env = TeaBagEnv(self._params.rate)
         self._state_every = max(1, round(self._params.rate / self._params.state_rate))
         self._joint_states = self.advertise(
-            JointState, 'joint_states', qos.periodic(qos.SENSOR, 1.0 / self._params.rate)
+            JointState, 'joint_states', qos.periodic(qos.LATEST, 1.0 / self._params.rate)
         )
         self._sim_states = self.advertise(SimState, 'sim_state', qos.SENSOR)
         self._events = self.advertise(EpisodeEvent, 'episode', qos.EVENTS)

@@ -18,7 +18,7 @@ from vla_ros.policy.bundle import Bundle
 from vla_ros.policy.spec import CameraSpec
 from vla_ros.policy.vision import VisionEncoder, check_image
 from vla_ros.ros import messages, qos
-from vla_ros.ros.params import declare, param
+from vla_ros.ros.params import Change, declare, param
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.stage import StageNode
 
@@ -56,7 +56,7 @@ class VisionEncoderNode(StageNode):
     def __init__(self, name: str = 'vision_encoder') -> None:
         """Declare the parameters."""
         super().__init__(name)
-        self._params = declare(self, VisionEncoderParams)
+        self._params = declare(self, VisionEncoderParams, Change.CONFIGURE)
         self._request: int | None = None  # the open one
         self._waits_since = 0.0  # s
         self._answered: int | None = None  # the last one

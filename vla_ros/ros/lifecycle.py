@@ -10,6 +10,7 @@ where it can't go on; the transition then fails with that one line in the log.
 
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,17 +26,18 @@ from rclpy.event_handler import (
 )
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Empty
 
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import VlaError
 from vla_ros.ros import qos
 from vla_ros.ros.diagnostics import Diagnostics, MeasuredPublisher
-from vla_ros.ros.params import declare, param
+from vla_ros.ros.params import Change, declare, declare_qos, param
 from vla_ros.runtime.placement import NodePlacement, Placement, apply, load_placement
 
 FLUSH_TIME = Duration(seconds=0.5)  # for a reader that does not answer any more
+HEARD = 64  # messages that are remembered where two subscriptions may hear the same one
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,15 @@ class VlaNode(LifecycleNode):
         self._subscribed: list[Any] = []
         self._advertised: list[MeasuredPublisher] = []
         self._alive: list[Publisher] = []  # there while the node is active
-        self._settings = declare(self, NodeParams)
+        self._settings = declare(self, NodeParams, Change.CONFIGURE)
         self._diagnostics = Diagnostics(self)
         self._faults = self._diagnostics.faults
         self.create_timer(1.0, self._on_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    @property
+    def configured(self) -> bool:
+        """Say whether the node holds what it loaded with its parameters."""
+        return self._configured
 
     @property
     def autostart(self) -> bool:
@@ -98,6 +105,9 @@ class VlaNode(LifecycleNode):
     def cleanup(self) -> None:
         """Let go of what ``configure`` loaded; publishers end by themselves."""
 
+    def retune(self) -> None:
+        """Go on with parameters that were set while the node works."""
+
     def halt(self) -> None:
         """Begin to stop, for the process is to end; called beside the callbacks, which go on."""
 
@@ -120,6 +130,7 @@ class VlaNode(LifecycleNode):
         def on_late(info: QoSOfferedDeadlineMissedInfo) -> None:
             self._diagnostics.traffic.late[topic] += info.total_count_change * self.active
 
+        profile = declare_qos(self, topic, profile, 'publisher')
         periodic = profile.deadline.nanoseconds > 0
         publisher: MeasuredPublisher = self.create_publisher(
             msg_type,
@@ -145,11 +156,20 @@ class VlaNode(LifecycleNode):
         Subscribe until the node is deactivated; a VlaError of ``callback`` is reported.
 
         A ``raw`` subscription hands the serialized bytes on, one with ``info`` also what the
-        middleware knows of the message.
+        middleware knows of the message. Where ``profile`` asks for what was said before, who does
+        not keep it is heard, too: an ordinary publisher would never match.
         """
         traffic = self._diagnostics.traffic
+        profiles = [declare_qos(self, topic, profile, 'subscription')]
+        heard: deque[tuple[int, int]] = deque(maxlen=HEARD)
+        if profile.durability == DurabilityPolicy.TRANSIENT_LOCAL:
+            profiles.append(qos.VOLATILE)
 
         def guarded(msg: Any, known: Mapping[str, Any]) -> None:
+            sent = known['source_timestamp'], known['publication_sequence_number']
+            if len(profiles) > 1 and sent in heard:
+                return
+            heard.append(sent)
             traffic.received[topic] += 1
             try:
                 callback(msg, *((known,) if info else ()))
@@ -157,12 +177,13 @@ class VlaNode(LifecycleNode):
                 self.report(topic, str(error))
 
         events = SubscriptionEventCallbacks()
-        if profile.reliability == ReliabilityPolicy.BEST_EFFORT:
+        if profiles[0].reliability == ReliabilityPolicy.BEST_EFFORT:
             events.message_lost = traffic.note_loss(topic)
-        subscription = self.create_subscription(
-            msg_type, topic, guarded, profile, raw=raw, event_callbacks=events
-        )
-        self._subscribed.append(subscription)
+        for each in profiles:
+            subscription = self.create_subscription(
+                msg_type, topic, guarded, each, raw=raw, event_callbacks=events
+            )
+            self._subscribed.append(subscription)
 
     def run_thread(self, loop: Callable[[], None], name: str) -> threading.Thread:
         """
@@ -199,6 +220,18 @@ class VlaNode(LifecycleNode):
         """Configure and activate; return whether both went well (the log says why not)."""
         success = TransitionCallbackReturn.SUCCESS
         return self.trigger_configure() == success and self.trigger_activate() == success
+
+    def _LifecycleNodeMixin__change_state(self, transition_id: int) -> TransitionCallbackReturn:  # noqa: N802
+        """Refuse a transition that the state does not have; Jazzy's rclpy raises for it."""
+        machine = self._state_machine
+        offered = {each[0]: each[1] for each in machine.available_transitions}
+        if transition_id not in offered:
+            self.get_logger().error(
+                f'lifecycle: got transition {transition_id} while {machine.current_state[1]}, '
+                f'expected one of {", ".join(f"{i} ({name})" for i, name in offered.items())}'
+            )
+            return TransitionCallbackReturn.ERROR
+        return super()._LifecycleNodeMixin__change_state(transition_id)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Place the process, then run ``configure``."""

@@ -7,7 +7,8 @@ import copy
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
 
-# images and joint states: the newest one, never a resend of an old one
+# images and joint states, for who takes them: the newest one, never a resend of an old one. Who
+# publishes them offers LATEST, so that a reader that wants each one gets them, too
 SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 # joint states, of which several nodes may publish a part each: none pushes another's out
 JOINTS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -19,6 +20,8 @@ LATCHED = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
+# whoever speaks on a latched topic without latching: `ros2 topic pub`, a bridge, a bag
+VOLATILE = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 # episode events: none is lost, and whoever joins late gets the last ten
 EVENTS = QoSProfile(
     depth=10,

@@ -4,7 +4,9 @@
 
 from dataclasses import dataclass
 
-from vla_ros.ros.params import param
+from vla_ros.core.blending import AGGREGATES
+from vla_ros.core.settings import MODES
+from vla_ros.ros.params import Change, param
 from vla_ros.ros.watchdog import LEASE
 from vla_ros.runtime.time_slices import CONTROL, LONGEST
 
@@ -15,17 +17,28 @@ class ActionQueueParams:
 
     robot: str = param('so101', "The robot's file in config/robots, or its path.")
     rate: float = param(60.0, 'Commands per second.', 1.0, 1000.0)
-    mode: str = param('async', 'async: ask for chunks ahead; sync: when the queue is empty.')
+    mode: str = param(
+        'async', 'async: ask for chunks ahead; sync: when the queue is empty.', choices=MODES
+    )
     chunk_size_threshold: float = param(
-        0.2, 'Fill of the queue (0 to 1) at which the next chunk is asked for.', 0.0, 1.0
+        0.2,
+        'Fill of the queue (0 to 1) at which the next chunk is asked for.',
+        0.0,
+        1.0,
+        change=Change.RUNNING,
     )
     aggregate_fn_name: str = param(
         'weighted_average',
-        'How overlapping chunks are blended: latest_only, average, weighted_average, '
-        'conservative, linear_ramp or temporal_ensemble.',
+        'How overlapping chunks are blended.',
+        choices=tuple(AGGREGATES),
+        change=Change.RUNNING,
     )
     temporal_ensemble_coeff: float = param(
-        0.01, 'Of temporal_ensemble: above 0, older chunks weigh more.', -100.0, 100.0
+        0.01,
+        'Of temporal_ensemble: above 0, older chunks weigh more.',
+        -100.0,
+        100.0,
+        change=Change.RUNNING,
     )
     request_timeout: float = param(
         5.0,
@@ -76,8 +89,14 @@ class ActionQueueParams:
         LONGEST,
     )
     watched_nodes: str = param(
-        '', 'Nodes, separated by commas, without which the arm holds: they must be active.'
+        '',
+        'Nodes, separated by commas, without which the arm holds: they must be active.',
+        change=Change.START,
     )
     watch_lease: float = param(
-        LEASE, 'Seconds without a sign of life after which a watched node is gone.', 0.15, 60.0
+        LEASE,
+        'Seconds without a sign of life after which a watched node is gone.',
+        0.15,
+        60.0,
+        change=Change.START,
     )

@@ -14,7 +14,7 @@ from vla_ros.policy.bundle import Bundle, load_bundle
 from vla_ros.policy.spec import BLOCKS
 from vla_ros.ros import messages, qos
 from vla_ros.ros.lifecycle import VlaNode
-from vla_ros.ros.params import declare, param
+from vla_ros.ros.params import Change, declare, param
 from vla_ros.ros.tensors import TensorReceiver, TensorSender
 from vla_ros.runtime.session import Session
 
@@ -47,7 +47,7 @@ class StageNode(VlaNode):
         """Declare the parameters."""
         super().__init__(block)
         self._block = block
-        self._stage_params = declare(self, StageParams)
+        self._stage_params = declare(self, StageParams, Change.CONFIGURE)
         self._session: Session | None = None
         self._senders: list[TensorSender] = []
         self.received = TensorReceiver()
