@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip('scservo_sdk')
 
 from servos import ROBOT, simulated_arm
-from std_msgs.msg import String
+from std_msgs.msg import Int64, String
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_ros.hardware.gamepad import AXIS, BUTTON, CLUTCH, EVENT
@@ -28,6 +28,8 @@ class Scene:
         graph.start(TeleoperateNode())
         self.commanders = graph.collect(String, 'commander', qos.LATCHED)
         self.obstacles = graph.collect(String, 'arm_obstacle', qos.LATCHED)
+        self.phases = graph.collect(Int64, 'phase', qos.SENSOR)
+        self.followed = graph.collect(JointTrajectory, 'followed_commands', qos.LATEST)
         self._commands = graph.publisher(JointTrajectory, 'joint_commands', qos.LATEST)
         graph.peer.create_timer(0.02, self._drive)
         self.target = np.zeros(6)
@@ -78,3 +80,16 @@ def test_person_takes_over_and_gives_back(scene):
     graph.until(lambda: scene.commanders[-1].data == 'policy')
     graph.until(lambda: abs(scene.pan - before) < 10)
     assert scene.obstacles[-1].data == ''
+
+
+def test_every_moment_is_labelled_with_who_leads_and_where_to(scene):
+    graph = scene.graph
+    graph.until(lambda: scene.phases and scene.followed)
+    assert {phase.data for phase in scene.phases} == {0}
+    scene.press((1, BUTTON, CLUTCH), (32767, AXIS, 0))
+    graph.until(lambda: scene.commanders[-1].data == 'human')
+    scene.phases.clear(), scene.followed.clear()
+    graph.until(lambda: len(scene.phases) > 20)
+    assert scene.phases[-1].data == 1
+    pans = [msg.points[0].positions[0] for msg in scene.followed]
+    assert pans[-1] > pans[0]  # the person's commands, though the policy says 0

@@ -36,6 +36,11 @@ class Follower:
         return self._anchor.motion is not None and self._anchor.motion.moving
 
     @property
+    def position(self) -> np.ndarray | None:
+        """Return where the arm was last told to be (joints,), rad; None before that."""
+        return self._anchor.position if self._anchor.motion is not None else None
+
+    @property
     def denied(self) -> str:
         """Return which rule of the workspace kept the arm from its target at the last tick."""
         return self._anchor.motion.denied if self._following and self._anchor.motion else ''

@@ -29,7 +29,7 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from std_msgs.msg import String
+from std_msgs.msg import Int64, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -141,6 +141,7 @@ class RecorderNode(VlaNode):
             self._record(CameraInfo, f'camera/{camera}/camera_info', qos.EVERY)
         self._record(JointState, 'joint_states', qos.EVERY)
         self._record(JointTrajectory, 'joint_commands', qos.EVERY_RELIABLE)
+        self._record(Int64, 'phase', qos.EVERY)  # where there is one: who leads the arm
         self._record(String, 'instruction', qos.LATCHED, self._on_instruction)
         self._record(EpisodeEvent, 'episode', qos.EVERY_RELIABLE, self._on_episode)
         if self._instructions:

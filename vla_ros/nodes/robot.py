@@ -10,7 +10,8 @@ until ~/rearm, for an emergency stop (topic estop), for a motor that complains, 
 draws too much current for too long. arm_obstacle tells why it does not follow, '' while it does.
 
 A person comes first: while teleop_commands come (see nodes/teleoperate.py), joint_commands wait.
-commander tells who drives: policy, human, or nobody.
+commander tells who drives: policy, human, or nobody. followed_commands is where the arm is sent,
+by whomever, and phase labels each moment for a dataset: 1 while a person leads, else 0.
 """
 
 import time
@@ -19,8 +20,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from builtin_interfaces.msg import Duration
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool, String
+from std_msgs.msg import Bool, Int64, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -32,6 +34,7 @@ from vla_ros.hardware.driver import DRIVERS, Driver, DriverSettings, Reading
 from vla_ros.hardware.lookup import find
 from vla_ros.hardware.overload import OverloadWatch
 from vla_ros.ros import messages, qos
+from vla_ros.ros.commands import command_msg
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
 from vla_ros.ros.process import spin_node
@@ -122,6 +125,9 @@ class RobotNode(VlaNode):
         )
         self._obstacles = self.advertise(String, 'arm_obstacle', qos.LATCHED)
         self._commanders = self.advertise(String, 'commander', qos.LATCHED)
+        self._followed = self.advertise(JointTrajectory, 'followed_commands', qos.LATEST)
+        self._phases = self.advertise(Int64, 'phase', qos.SENSOR)
+        self._period = Duration(nanosec=round(1e9 / params.rate))
         self._told = ('', '')
         self._offered = [
             self.create_service(Trigger, '~/estop', self._on_estop),
@@ -250,6 +256,16 @@ class RobotNode(VlaNode):
         elif self._closing:
             self._running = False
         self._tell(obstacle)
+        self._label()
+
+    def _label(self) -> None:
+        """Publish where the arm is sent, and who sends it there, for whoever records."""
+        position = self._follower.position
+        if position is not None:
+            now = self.get_clock().now().nanoseconds * 1e-9
+            names = self._robot.joint_names
+            self._followed.publish(command_msg(names, position, now, self._period))
+            self._phases.publish(Int64(data=int(self._is_led)))
 
     def _tell(self, obstacle: str) -> None:
         """Publish why the arm does not follow the policy, and who drives, where that changes."""
