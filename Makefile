@@ -22,7 +22,7 @@ help:  ## this list
 	@echo '  ARGS="test/core"    arguments for pytest (make test)'
 
 demo: $(VENV)/ready-for-demo  ## install what is missing, then let the arm put the tea bag into the mug
-	$(VENV)/bin/vla_ros up tea_bag episodes:=1
+	$(VENV)/bin/vla_ros up tea_bag episodes:=1 report:=true $(if $(DISPLAY)$(WAYLAND_DISPLAY),view:=web open_browser:=true)
 
 test: $(VENV)/ready-for-test  ## the same, then run the tests
 	$(VENV)/bin/python -m pytest $(ARGS)

@@ -36,6 +36,7 @@ NODES = (
     'player',
     'robot_state',
     'markers',
+    'run_report',
     'web',
 )
 SCRIPTS = {node: f'{NAME}.nodes.{node}:main' for node in NODES} | {NAME: f'{NAME}.tools.main:main'}
