@@ -6,7 +6,8 @@
 
 VENV ?= .venv
 INPUTS := .ci/bootstrap setup.py setup.cfg pyproject.toml package.xml $(wildcard msg/*)
-export VENV
+ROS ?= kilted
+export VENV ROS
 
 # .venv brings its own ROS 2; a sourced one would mix its libraries and modules into it.
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH PYTHONPATH ROS_DISTRO
@@ -19,6 +20,7 @@ help:  ## this list
 	@echo
 	@echo '  PYTHON=3.11         the Python to make the virtual environment with, or its path'
 	@echo '  VENV=.venv          where it lies'
+	@echo '  ROS=jazzy           another ROS 2 than Kilted (in another VENV)'
 	@echo '  ARGS="test/core"    arguments for pytest (make test)'
 
 demo: $(VENV)/ready-for-demo  ## install what is missing, then let the arm put the tea bag into the mug

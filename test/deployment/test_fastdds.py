@@ -14,8 +14,10 @@ import pytest
 
 from vla_ros.core.config import find_config
 from vla_ros.deployment.fastdds import (
+    NAMES,
     PROFILE,
     RANGE,
+    find_name,
     remove_stale_segments,
     shipped_profile,
     use_profile,
@@ -36,8 +38,9 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_segment_whose_owner_died_is_removed_with_its_lock(tmp_path: Path) -> None:
-    make_segment(tmp_path, 'fastdds_0123456789abcdef')
+@pytest.mark.parametrize('name', NAMES)
+def test_a_segment_whose_owner_died_is_removed_with_its_lock(tmp_path: Path, name: str) -> None:
+    make_segment(tmp_path, f'{name}_0123456789abcdef')
     assert remove_stale_segments(tmp_path) == (1, 8192)
     assert names(tmp_path) == []
 
@@ -63,16 +66,19 @@ def test_ports_and_other_files_stay(tmp_path: Path) -> None:
     assert names(tmp_path) == before
 
 
-def make_port(folder: Path, state: int, age: float = 60.0) -> None:
+def make_port(folder: Path, state: int, age: float = 60.0, name: str = 'fastdds') -> None:
     """Write a port with its locks; ``state`` 2 is a port that is ready."""
-    port = make_segment(folder, 'fastdds_port7412')
+    port = make_segment(folder, f'{name}_port7412')
     port.write_bytes(bytes([state]) + bytes(8191))
-    (folder / 'sem.fastdds_port7412_mutex').touch()
+    (folder / f'sem.{name}_port7412_mutex').touch()
     os.utime(port, (time.time() - age, time.time() - age))
 
 
-def test_a_port_whose_maker_died_half_way_is_removed_with_its_locks(tmp_path: Path) -> None:
-    make_port(tmp_path, state=0)
+@pytest.mark.parametrize('name', NAMES)
+def test_a_port_whose_maker_died_half_way_is_removed_with_its_locks(
+    tmp_path: Path, name: str
+) -> None:
+    make_port(tmp_path, state=0, name=name)
     assert remove_stale_segments(tmp_path) == (1, 8192)
     assert names(tmp_path) == []
 
@@ -114,7 +120,7 @@ def test_profile_that_ships_is_taken_unless_another_was_chosen(
 
 @pytest.mark.parametrize(
     ('distribution', 'name'),
-    [('jazzy', 'FASTRTPS'), ('kilted', 'FASTDDS'), ('rolling', 'FASTDDS'), ('', 'FASTDDS')],
+    [('jazzy', 'FASTRTPS'), ('kilted', 'FASTDDS'), ('rolling', 'FASTDDS')],
 )
 def test_profile_is_named_as_the_fast_dds_of_the_distribution_knows_it(
     distribution: str, name: str
@@ -128,6 +134,16 @@ def test_profile_is_named_as_the_fast_dds_of_the_distribution_knows_it(
         check=True,
     )
     assert found.stdout == f'{name}_DEFAULT_PROFILES_FILE\n'
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_without_a_sourced_ros_the_installed_fast_dds_tells_its_name(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv('ROS_DISTRO', raising=False)
+    (tmp_path / 'share' / name).mkdir(parents=True)
+    monkeypatch.setenv('AMENT_PREFIX_PATH', f'/nowhere:{tmp_path}')
+    assert find_name() == name
 
 
 @pytest.mark.parametrize('given', ['', str(shipped_profile())])
@@ -170,7 +186,7 @@ def test_profile_opens_shared_memory_only_where_images_are(profile: str, segment
     pytest.importorskip('rclpy')
     code = (
         "import rclpy; rclpy.init(); node = rclpy.create_node('a'); "
-        "print('fastdds_port' in open('/proc/self/maps').read())"
+        "print('_port' in open('/proc/self/maps').read())"
     )
     found = subprocess.run(
         [sys.executable, '-c', code],

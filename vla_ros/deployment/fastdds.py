@@ -14,15 +14,26 @@ from pathlib import Path
 
 from vla_ros.core.config import find_config
 
-BEFORE_3 = ('humble', 'iron', 'jazzy')  # distributions with Fast DDS 2, which knows the other name
-PROFILE = (  # environment variable that Fast DDS reads
-    'FASTRTPS_DEFAULT_PROFILES_FILE'
-    if os.environ.get('ROS_DISTRO') in BEFORE_3
-    else 'FASTDDS_DEFAULT_PROFILES_FILE'
-)
+BEFORE_3 = ('humble', 'iron', 'jazzy')  # distributions with Fast DDS 2
+NAMES = ('fastdds', 'fastrtps')  # what Fast DDS 3 and 2 call themselves, and their files
+
+
+def find_name() -> str:
+    """Return the name of the Fast DDS that is sourced, or installed."""
+    distribution = os.environ.get('ROS_DISTRO')
+    if distribution:
+        return NAMES[distribution in BEFORE_3]
+    for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep):
+        for name in NAMES:
+            if prefix and Path(prefix, 'share', name).is_dir():
+                return name
+    return NAMES[0]
+
+
+PROFILE = f'{find_name().upper()}_DEFAULT_PROFILES_FILE'  # environment variable that it reads
 SHARED_MEMORY = Path('/dev/shm')
 RANGE, LOCALHOST_ONLY = 'ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY'
-PORTS = 'fastdds_port*[0-9]'
+PORTS = '_port*[0-9]'
 READY = (2).to_bytes(4, sys.byteorder)  # a segment's first word, once Boost.Interprocess made it
 YOUNGEST = 5.0  # s; a segment is a moment old before its owner has locked it
 
@@ -62,12 +73,15 @@ def remove_stale_segments(folder: Path = SHARED_MEMORY) -> tuple[int, int]:
     """
     Remove the segments in ``folder`` whose owner has died; return their number and bytes.
 
-    The owner of ``fastdds_<id>`` holds a lock on ``fastdds_<id>_el`` as long as it lives. Ports
-    (``fastdds_port<number>``) are shared between processes and small: they stay, but for one
-    that is half made. Its maker was killed meanwhile, and whoever opens it waits for ever.
+    The owner of ``fastdds_<id>`` holds a lock on ``fastdds_<id>_el`` as long as it lives; so it is
+    with ``fastrtps_<id>``, of Fast DDS 2. Ports (``fastdds_port<number>``) are shared between
+    processes and small: they stay, but for one that is half made. Its maker was killed meanwhile,
+    and whoever opens it waits for ever.
     """
-    removed = [_remove(lock) for lock in folder.glob('fastdds_*_el') if _is_stale(lock)]
-    removed += [_remove_port(port) for port in folder.glob(PORTS) if _is_half_made(port)]
+    locks = [lock for name in NAMES for lock in folder.glob(f'{name}_*_el')]
+    ports = [port for name in NAMES for port in folder.glob(name + PORTS)]
+    removed = [_remove(lock) for lock in locks if _is_stale(lock)]
+    removed += [_remove_port(port) for port in ports if _is_half_made(port)]
     return len(removed), sum(removed)
 
 
@@ -91,7 +105,7 @@ def _remove_port(port: Path) -> int:
 
 def _is_stale(lock: Path) -> bool:
     """Say whether nobody holds ``lock``; a file that may not be opened is taken as held."""
-    if lock.name.startswith('fastdds_port'):
+    if lock.name.startswith(tuple(f'{name}_port' for name in NAMES)):
         return False
     try:
         if time.time() - lock.stat().st_mtime < YOUNGEST:
