@@ -17,6 +17,7 @@ from vla_ros.core.robot import RobotSpec
 # loaded when asked for: each needs the library of its arm
 DRIVERS: dict[str, str] = {
     'so101': 'vla_ros.hardware.so101:So101',
+    'lerobot': 'vla_ros.hardware.lerobot_robot:LeRobotDriver',
 }
 
 
