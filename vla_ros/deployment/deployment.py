@@ -148,7 +148,8 @@ class Deployment:
     def resolve(self, chosen: Mapping[str, str]) -> list[ProcessSpec]:
         """Return the processes to start, in order; raises what ``values`` raises."""
         values = self.values(chosen)
-        filled = values | {'config': str(shipped_profile().parent)}
+        places = {'config': shipped_profile().parent, 'folder': self.path.parent}
+        filled = values | {name: str(path) for name, path in places.items()}
         return [
             self._process(entry, filled)
             for entry in self.nodes
@@ -204,7 +205,7 @@ def _check_references(deployment: Deployment) -> None:
     used = set(REFERENCE.findall(repr(deployment.nodes) + repr(deployment.environment)))
     used.update(REFERENCE.findall(deployment.namespace + repr(deployment.parameters)))
     used.update(name for entry in deployment.nodes for name in entry.when)
-    unknown = sorted(used - set(declared) - {'config'})
+    unknown = sorted(used - set(declared) - {'config', 'folder'})
     if unknown:
         raise ConfigError(
             f'argument: got {unknown}, expected some of {sorted(declared)}; '

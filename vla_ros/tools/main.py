@@ -35,6 +35,7 @@ COMMANDS = {
     'quantize': 'vla_ros.tools.quantize',
     'sensitivity': 'vla_ros.tools.sensitivity',
     'plan': 'vla_ros.tools.plan',
+    'init': 'vla_ros.tools.init',
     'status': 'vla_ros.tools.operator.status',
     'enable': 'vla_ros.tools.operator.enable',
     'hold': 'vla_ros.tools.operator.hold',

@@ -1,0 +1,280 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The files of a robot of one's own: what it is, what runs it, what records it, and the plan."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import radians
+from string import Template
+from typing import NamedTuple
+
+from vla_ros.core.errors import ConfigError
+
+ROBOT, RUN, RECORD, PLAN = 'robot.yaml', 'run.yaml', 'record.yaml', 'plan.yaml'
+_NUMBER = r'[-+]?[0-9.]+(?:e[-+]?[0-9]+)?'
+_JOINT = re.compile(rf'([^=]+)(?:=({_NUMBER}):({_NUMBER})(rad|deg|m|mm)?)?')
+_CAMERA = re.compile(r'([^=]+)=(.+?)(?::(\d+)x(\d+))?(?:@([0-9.]+))?')
+_NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*')
+_GUESS = 3.14  # rad either side, where nobody says how far a joint turns
+_ON_ARM = ('gripper', 'wrist', 'hand')  # what cameras on the arm are called
+_LENGTHS = {'m': 1.0, 'mm': 1e-3}
+_BLOCKS = ('vision_encoder', 'llm_backbone', 'action_expert')
+
+
+class _Text(Template):
+    """A file whose @{names} are filled in; ${...} is the deployment's own."""
+
+    delimiter = '@'
+
+
+_ROBOT = _Text("""\
+# @name: joints in the words of its driver. Turning joints in rad, rad/s and rad/s^2, sliding ones
+# (type: prismatic) in m, m/s and m/s^2.
+description: @name; rad, rad/s, rad/s^2, and m where a joint slides.
+joints:
+@joints
+""")
+_JOINT_LINE = _Text(
+    '  @name: {@{kind}lower: @lower, upper: @upper, velocity: @velocity, '
+    'acceleration: @acceleration}@note'
+)
+_COMMON = """\
+  namespace: {default: '', description: namespace of all nodes and topics}
+
+namespace: ${namespace}
+
+environment:
+  PYTHONUNBUFFERED: 1
+  OMP_NUM_THREADS: 1
+  OPENBLAS_NUM_THREADS: 1
+
+parameters:
+  placement: ${placement}
+
+nodes:
+"""
+_RUN = _Text(
+    """\
+# A policy on @name: vla_ros up FOLDER/run.yaml policy:=./my_policy
+# ${folder} is where this file lies. The arm moves when a person says so: vla_ros enable
+description: A policy on @name.
+
+arguments:
+  policy: {default: '', description: 'policy bundle: a name or a folder (needed)'}
+  placement: {default: cpu, config: placement, description: processors of each node}
+@port  dry_run: {default: false, description: compute everything but command nothing}
+  chunk_size_threshold: {default: 0.2, description: fill at which the next chunk is asked for}
+"""
+    + _COMMON
+    + """\
+@driver@cameras@blocks
+  - name: action_queue
+    executable: action_queue
+    respawn: true
+    images: false
+    parameters:
+      robot: ${folder}/robot.yaml
+      dry_run: ${dry_run}
+      chunk_size_threshold: ${chunk_size_threshold}
+      watched_nodes: @watched
+      enabled: false
+"""
+)
+_RECORD = _Text(
+    """\
+# Record @name: vla_ros record --deployment FOLDER/record.yaml --plan FOLDER/plan.yaml
+# Whatever demonstrates (a leader arm, a gamepad) publishes joint_commands; a person begins and
+# ends the episodes: vla_ros start, keep, discard, redo
+description: Record episodes of @name.
+
+arguments:
+  output: {default: recordings, description: folder of the recorded episodes}
+  plan: {default: tea_bag, config: plans, description: which episodes to record}
+  episodes: {default: 0, description: 'episodes to keep before the end; 0: all'}
+  placement: {default: cpu, config: placement, description: processors of each node}
+@port  gate: {default: refuse, description: 'where a camera fails a check: refuse, warn, none'}
+"""
+    + _COMMON
+    + """\
+  - name: recorder
+    executable: recorder
+    ends_run: true
+    parameters:
+      output: ${output}
+      plan: ${plan}
+      episodes: ${episodes}
+      cameras: @names
+      fps: @fps
+      instruction: @instruction
+      robot: @name
+      gate: ${gate}
+      moving_cameras: '@moving'
+@driver@cameras"""
+)
+_PLAN = """\
+# Which episodes to record: clusters are places where the object lies at the start.
+clusters: [1, 2, 3, 4, 5]  # numbers of your own, 1 to 11
+starts: 10     # plain episodes per cluster
+recoveries: 2  # episodes per cluster in which a mishap is mended
+held_out: 6    # never recorded: the policy is validated there
+seed: 0        # of the starts
+"""
+_PORT = "  port: {default: '', description: 'port of the arm, see vla_ros find-ports'}\n"
+_OWN_DRIVER = """\
+  # The robot's own driver runs elsewhere: it publishes joint_states, and follows joint_commands (a
+  # trajectory of one point).
+"""
+_DRIVER = _Text("""\
+  - name: robot
+    executable: robot
+    respawn: true
+    images: false
+    parameters:
+      robot: ${folder}/robot.yaml
+      driver: @driver
+      port: ${port}
+""")
+_CAMERA_NODE = _Text("""\
+  - name: camera_@name
+    executable: camera
+    respawn: true
+    parameters:
+      camera: @name
+      source: v4l2
+      device: @device  # best below /dev/v4l/by-id
+      width: @width
+      height: @height
+      fps: @fps
+""")
+_BLOCK = _Text("""\
+  - name: @name
+    executable: @name
+    respawn: true
+    parameters: {policy: '${policy}'}
+""")
+
+
+class Joint(NamedTuple):
+    """One joint: its name in the driver's words, and how far it goes."""
+
+    name: str
+    lower: float  # rad, or m where it slides
+    upper: float
+    slides: bool = False
+    guessed: bool = False  # whether nobody said how far
+
+
+class Camera(NamedTuple):
+    """One camera of a robot."""
+
+    name: str  # in topics and in the policy
+    device: str
+    width: int = 640  # pixels
+    height: int = 480
+    fps: float = 30.0  # Hz
+
+
+def parse_joint(word: str) -> Joint:
+    """Return the joint in NAME or NAME=LOWER:UPPER with a unit; raise ConfigError for another."""
+    match = _JOINT.fullmatch(word)
+    if not match:
+        raise ConfigError(
+            f'joints: got {word!r}, expected NAME or NAME=LOWER:UPPER with rad, deg, m or mm '
+            'behind it, such as elbow=-90:90deg'
+        )
+    name, lower, upper, unit = match.groups()
+    if lower is None:
+        return Joint(name, -_GUESS, _GUESS, guessed=True)
+    low, high = float(lower), float(upper)
+    if unit in _LENGTHS:
+        return Joint(name, low * _LENGTHS[unit], high * _LENGTHS[unit], slides=True)
+    return Joint(name, radians(low), radians(high)) if unit == 'deg' else Joint(name, low, high)
+
+
+def parse_camera(word: str) -> Camera:
+    """Return the camera in NAME=DEVICE:WIDTHxHEIGHT@FPS; raise ConfigError for another word."""
+    match = _CAMERA.fullmatch(word)
+    if not match or not _NAME.fullmatch(match[1]):
+        raise ConfigError(
+            f'cameras: got {word!r}, expected NAME=DEVICE:WIDTHxHEIGHT@FPS, such as '
+            'front=/dev/video0:640x480@30, with a name of letters, digits and _'
+        )
+    name, device, width, height, fps = match.groups()
+    size = (int(width), int(height)) if width else (640, 480)
+    return Camera(name, device, *size, float(fps or 30.0))
+
+
+@dataclass(frozen=True)
+class RobotFiles:
+    """Writes the files; in all of them joints and cameras are those that are given here once."""
+
+    name: str
+    joints: Sequence[Joint]
+    cameras: Sequence[Camera]
+    driver: str = ''  # of the robot node; '': the robot's own driver runs elsewhere
+    instruction: str = ''
+
+    def __post_init__(self) -> None:
+        """Check that there is something to control and to see, each by a name of its own."""
+        if not _NAME.fullmatch(self.name):
+            raise ConfigError(f'name: got {self.name!r}, expected letters, digits and _')
+        for what, named in (('joints', self.joints), ('cameras', self.cameras)):
+            names = [item.name for item in named]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if not names or twice:
+                raise ConfigError(
+                    f'{what}: got {", ".join(names) or "none"}, expected at least one, and each '
+                    'name once'
+                )
+
+    def all(self) -> dict[str, str]:
+        """Return the text of each file."""
+        return {
+            ROBOT: _ROBOT.substitute(name=self.name, joints='\n'.join(map(_joint, self.joints))),
+            RUN: self._fill(_RUN),
+            RECORD: self._fill(_RECORD),
+            PLAN: _PLAN,
+        }
+
+    def _fill(self, text: _Text) -> str:
+        """Return a deployment with what is known of the robot."""
+        cameras = [camera.name for camera in self.cameras]
+        own = ['robot'] if self.driver else []
+        watched = [*own, *(f'camera_{name}' for name in cameras), *_BLOCKS]
+        driver = _DRIVER.substitute(driver=self.driver) if self.driver else _OWN_DRIVER
+        return text.substitute(
+            name=self.name,
+            port=_PORT if self.driver else '',
+            driver=driver,
+            cameras=''.join(map(_camera, self.cameras)),
+            blocks=''.join(_BLOCK.substitute(name=name) for name in _BLOCKS).rstrip('\n'),
+            watched=','.join(watched),
+            names=','.join(cameras),
+            fps=min(camera.fps for camera in self.cameras),
+            instruction=_quoted(self.instruction),
+            moving=','.join(name for name in cameras if name in _ON_ARM),
+        )
+
+
+def _joint(joint: Joint) -> str:
+    velocity, acceleration = (0.1, 0.5) if joint.slides else (1.0, 5.0)
+    return _JOINT_LINE.substitute(
+        name=joint.name,
+        kind='type: prismatic, ' if joint.slides else '',
+        lower=f'{joint.lower:.4g}',
+        upper=f'{joint.upper:.4g}',
+        velocity=velocity,
+        acceleration=acceleration,
+        note='  # lower and upper are guessed: set them' if joint.guessed else '',
+    )
+
+
+def _camera(camera: Camera) -> str:
+    return _CAMERA_NODE.substitute(camera._asdict() | {'device': _quoted(camera.device)})
+
+
+def _quoted(text: str) -> str:
+    """Return a text as YAML takes it whatever is in it."""
+    escaped = text.replace("'", "''")
+    return f"'{escaped}'"
