@@ -121,6 +121,7 @@ ROS_TO_BUILD = [
 ]
 TO_RUN = [
     'aiohttp>=3.9,<4',  # the live page
+    'argcomplete',  # eval "$(register-python-argcomplete vla_ros)"
     'numpy',
     'onnxruntime>=1.20',
     'opencv-python-headless>=4.9,<5',

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vla_ros command: help, errors, what it loads."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -36,9 +37,9 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
 def test_help_lists_every_command_with_its_first_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match='0'):
         main(['--help'])
-    text = ' '.join(capsys.readouterr().out.split())
+    text = ''.join(capsys.readouterr().out.split())  # a line may be broken at a hyphen
     for name, path in COMMANDS.items():
-        assert f'{name} {read_docstring(path).splitlines()[0]}' in text
+        assert ''.join(f'{name} {read_docstring(path).splitlines()[0]}'.split()) in text
 
 
 @pytest.mark.parametrize('name', COMMANDS)
@@ -151,3 +152,71 @@ def test_an_interrupt_ends_without_a_traceback(
     command('raise KeyboardInterrupt')
     assert main(['try']) == 130
     assert capsys.readouterr().err == ''
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(['--version'])
+    assert end.value.code == 0
+    manifest = (CHECKOUT / 'package.xml').read_text()
+    assert f'<version>{capsys.readouterr().out.split()[1]}</version>' in manifest
+
+
+def test_a_slip_in_a_command_is_named_with_the_nearest(capsys):
+    assert main(['exprot', '--checkpoint', 'x']) == 2
+    assert "got 'exprot', expected one of" in (said := capsys.readouterr().err)
+    assert 'did you mean export?' in said
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        ['check', 'nowhere'],
+        ['convert', 'nowhere', '--output', 'new'],
+        ['train', '--dataset', 'nowhere', '--output', 'run', '--steps', '1'],
+        ['export', '--checkpoint', 'nowhere', '--output', 'policy'],
+        ['quantize', '--recipe', 'cpu_int8', '--dataset', 'nowhere', '--output', 'policy'],
+        ['replay', 'nowhere'],
+        ['evaluate', '--compare', 'nowhere'],
+        ['plan', '--board', 'x86', '--profile', 'nowhere'],
+    ],
+)
+def test_a_path_that_is_not_there_fails_before_anything_heavy_is_loaded(words, tmp_path):
+    program = (
+        'import sys; from vla_ros.tools.main import main; code = main(sys.argv[1:]); '
+        'print(sorted({"torch", "lerobot", "mujoco", "onnxruntime"} & set(sys.modules))); '
+        'sys.exit(code)'
+    )
+    run = subprocess.run(
+        [sys.executable, '-c', program, *words], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (run.returncode, run.stdout.strip()) == (2, '[]'), run.stderr
+    assert 'nowhere: not there' in run.stderr and not list(tmp_path.iterdir())
+
+
+def test_a_result_that_could_not_be_written_is_refused_before_the_work(tmp_path, capsys):
+    (tmp_path / 'file').write_text('')
+    for words in (
+        ['check', str(tmp_path), '--json', str(tmp_path / 'file' / 'a.json')],
+        ['evaluate', '--json', str(tmp_path / 'file' / 'a.json')],
+        ['doctor', '--json', str(tmp_path)],
+    ):
+        assert main(words) == 2
+        assert 'cannot be written' in (said := capsys.readouterr().err) or 'is a folder' in said
+
+
+def test_the_shell_is_told_how_a_command_line_goes_on(tmp_path):
+    pytest.importorskip('argcomplete')
+    line = 'vla_ros check --refe'
+    environment = {
+        **os.environ,
+        '_ARGCOMPLETE': '1',
+        '_ARGCOMPLETE_STDOUT_FILENAME': str(tmp_path / 'out'),
+        '_ARGCOMPLETE_IFS': ' ',
+        'COMP_LINE': line,
+        'COMP_POINT': str(len(line)),
+        'COMP_TYPE': '9',
+    }
+    subprocess.run([sys.executable, '-m', 'vla_ros.tools.main'], env=environment, timeout=60)
+    found = (tmp_path / 'out').read_text().split()
+    assert found == ['--reference']

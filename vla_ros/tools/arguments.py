@@ -2,8 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arguments that several commands take; they are called and mean the same in all of them."""
 
-from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import check_writable
 
 if TYPE_CHECKING:
     from vla_ros.dataset.streams import TopicChoice
@@ -33,3 +38,64 @@ def topic_choice(args: Namespace) -> 'TopicChoice':
     from vla_ros.dataset.streams import parse_choice
 
     return parse_choice(args.namespace, args.topic)
+
+
+class Existing(type(Path())):  # type: ignore[misc]
+    """The path of something that a command reads."""
+
+
+class Written(type(Path())):  # type: ignore[misc]
+    """The path of a file that a command writes when its work is done."""
+
+
+class Made(type(Path())):  # type: ignore[misc]
+    """The path of a folder that a command fills."""
+
+
+def existing(text: str) -> Existing:
+    """Return the path of what is read."""
+    return Existing(Path(text).expanduser())
+
+
+def written(text: str) -> Written:
+    """Return the path of a file that is written."""
+    return Written(Path(text).expanduser())
+
+
+def made(text: str) -> Made:
+    """Return the path of a folder that is filled."""
+    return Made(Path(text).expanduser())
+
+
+def check_paths(args: Namespace) -> None:
+    """Raise ConfigError, before anything is loaded, for a path that will not do."""
+    for value in vars(args).values():
+        for path in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(path, Existing) and not path.exists():
+                raise ConfigError(
+                    f'{path}: not there, expected a file or a folder; check the path'
+                )
+            if isinstance(path, Written) or (isinstance(path, Made) and not path.exists()):
+                check_writable(path)
+
+
+def add_dataset(parser: ArgumentParser, text: str, **more: Any) -> None:
+    """Declare the dataset, which may be named by itself or behind --dataset."""
+    settings: dict[str, Any] = {'type': existing, 'metavar': 'FOLDER', **more}
+    parser.add_argument('dataset', nargs='?', default=SUPPRESS, help=text, **settings)
+    parser.add_argument('--dataset', help='the same, as an option', **settings)
+
+
+def chosen_dataset(args: Namespace) -> Any:
+    """Return what the arguments of `add_dataset` say; raise ConfigError where it is missing."""
+    if not args.dataset:
+        raise ConfigError('dataset: got none, expected the folder of one: --dataset FOLDER')
+    return args.dataset
+
+
+def tell_end(reports: Iterable[Path | str | None] = (), following: str = '') -> None:
+    """Print where the results of a command lie, and what one would do next."""
+    for path in filter(None, reports):
+        print(f'report: {path}', flush=True)
+    if following:
+        print(f'next: {following}', flush=True)

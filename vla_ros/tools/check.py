@@ -17,7 +17,15 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json, write_text
 from vla_ros.dataset.lerobot import is_dataset
 from vla_ros.dataset.plan import TRAINING_CLUSTERS, VALIDATION_CLUSTER
-from vla_ros.tools.arguments import add_topic_choice, topic_choice
+from vla_ros.tools.arguments import (
+    add_dataset,
+    add_topic_choice,
+    chosen_dataset,
+    existing,
+    tell_end,
+    topic_choice,
+    written,
+)
 
 if TYPE_CHECKING:
     from vla_ros.dataset.checks.episodes import Episodes
@@ -26,8 +34,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument('dataset', type=Path, help='folder of the dataset or the recording')
-    parser.add_argument('--reference', type=Path, help='dataset that shows how it should look')
+    add_dataset(parser, 'folder of the dataset, a bag, or a folder of bags')
+    parser.add_argument('--reference', type=existing, help='dataset that shows how it should look')
     parser.add_argument(
         '--clusters',
         type=int,
@@ -49,8 +57,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='pairs of pictures to look at in each episode (default: 12)',
     )
     add_topic_choice(parser)
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write the findings there')
-    parser.add_argument('--html', type=Path, metavar='FILE', help='write a report with pictures')
+    parser.add_argument('--json', type=written, metavar='FILE', help='write the findings there')
+    parser.add_argument(
+        '--html', type=written, metavar='FILE', help='write a report with pictures'
+    )
 
 
 def run(args: Namespace) -> int:
@@ -62,19 +72,25 @@ def run(args: Namespace) -> int:
 
     _check_arguments(args)
     choice = topic_choice(args)
-    episodes = _read(args.dataset, args.pairs, choice)
+    root = chosen_dataset(args)
+    episodes = _read(root, args.pairs, choice)
     if args.reference:
         episodes = set_reference(episodes, _read(args.reference, args.pairs, choice, most=1))
     limits = replace(Thresholds(), clusters=tuple(args.clusters), held_out=tuple(args.held_out))
     findings = run_checks(episodes, limits)
     print(report.write_table(findings))
-    name = args.dataset.resolve().name
+    name = root.resolve().name
     if args.json:
         write_json(args.json, report.make_json(name, episodes, findings))
     if args.html:
         pictures = plots.draw(episodes, limits)
         write_text(args.html, report.write_html(name, episodes, findings, pictures))
-    return int(not all(finding.passed for finding in findings))
+    passed = all(finding.passed for finding in findings)
+    following = f'vla_ros train --dataset {root} --output runs/{name} --minutes 120'
+    if not is_dataset(root):
+        following = f'vla_ros convert {root} --output data/{name}'
+    tell_end((args.json, args.html), following if passed else 'mend what is BAD above')
+    return int(not passed)
 
 
 def _read(root: Path, pairs: int, choice: 'TopicChoice', most: int | None = None) -> 'Episodes':
@@ -101,6 +117,3 @@ def _check_arguments(args: Namespace) -> None:
     """Raise ConfigError for what would only fail after the work is done."""
     if args.pairs < 4:
         raise ConfigError(f'--pairs: got {args.pairs}, expected at least 4 per episode')
-    for path in filter(None, (args.json, args.html)):
-        if not path.parent.is_dir():
-            raise ConfigError(f'{path}: the folder {path.parent} does not exist; create it')

@@ -12,18 +12,23 @@ one dataset. A dataset becomes a folder of bags, one per episode, as `vla_ros re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from vla_ros.tools.arguments import add_topic_choice, topic_choice
+from vla_ros.tools.arguments import (
+    add_topic_choice,
+    existing,
+    made,
+    tell_end,
+    topic_choice,
+)
 
 Progress = Callable[[int, int], None]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument('source', type=Path, help='bags or folder of bags, or dataset folder')
+    parser.add_argument('source', type=existing, help='bags or folder of bags, or dataset folder')
     parser.add_argument(
-        '--output', type=Path, required=True, help='new dataset folder, or folder of recordings'
+        '--output', type=made, required=True, help='new dataset folder, or folder of recordings'
     )
     parser.add_argument('--fps', type=int, default=30, help='frames per second (default: 30)')
     parser.add_argument(
@@ -58,6 +63,7 @@ def _to_bags(args: Namespace) -> int:
     with _progress() as progress:
         episodes = convert_to_bags(args.source, args.output, progress)
     print(f'{len(episodes)} episodes in {args.output}')
+    tell_end(following=f'vla_ros replay {args.output} --policy ./my_policy')
     return 0
 
 
@@ -84,6 +90,7 @@ def _to_datasets(args: Namespace) -> int:
         with _progress() as progress:
             convert(part, root, args.fps, args.max_skew, split, progress, args.instruction)
         print(f'{len(part)} episodes ({split}) in {root}')
+    tell_end(following=f'vla_ros check {parts[0][1]} --html report.html')
     return 0
 
 

@@ -9,15 +9,15 @@ Inference back ends are tried with a tiny model, real-time priority is tried too
 from argparse import ArgumentParser, Namespace
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
 
 from vla_ros.core.files import write_json
 from vla_ros.runtime.capabilities import Capability, capabilities
+from vla_ros.tools.arguments import tell_end, written
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument('--json', type=Path, help='write the table to this file too')
+    parser.add_argument('--json', type=written, help='write the table to this file too')
 
 
 def run(args: Namespace) -> int:
@@ -26,6 +26,7 @@ def run(args: Namespace) -> int:
     print(table(found))
     if args.json:
         write_json(args.json, [item.as_dict() for item in found])
+    tell_end((args.json,))
     return 0
 
 

@@ -26,6 +26,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import CLUSTER_SETS, VALIDATION_CLUSTER, PlannedEpisode
+from vla_ros.tools.arguments import existing, tell_end, written
 
 if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
     from vla_ros.evaluation.protocol import Score
@@ -38,7 +39,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument('--policy', default='tea_bag_act', help='bundle: a name or a folder')
     parser.add_argument('--expert', action='store_true', help='the scripted expert plays instead')
-    parser.add_argument('--set', choices=CLUSTER_SETS, default='global', help='episodes to play')
+    parser.add_argument(
+        '--set', '--clusters', choices=CLUSTER_SETS, default='global', help='episodes to play'
+    )
     parser.add_argument('--episodes', type=int, help="number of episodes (default: the study's)")
     parser.add_argument('--seed', type=int, default=0, help='other seeds, other episodes')
     parser.add_argument('--mode', choices=('async', 'sync'), default='async')
@@ -72,10 +75,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--rate', type=float, default=60.0, help='commands per second')
     parser.add_argument('--robot', default='so101')
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes')
-    parser.add_argument('--json', type=Path, help='write the figures to this file')
+    parser.add_argument('--json', type=written, help='write the figures to this file')
     parser.add_argument(
         '--compare',
-        type=Path,
+        type=existing,
         metavar='JSON',
         help='with the figures of another run of the same episodes: difference of success',
     )
@@ -144,6 +147,7 @@ def run(args: Namespace) -> int:
         _write(args, bundle.name, scores, results)
     if not args.no_figures:
         _draw(args, bundle, plan[0])
+    tell_end((args.json,), f'vla_ros up tea_bag policy:={args.policy}')
     return 0
 
 

@@ -9,8 +9,9 @@ blocks, one after the other, give the same actions as the torch policy.
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from vla_ros.tools.arguments import existing, made, tell_end
 
 if TYPE_CHECKING:
     from vla_ros.train.checkpoint import DatasetFacts
@@ -21,14 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         '--checkpoint',
-        type=Path,
+        '--start',
+        type=existing,
         required=True,
         metavar='FOLDER',
         help="a LeRobot policy: its 'pretrained_model' folder",
     )
     add(
         '--blend',
-        type=Path,
+        type=existing,
         metavar='FOLDER',
         help='the checkpoint that it was trained on from: the bundle gets weights between the two',
     )
@@ -40,14 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         '--output',
-        type=Path,
+        type=made,
         required=True,
         metavar='FOLDER',
         help="the bundle to write; its name is the policy's",
     )
     add(
         '--dataset',
-        type=Path,
+        type=existing,
         metavar='FOLDER',
         help='the LeRobotDataset v3 that it was trained on: joint names, rate and instruction, '
         'and observations to compare on (not needed for what `vla_ros train` trained)',
@@ -80,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
     options = SplitOptions(words=args.words)
     difference = export(checkpoint, facts, args.output, seen, source, options=options)
     print(f'{args.output}: written; the blocks differ from torch by at most {difference:.1e}')
+    tell_end(following=f'vla_ros replay recordings --policy {args.output}')
     return 0
 
 

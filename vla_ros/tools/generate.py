@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.plan import TRAINING_CLUSTERS, recording_plan
+from vla_ros.tools.arguments import tell_end
 
 if TYPE_CHECKING:
     from vla_ros.sim.labelled_pictures import Recorder, Sizes
@@ -156,3 +157,4 @@ def _generate_videos(args: Namespace, plan: list, sizes: 'Sizes') -> None:
             lambda done, _: bar.update(done - bar.n),
         )
     print(f'{len(plan)} episodes in {args.output}')
+    tell_end(following=f'vla_ros check {args.output}')

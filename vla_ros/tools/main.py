@@ -7,15 +7,20 @@ A subcommand is a module with ``add_arguments(parser)``, ``run(args) -> int`` an
 first line is its help. Exit codes: 2 for what the user can mend, 130 after Ctrl-C.
 """
 
+# PYTHON_ARGCOMPLETE_OK
 import ast
+import os
 import sys
 from argparse import SUPPRESS, Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from xml.etree import ElementTree
 
-from vla_ros.core.errors import VlaError
+from vla_ros.core.errors import ConfigError, VlaError, suggest
+from vla_ros.tools.arguments import check_paths
 
 COMMANDS = {
     'up': 'vla_ros.tools.up',
@@ -69,8 +74,11 @@ EXTRAS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the subcommand that ``argv`` (default: the command line) names; return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if '_ARGCOMPLETE' in os.environ:
+        complete()
     try:
         args = parse(words)
+        check_paths(args)
         return int(args.run(args))
     except VlaError as error:
         return _refuse(str(error))
@@ -82,6 +90,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(f"{error.name} is not installed: run pip install '{wanted}'")
     except KeyboardInterrupt:
         return 130
+
+
+def complete() -> None:
+    """Answer the shell, which asks how the command line could go on, and end."""
+    import argcomplete
+
+    words = os.environ.get('COMP_LINE', '').split()[1:]
+    argcomplete.autocomplete(make_parser(words))
 
 
 def parse(words: Sequence[str]) -> Namespace:
@@ -98,8 +114,14 @@ def parse(words: Sequence[str]) -> Namespace:
 def make_parser(words: Sequence[str]) -> ArgumentParser:
     """Return the parser of the subcommand in ``words``, or of all of them with their help only."""
     parser = ArgumentParser('vla_ros', description='Vision-Language-Action policies on ROS 2.')
+    parser.add_argument('--version', action='version', version=f'vla_ros {read_version()}')
     commands = parser.add_subparsers(metavar='command', required=True)
     chosen = next((word for word in words if not word.startswith('-')), '')
+    if chosen and chosen not in COMMANDS and '_ARGCOMPLETE' not in os.environ:
+        raise ConfigError(
+            f'command: got {chosen!r}, expected one of {", ".join(COMMANDS)}'
+            f'{suggest(chosen, COMMANDS)}'
+        )
     for name in [chosen] if chosen in COMMANDS else COMMANDS:
         text = read_docstring(COMMANDS[name])
         command = commands.add_parser(
@@ -124,6 +146,14 @@ class _Help(RawDescriptionHelpFormatter):
         if plain or action.default in ('', SUPPRESS) or '(default' in text:
             return text
         return f'{text} (default: %(default)s)'.strip()
+
+
+def read_version() -> str:
+    """Return the version of this package: that of its checkout, or as it is installed."""
+    manifest = Path(__file__).parents[2] / 'package.xml'
+    if manifest.is_file():
+        return str(ElementTree.parse(manifest).getroot().findtext('version'))
+    return version('vla_ros')
 
 
 def read_docstring(path: str) -> str:

@@ -21,6 +21,7 @@ from vla_ros.core.budget import Budget
 from vla_ros.core.config import config_names, find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json, write_text
+from vla_ros.tools.arguments import existing, written
 
 if TYPE_CHECKING:  # ONNX is loaded when the command runs
     from vla_ros.planning.boards import Board, Rates
@@ -38,10 +39,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--policy', default='tea_bag_act', help='bundle at fp32')
     parser.add_argument(
         '--recipe',
-        action='append',
-        help=f'to consider, repeatable: a file, or one of {recipes} (default: all of these)',
+        action='extend',
+        nargs='+',
+        help=f'to consider, one or several: a file, or one of {recipes} (default: all of these)',
     )
-    parser.add_argument('--profile', type=Path, help='profile.json of this board')
+    parser.add_argument('--profile', type=existing, help='profile.json of this board')
     parser.add_argument('--threads', type=int, default=1, help='which entries of the profile')
     parser.add_argument('--rate', type=float, help="rows played per second (default: policy's)")
     parser.add_argument(
@@ -56,8 +58,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=0.02,
         help='s from camera to queue that are not spent in blocks',
     )
-    parser.add_argument('--output', type=Path, help='write the placement to this file')
-    parser.add_argument('--json', type=Path, help='write every plan to this file')
+    parser.add_argument('--output', type=written, help='write the placement to this file')
+    parser.add_argument('--json', type=written, help='write every plan to this file')
     parser.add_argument('--check', action='store_true', help='predicted against measured only')
 
 

@@ -12,6 +12,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.tools.arguments import existing, tell_end
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -19,8 +20,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add, default = parser.add_argument, '(default %(default)s)'
     add(
         '--dataset',
-        type=Path,
-        action='append',
+        type=existing,
+        action='extend',
+        nargs='+',
         required=True,
         metavar='FOLDER',
         help='arrays of demonstrations or scenes; may be given several times, and the first one '
@@ -28,14 +30,21 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add(
         '--test',
-        type=Path,
-        action='append',
+        type=existing,
+        action='extend',
+        nargs='+',
         default=[],
         metavar='FOLDER',
         help='arrays to measure on, and not to learn from; may be given several times',
     )
     add('--output', type=Path, required=True, metavar='FOLDER', help='the checkpoint to write')
-    add('--start', type=Path, metavar='CHECKPOINT', help='an ACT policy (default: a new one)')
+    add(
+        '--start',
+        '--checkpoint',
+        type=existing,
+        metavar='CHECKPOINT',
+        help='an ACT policy (default: a new one)',
+    )
     add('--minutes', type=float, default=30.0, help=f'to learn for {default}')
     add('--steps', type=int, help='end after so many steps, if that is sooner')
     add('--learning-rate', type=float, default=1e-3, help=f'the highest {default}')
@@ -96,5 +105,5 @@ def run(args: Namespace) -> int:
     )
     checkpoint.save(args.output, dataset_facts(metas))
     state.unlink(missing_ok=True)
-    print(f'{args.output}: next: vla_ros train --start {args.output}')
+    tell_end(following=f'vla_ros train --start {args.output}')
     return 0

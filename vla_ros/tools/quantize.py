@@ -9,12 +9,12 @@ far the actions of the new bundle are from those of the old one, on other frames
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vla_ros.core.config import config_names, find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.runtime.backends.table import DEFAULT
+from vla_ros.tools.arguments import existing, made, tell_end
 
 if TYPE_CHECKING:  # ONNX is loaded when the command runs
     from vla_ros.policy.bundle import Bundle
@@ -32,13 +32,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--recipe', required=True, help=f'a file, or one of {recipes}')
     parser.add_argument(
         '--dataset',
-        type=Path,
+        type=existing,
         required=True,
         metavar='FOLDER',
         help='a LeRobotDataset v3 with the pictures that the policy sees; vla_ros generate makes '
         'one in simulation',
     )
-    parser.add_argument('--output', type=Path, required=True, help='folder of the new bundle')
+    parser.add_argument('--output', type=made, required=True, help='folder of the new bundle')
     parser.add_argument(
         '--frames', type=int, help="frames of it to calibrate on (default: the recipe's number)"
     )
@@ -73,6 +73,7 @@ def run(args: Namespace) -> int:
         f'{error.worst:.4f} on the worst of {error.samples} frames, at most '
         f'{error.radians:.3f} rad'
     )
+    tell_end(following=f'vla_ros replay recordings --policy {args.output}')
     return 0
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.deployment.deployment import load_deployment
+from vla_ros.tools.arguments import tell_end
 from vla_ros.tools.up import parse_assignments, run_deployment
 
 
@@ -56,6 +57,7 @@ def run(args: Namespace) -> int:
         raise ConfigError(f'argument: got {name}:={more[name]}, expected --{name}')
     code = run_deployment(load_deployment(args.deployment), {**chosen, **more}, args.isolate)
     print(show_coverage(args.output, plan))
+    tell_end(following=f'vla_ros convert {args.output} --output data/{args.output.name}')
     return code
 
 

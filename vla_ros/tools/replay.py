@@ -17,7 +17,13 @@ from pathlib import Path
 from time import perf_counter
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.tools.arguments import add_topic_choice, topic_choice
+from vla_ros.tools.arguments import (
+    add_topic_choice,
+    existing,
+    tell_end,
+    topic_choice,
+    written,
+)
 
 _HELP = {
     'mode': 'async: the queue asks ahead; sync: when it is empty',
@@ -33,14 +39,18 @@ _HELP = {
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument('bag', type=Path, help='bag, or folder of bags')
+    parser.add_argument('bag', type=existing, help='bag, or folder of bags')
     parser.add_argument('--policy', default='tea_bag_act', help='policy bundle: name or folder')
     parser.add_argument(
-        '--rate', choices=('fast', 'wall'), default='fast', help='how fast (default: fast)'
+        '--pace',
+        '--rate',
+        choices=('fast', 'wall'),
+        default='fast',
+        help='as fast as it computes, or in real time through the nodes (default: fast)',
     )
     parser.add_argument('--max-mae', type=float, help='largest error (rad) for exit code 0')
-    parser.add_argument('--json', default='', metavar='FILE', help='write all figures to FILE')
-    parser.add_argument('--html', default='', metavar='FILE', help='write a report to FILE')
+    parser.add_argument('--json', type=written, metavar='FILE', help='write all figures to FILE')
+    parser.add_argument('--html', type=written, metavar='FILE', help='write a report to FILE')
     parser.add_argument('--robot', default='so101', help='name of a robot, or its file')
     parser.add_argument('--placement', default='cpu', help='name of a placement, or its file')
     add_topic_choice(parser)
@@ -71,7 +81,7 @@ def _add_settings(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Replay and score."""
-    return _run_fast(args) if args.rate == 'fast' else _run_nodes(args)
+    return _run_fast(args) if args.pace == 'fast' else _run_nodes(args)
 
 
 def _run_fast(args: Namespace) -> int:
@@ -104,7 +114,9 @@ def _run_fast(args: Namespace) -> int:
         asks = plan(track, bundle.spec, robot, settings)
         replay.add(track, answer_all(track, asks, policy))
     replay.spent = perf_counter() - began
-    return publish(replay, args.max_mae, args.html, args.json)
+    code = publish(replay, args.max_mae, str(args.html or ''), str(args.json or ''))
+    tell_end((args.json, args.html))
+    return code
 
 
 def _run_nodes(args: Namespace) -> int:

@@ -19,6 +19,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import CLUSTER_SETS
+from vla_ros.tools.arguments import existing, tell_end
 
 if TYPE_CHECKING:
     from vla_ros.dataset.samples import Sample
@@ -33,13 +34,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--policy', default='tea_bag_act', help='bundle at fp32: name or folder')
     add(
         '--recipe',
-        action='append',
-        help=f'to try, repeatable: a file, or one of {recipes} (default: those for a CPU that the '
-        "policy's type has)",
+        action='extend',
+        nargs='+',
+        help=f'to try, one or several: a file, or one of {recipes} (default: those for a CPU that '
+        "the policy's type has)",
     )
     add(
         '--dataset',
-        type=Path,
+        type=existing,
         required=True,
         metavar='FOLDER',
         help='a LeRobotDataset v3 with the pictures that the policy sees',
@@ -48,7 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--rounds', type=int, default=50, help='latencies measured of each variant, in turn')
     add('--threads', type=int, default=1, help='of inference, while latency is measured')
     add('--episodes', type=int, default=200, help='to play with each variant; 0 plays none')
-    add('--set', choices=CLUSTER_SETS, default='test', help='which episodes')
+    add('--set', '--clusters', choices=CLUSTER_SETS, default='test', help='which episodes')
     add('--seed', type=int, default=0, help='another one gives other episodes')
     add(
         '--latency',
@@ -116,7 +118,8 @@ def run(args: Namespace) -> int:
     }
     (args.work / 'report.json').write_text(json.dumps(content, indent=1))
     sensitivity_report.plot(findings, args.max_drop, args.work / 'report.png')
-    print(f'report: {args.work / "report.json"}, {args.work / "report.png"}')
+    following = f'vla_ros quantize --recipe {chosen.variant.name} --dataset {args.dataset}'
+    tell_end((args.work / 'report.json', args.work / 'report.png'), following)
     return 0
 
 

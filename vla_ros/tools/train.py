@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.tools.arguments import existing, made, tell_end
 
 _EPISODES = 20  # of an evaluation, on each set
 
@@ -24,13 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add, default = parser.add_argument, '(default %(default)s)'
     add(
         '--dataset',
-        type=Path,
-        action='append',
+        type=existing,
+        action='extend',
+        nargs='+',
         required=True,
         metavar='FOLDER',
-        help='a LeRobotDataset v3; may be given several times',
+        help='LeRobotDatasets v3, one or several',
     )
-    add('--output', type=Path, required=True, metavar='FOLDER', help='where the run is kept')
+    add('--output', type=made, required=True, metavar='FOLDER', help='where the run is kept')
     add('--steps', type=int, help='end after so many steps')
     add('--minutes', type=float, help='end after so many minutes, evaluations included')
     add(
@@ -41,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         '--start',
-        type=Path,
+        '--checkpoint',
+        type=existing,
         metavar='CHECKPOINT',
         help='start from this checkpoint: the folder that LeRobot calls pretrained_model',
     )
@@ -152,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
         args.vlm,
     )
     _say(f'best checkpoint: {best}')
-    _say(f'next: vla_ros export --checkpoint {best} --output FOLDER')
+    tell_end(following=f'vla_ros export --checkpoint {best} --output my_policy')
     return 0
 
 

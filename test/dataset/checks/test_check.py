@@ -166,8 +166,10 @@ def test_unusable_dataset_is_refused_with_the_reason(dataset, tmp_path, capsys, 
 
 
 def test_report_that_could_not_be_written_is_refused_before_the_work(dataset, tmp_path, capsys):
-    assert main(['check', str(dataset), '--html', str(tmp_path / 'no' / 'report.html')]) == 2
-    assert 'does not exist' in capsys.readouterr().err
+    (tmp_path / 'file').write_text('')
+    report = tmp_path / 'file' / 'report.html'
+    assert main(['check', str(dataset), '--html', str(report)]) == 2
+    assert f'{report}: cannot be written' in capsys.readouterr().err
 
 
 def test_time_after_the_end_of_a_video_is_an_error(dataset):
