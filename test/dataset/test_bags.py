@@ -6,12 +6,12 @@ import pytest
 
 pytest.importorskip('rosbags')
 
-from recordings import make_messages, write_episode
+from recordings import START, joint_states, make_messages, shade, write_episode
 from replays import write_bag
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
 from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.dataset.bag import EpisodeInfo, EpisodeWriter, typestore
+from vla_ros.dataset.bag import EpisodeInfo, EpisodeWriter, decode, typestore
 from vla_ros.dataset.bags import UNKNOWN, open_bags
 
 PLUGINS = [StoragePlugin.MCAP, StoragePlugin.SQLITE3]
@@ -91,3 +91,28 @@ def test_what_is_no_bag_is_named(tmp_path):
         open_bags(tmp_path / 'nothing')
     with pytest.raises(ConfigError, match='got no bag in it'):
         open_bags(tmp_path)
+
+
+def test_a_byte_that_turned_is_found_by_the_checksum_of_its_chunk(tmp_path):
+    episode = write_episode(tmp_path)
+    (file,) = episode.path.glob('*.mcap')
+    content = bytearray(file.read_bytes())
+    place = content.index(shade(5).tobytes())
+    content[place + 700] ^= 0xFF
+    file.write_bytes(content)
+    with pytest.raises(VlaError, match='cannot be read .*checksum mismatch.*copy it again'):
+        list(open_bags(episode.path)[0].messages())
+
+
+def test_the_checksums_are_those_that_other_readers_verify(tmp_path):
+    reader = pytest.importorskip('mcap.stream_reader')
+    (file,) = write_episode(tmp_path).path.glob('*.mcap')
+    with file.open('rb') as content:
+        records = list(reader.StreamReader(content, emit_chunks=True, validate_crcs=True).records)
+    chunks = [record for record in records if type(record).__name__ == 'Chunk']
+    assert chunks and all(chunk.uncompressed_crc for chunk in chunks)
+
+
+def test_a_message_that_is_cut_is_named(tmp_path):
+    with pytest.raises(VlaError, match='/joint_states: got a damaged sensor_msgs/msg/JointState'):
+        decode(joint_states(START, [0.0, 1.0])._replace(data=b'\x00\x01\x00\x00\x01'))

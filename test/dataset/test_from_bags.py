@@ -14,6 +14,7 @@ from recordings import (
     FPS,
     JOINTS,
     START,
+    instruction,
     joint_commands,
     make_messages,
     message,
@@ -246,4 +247,56 @@ def test_nothing_appears_where_an_episode_cannot_be_converted(dataset, tmp_path)
     other = write_episode(tmp_path, messages=without(make_messages(), '/camera/left/image_raw'))
     with pytest.raises(VlaError, match='got cameras top, expected left, top as in the first'):
         convert([dataset[1][0], other], tmp_path / 'set')
+    assert not list(tmp_path.glob('set*'))
+
+
+def test_an_instruction_that_changes_holds_from_when_it_came(tmp_path):
+    later = instruction(START + 6.5 / FPS, 'Put it down.')
+    messages = sorted([*make_messages(), later], key=lambda item: item.time)
+    tasks = [frame.task for frame in frames_of(write_episode(tmp_path, messages=messages))]
+    assert tasks == ['Grab it.'] * 6 + ['Put it down.'] * 5
+
+
+def test_an_instruction_that_came_after_the_first_pictures_holds_for_these_too(tmp_path):
+    late = [instruction(START + 3 / FPS, 'Lift it.'), instruction(START + 3 / FPS, ' ')]
+    messages = sorted(
+        [*without(make_messages(), '/instruction'), *late], key=lambda item: item.time
+    )
+    frames = frames_of(write_episode(tmp_path, messages=messages))
+    assert {frame.task for frame in frames} == {'Lift it.'}
+
+
+def test_cameras_may_have_pictures_of_several_sizes(tmp_path):
+    messages = [
+        picture('left', header_time(item.data), np.full((12, 16, 3), 99, np.uint8))
+        if item.topic == '/camera/left/image_raw'
+        else item
+        for item in make_messages()
+    ]
+    episode = write_episode(tmp_path, messages=messages)
+    assert describe(episode, FPS).cameras == {'left': (12, 16), 'top': (24, 32)}
+    frames = frames_of(episode)
+    assert frames[3].images['left'].shape == (12, 16, 3)
+    assert frames[3].images['top'].shape == (24, 32, 3)
+
+
+def test_an_instruction_may_be_given_afterwards(dataset, tmp_path):
+    from lerobot.datasets.lerobot_dataset import LeRobotDataset
+
+    silent = without(make_messages(), '/instruction')
+    episodes = [dataset[1][0], write_episode(tmp_path, messages=silent)]
+    convert(episodes, tmp_path / 'set', instruction='Fold it.')
+    data = LeRobotDataset('local/test', root=tmp_path / 'set')
+    assert [data[row]['task'] for row in (0, FRAMES)] == ['Grab it.', 'Fold it.']
+
+
+def test_a_picture_that_is_damaged_within_an_episode_leaves_nothing_behind(dataset, tmp_path):
+    messages = [
+        picture('top', LATER, shade(0), '32FC1')
+        if item.topic == '/camera/top/image_raw' and header_time(item.data) == LATER
+        else item
+        for item in make_messages()
+    ]
+    with pytest.raises(VlaError, match="got encoding '32FC1'"):
+        convert([dataset[1][0], write_episode(tmp_path, messages=messages)], tmp_path / 'set')
     assert not list(tmp_path.glob('set*'))

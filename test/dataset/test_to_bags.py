@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip('rosbags')
 pytest.importorskip('lerobot')
 
-from recordings import FPS, JOINTS, START, make_messages, phase, write_episode
+from recordings import FPS, JOINTS, START, instruction, make_messages, phase, write_episode
 from rosbags.rosbag2 import Reader
 
 from vla_ros.core.errors import ConfigError
@@ -158,3 +158,16 @@ def test_the_held_out_cluster_becomes_a_dataset_of_its_own(tmp_path):
 def test_a_folder_that_is_no_dataset_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r'got no meta/info\.json'):
         StoredDataset(tmp_path)
+
+
+def test_an_instruction_that_changes_survives_there_and_back(tmp_path):
+    later = instruction(START + 6.5 / FPS, 'Put it down.')
+    write_episode(
+        tmp_path / 'in', messages=sorted([*make_messages(), later], key=lambda m: m.time)
+    )
+    convert(open_bags(tmp_path / 'in'), tmp_path / 'set')
+    convert_to_bags(tmp_path / 'set', tmp_path / 'out')
+    (before,), (after,) = (list_episodes(tmp_path / name) for name in ('in', 'out'))
+    said = [decode(message).data for message in after.messages(['/instruction'])]
+    assert said == ['Grab it.', 'Put it down.']
+    assert [f.task for f in frames_of(before)] == [f.task for f in frames_of(after)]

@@ -116,3 +116,10 @@ def test_arm_of_the_colour_of_the_table_is_found(film):
             model.mat_rgba[model.material(name).id, :3] = (0.36, 0.27, 0.20)
 
     assert not all(judge(cameras.check_arm_contrast, film(paint)).values())
+
+
+def test_two_cameras_that_show_the_same_are_found(clean):
+    assert judge(cameras.check_distinct, clean) == {'top, left': True}
+    same = [replace(e, looks=e.looks | {'left': e.looks['top']}) for e in clean.episodes]
+    (finding,) = cameras.check_distinct(replace(clean, episodes=same), LIMITS)
+    assert (finding.scope, finding.passed, finding.value) == ('top, left', False, 0.0)

@@ -116,3 +116,10 @@ def test_what_is_not_known_is_not_checked(recording):
         plan_coverage.check_calibration,
     ):
         assert check(unknown, LIMITS) == []
+
+
+@pytest.mark.parametrize('key', ['observation.image', 'observation.images.top', 'observation.rgb'])
+def test_a_camera_is_no_cheating_whatever_its_column_is_called(recording, key):
+    keys = ['observation.state', 'action', key]
+    judged = replace(recording, keys=keys, pictures=[key])
+    assert only(plan_coverage.check_observations(judged, LIMITS)).passed
