@@ -226,6 +226,7 @@ def _info(episode: Episode, alignment: Alignment) -> dict[str, Any]:
     return {
         **asdict(episode.info),
         'cluster': episode.info.cluster or None,
+        'recovery': episode.info.recovery if episode.info.cluster else None,
         'frames': len(alignment.times),
         'recording': episode.path.name,
         'skew': round(alignment.skew, 4),

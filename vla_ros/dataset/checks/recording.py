@@ -120,7 +120,7 @@ def _make_episode(
     info = episode.info
     facts = Facts(
         info.cluster or None,
-        info.recovery,
+        info.recovery if info.cluster else None,
         info.rotation,
         dict(info.calibration),
         apart,
