@@ -9,7 +9,7 @@ import numpy as np
 from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.sim.episode import demonstrate
 from vla_ros.sim.robots.so101 import JOINT_NAMES
-from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.task import TaskChoice
 
 CHUNK, FPS = 100, 30.0
 
@@ -26,7 +26,7 @@ class Demonstrator:
 
     def __init__(self, cluster, seed, seconds=0.0):
         """Record the expert in that scene; predictions claim to take ``seconds``."""
-        episode = demonstrate(TeaBagEnv(), PlannedEpisode(0, cluster, '', seed))
+        episode = demonstrate(TaskChoice().make(), PlannedEpisode(0, cluster, '', seed))
         self.planned = PlannedEpisode(0, cluster, '', episode.seed)
         self.actions = np.array([step.action for step in episode.steps])
         self.row = lambda: 0

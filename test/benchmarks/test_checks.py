@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of what the checks find: every defect spoils a recording, and is found."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,17 +12,19 @@ pytest.importorskip('rosbags')
 
 from vla_ros.benchmarks.checks import Trial, defects, judge, make_table, summarise
 from vla_ros.benchmarks.defects import Recording
-from vla_ros.dataset.plan import recording_plan
+from vla_ros.dataset.plan import find_plan
 from vla_ros.sim.episode import demonstrate
-from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.task import TaskChoice
 
 NAMES = tuple(defects(np.random.default_rng(0)))
 
 
 @pytest.fixture(scope='module')
 def trial():
-    env = TeaBagEnv()
-    plan = recording_plan(1, 0, clusters=(2, 5, 8), seed=31)
+    env = TaskChoice().make()
+    plan = replace(
+        find_plan('tea_bag').only((2, 5, 8)), starts=1, recoveries=0, seed=31
+    ).episodes()
     recording = Recording([demonstrate(env, planned) for planned in plan], (128, 96))
     return judge(recording, np.random.default_rng(0))
 

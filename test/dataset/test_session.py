@@ -12,11 +12,12 @@ from recordings import START, picture, shade
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.dataset.bag import EpisodeWriter, list_episodes, list_unfinished
-from vla_ros.dataset.coverage import RecordingPlan
+from vla_ros.dataset.plan import Plan
 from vla_ros.dataset.recording import Recording
 from vla_ros.dataset.session import Session
 
-PLAN = RecordingPlan(starts=1, recoveries=1, clusters=(3, 4))
+CLUSTERS = {3: (0.15, -0.25), 4: (0.15, -0.15)}
+PLAN = Plan(CLUSTERS, starts=1, recoveries=1, recovery_kinds=('miss',))
 
 
 @pytest.fixture

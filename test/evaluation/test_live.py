@@ -65,7 +65,7 @@ def test_line_that_is_no_trial_is_named(tmp_path):
 
 
 def test_table_has_intervals_and_the_difference_on_the_same_scenes(tmp_path):
-    session = Session(tmp_path, plan_trials(POLICIES, SCENES, 3))
+    session = Session(tmp_path, plan_trials(POLICIES, SCENES, 3), held_out=6)
     play(session, lambda trial: trial.policy == 'new' or trial.scene.index < 3)
     told = session.summary()
     assert 'old               global          12  0.25 [' in told
@@ -74,6 +74,6 @@ def test_table_has_intervals_and_the_difference_on_the_same_scenes(tmp_path):
 
 
 def test_difference_counts_only_scenes_that_both_have_played(tmp_path):
-    session = Session(tmp_path, plan_trials(POLICIES, SCENES, 3))
+    session = Session(tmp_path, plan_trials(POLICIES, SCENES, 3), held_out=6)
     play(session, lambda trial: True, limit=3)
     assert 'same 1 scenes' in session.summary()

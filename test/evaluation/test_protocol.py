@@ -13,29 +13,34 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.core.robot import load_robot
 from vla_ros.evaluation.protocol import evaluate, evaluate_expert, plan_set, score
 from vla_ros.sim.rollout import EpisodeResult, RolloutConfig
+from vla_ros.sim.task import TaskChoice
+
+PLAN = TaskChoice().load_plan()
 
 
 def test_sets_are_those_of_the_study():
-    test = Counter(planned.cluster for planned in plan_set('test'))
+    test = Counter(planned.cluster for planned in plan_set(PLAN, 'test'))
     assert len(test) == 10 and set(test.values()) == {2} and 6 not in test
-    assert Counter(planned.cluster for planned in plan_set('validation')) == {6: 10}
-    both = plan_set('global')
-    assert len(both) == 30 and [p for p in both if p.cluster == 6] == plan_set('validation')
+    assert Counter(planned.cluster for planned in plan_set(PLAN, 'validation')) == {6: 10}
+    both = plan_set(PLAN, 'global')
+    assert len(both) == 30 and [p for p in both if p.cluster == 6] == plan_set(PLAN, 'validation')
 
 
 def test_any_number_of_episodes_spreads_over_the_clusters():
-    counts = Counter(planned.cluster for planned in plan_set('test', 100))
+    counts = Counter(planned.cluster for planned in plan_set(PLAN, 'test', 100))
     assert set(counts.values()) == {10}
-    assert len({planned.seed for planned in plan_set('test', 100)}) == 100
+    assert len({planned.seed for planned in plan_set(PLAN, 'test', 100)}) == 100
 
 
 def test_another_seed_gives_other_episodes():
-    assert not {p.seed for p in plan_set('test')} & {p.seed for p in plan_set('test', seed=1)}
+    assert not {p.seed for p in plan_set(PLAN, 'test')} & {
+        p.seed for p in plan_set(PLAN, 'test', seed=1)
+    }
 
 
 def test_unknown_set_is_named():
     with pytest.raises(ConfigError, match="set: got 'training', expected one of test"):
-        plan_set('training')
+        plan_set(PLAN, 'training')
 
 
 def test_score_counts_every_episode_and_times_the_successful_ones():
@@ -58,8 +63,8 @@ def test_set_without_a_success_has_no_time_per_episode():
 
 
 def test_expert_plays_the_same_plan_as_a_policy():
-    plan = plan_set('validation', 2)
-    results = evaluate_expert(plan)
+    plan = plan_set(PLAN, 'validation', 2)
+    results = evaluate_expert(TaskChoice(), plan)
     assert [(r.seed, r.cluster) for r in results] == [(p.seed, p.cluster) for p in plan]
     assert all(result.success and 4 < result.duration < 30 for result in results)
 
@@ -67,6 +72,6 @@ def test_expert_plays_the_same_plan_as_a_policy():
 @pytest.mark.parametrize('workers', [1, 2])
 def test_policy_that_does_not_load_is_told_whatever_plays_it(tmp_path, workers):
     robot = load_robot(find_config('robots', 'so101'))
-    plan = plan_set('validation', 2)
+    plan = plan_set(PLAN, 'validation', 2)
     with pytest.raises(ConfigError, match=r'nothing: got a folder without policy\.json'):
         evaluate(tmp_path / 'nothing', robot, RolloutConfig(), plan, workers)

@@ -12,7 +12,7 @@ pytest.importorskip('matplotlib')
 from vla_ros.core.errors import VlaError
 from vla_ros.evaluation.queue_figure import plot_queues, write_video
 from vla_ros.sim.rollout import EpisodeResult, QueueSample
-from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.task import TaskChoice
 
 
 def test_queue_plot_shows_waiting_in_its_own_colour(tmp_path):
@@ -29,10 +29,10 @@ def test_queue_plot_shows_waiting_in_its_own_colour(tmp_path):
 
 
 def test_video_has_one_picture_per_state_and_three_cameras_side_by_side(tmp_path):
-    env = TeaBagEnv()
+    env = TaskChoice().make()
     env.reset(1, 9)
     path = tmp_path / 'episode.webm'
-    write_video([env.scene.state()] * 5, 30.0, path, (64, 48))
+    write_video(TaskChoice().type, [env.scene.state()] * 5, 30.0, path, (64, 48))
     video = cv2.VideoCapture(str(path))
     frames = []
     while (item := video.read())[0]:
@@ -42,4 +42,4 @@ def test_video_has_one_picture_per_state_and_three_cameras_side_by_side(tmp_path
 
 def test_video_that_cannot_be_written_is_an_error(tmp_path):
     with pytest.raises(VlaError, match='could not open it'):
-        write_video([], 30.0, tmp_path / 'missing' / 'episode.webm', (64, 48))
+        write_video(TaskChoice().type, [], 30.0, tmp_path / 'missing' / 'episode.webm', (64, 48))

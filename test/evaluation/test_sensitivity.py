@@ -13,6 +13,7 @@ pytest.importorskip('matplotlib')
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.robot import load_robot
+from vla_ros.dataset.plan import find_plan
 from vla_ros.evaluation import sensitivity, sensitivity_report
 from vla_ros.evaluation.paired import paired_difference
 from vla_ros.evaluation.protocol import plan_set
@@ -99,7 +100,10 @@ def test_episodes_are_played_once_and_a_cut_off_line_is_played_again(
             keep(EpisodeResult(item.seed, item.cluster, success=item.seed % 2 == 0))
 
     monkeypatch.setattr(sensitivity, 'evaluate', evaluate)
-    plan, robot = plan_set('test', 6), load_robot(find_config('robots', 'so101'))
+    plan, robot = (
+        plan_set(find_plan('tea_bag'), 'test', 6),
+        load_robot(find_config('robots', 'so101')),
+    )
     arguments = (findings[:2], built[2], plan, robot, CONFIG, tmp_path)
     first = play(*arguments)
     assert asked == [6, 6] and first[1].difference.value == 0
@@ -112,7 +116,10 @@ def test_episodes_are_played_once_and_a_cut_off_line_is_played_again(
 
 
 def test_a_real_episode_is_played_and_kept(built, findings, tmp_path):
-    plan, robot = plan_set('test', 1), load_robot(find_config('robots', 'so101'))
+    plan, robot = (
+        plan_set(find_plan('tea_bag'), 'test', 1),
+        load_robot(find_config('robots', 'so101')),
+    )
     found = play(findings[:1], built[2], plan, robot, CONFIG, tmp_path)
     assert found[0].success.trials == 1 and not found[0].success.successes
     line = json.loads((tmp_path / 'episodes' / 'fp32.jsonl').read_text())

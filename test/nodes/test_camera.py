@@ -23,8 +23,8 @@ from vla_ros.msg import SimState
 from vla_ros.nodes.camera import CameraNode
 from vla_ros.ros import messages, qos
 from vla_ros.sim.renderer import Renderer
-from vla_ros.sim.tea_bag.env import TeaBagEnv
-from vla_ros.sim.tea_bag.scene import Scene
+from vla_ros.sim.task import TaskChoice
+from vla_ros.sim.tea_bag.scene import TeaBagScene
 
 WIDTH, HEIGHT = 64, 48
 SIZE = (f'width:={WIDTH}', f'height:={HEIGHT}')
@@ -43,7 +43,7 @@ class Viewer:
     def simulate(self):
         """Return a publisher of sim_state once its messages become pictures that are seen."""
         states = self.graph.publisher(SimState, 'sim_state', qos.SENSOR)
-        scene, times = Scene().state(), count(0.0, 10.0)
+        scene, times = TeaBagScene().state(), count(0.0, 10.0)
         self.graph.until(
             lambda: (
                 states.publish(state_message(scene, next(times))) or (self.images and self.infos)
@@ -61,7 +61,8 @@ class Viewer:
 
 def state_message(state, time):
     """Return the message of a scene at ``time``."""
-    msg = SimState(light=state.light, mug_pose=state.mug_pose, qpos=state.qpos.tolist())
+    msg = SimState(names=list(state.values), values=list(state.values.values()))
+    msg.qpos = state.qpos.tolist()
     msg.header.stamp = messages.stamp(time)
     return msg
 
@@ -69,7 +70,7 @@ def state_message(state, time):
 @pytest.fixture(scope='module')
 def state():
     """Return a scene that differs from the nominal one."""
-    env = TeaBagEnv()
+    env = TaskChoice().make()
     env.reset(5, 9)
     return env.scene.state()
 
@@ -91,7 +92,7 @@ def test_simulated_camera_draws_what_the_renderer_draws_in_process(start_graph, 
     states = viewer.simulate()
     states.publish(state_message(state, 1e6 + 0.5))
     viewer.graph.until(lambda: viewer.images and viewer.infos)
-    scene = Scene(2 * WIDTH, 2 * HEIGHT)
+    scene = TeaBagScene(2 * WIDTH, 2 * HEIGHT)
     renderer = Renderer(scene, WIDTH, HEIGHT)
     scene.apply(state)
     np.testing.assert_array_equal(
@@ -151,7 +152,10 @@ def test_state_of_another_scene_is_reported_and_survived(start_graph, state, cap
     states = viewer.simulate()
     states.publish(SimState(qpos=[0.0, 1.0]))
     viewer.graph.spin(0.1)
-    assert f'sim_state: got 2 positions, expected {len(state.qpos)}' in capfd.readouterr().err
+    assert (
+        f'scene: got 2 positions and no values, expected {len(state.qpos)} and light'
+        in capfd.readouterr().err
+    )
     viewer.graph.until(lambda: states.publish(state_message(state, 1e6)) or viewer.images)
 
 
@@ -214,7 +218,7 @@ def test_unknown_source_is_named_with_those_there_are(start_graph):
 @pytest.mark.parametrize(
     ('parameters', 'complaint'),
     [
-        (['camera:=rear'], "camera: got 'rear', the simulation has top, left, gripper"),
+        (['camera:=rear'], "camera: got 'rear', task tea_bag has top, left, gripper"),
         (['source:=file'], "video file '': not found; set the parameter file"),
         (['source:=file', 'file:=/nowhere/a.mp4'], "video file '/nowhere/a.mp4': not found"),
         (['source:=file', f'file:={__file__}'], 'not a video that OpenCV can decode'),

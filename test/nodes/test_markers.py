@@ -9,7 +9,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import CameraInfo
 from visualization_msgs.msg import Marker, MarkerArray
 
-from vla_ros.dataset.workspace import CENTRES
+from vla_ros.dataset.plan import find_plan
 from vla_ros.msg import QueueStatus
 from vla_ros.nodes.markers import COLOURS, MarkersNode
 from vla_ros.ros import qos
@@ -146,7 +146,7 @@ def test_clusters_are_drawn_with_their_coverage_while_a_recording_runs(start_sce
         0.2, lambda: diagnostics.publish(DiagnosticArray(status=[status]))
     )
     done, empty = scene.wait_for('cluster', lambda drawn: len(drawn) == 2)
-    assert (done.pose.position.x, done.pose.position.y) == CENTRES[3]
+    assert (done.pose.position.x, done.pose.position.y) == find_plan('tea_bag').clusters[3]
     assert done.color.g > done.color.r and empty.color.r == pytest.approx(empty.color.g)
     assert [text.text for text in scene.named('coverage')] == ['3: 10/10 + 2/2', '4: 0/10 + 0/2']
 

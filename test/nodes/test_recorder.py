@@ -24,7 +24,12 @@ from vla_ros.ros import messages, qos
 
 CAMERAS = ('top', 'gripper', 'left')
 FPS = 30
-PLAN = '{starts: 2, recoveries: 1, clusters: [3, 4]}'
+PLAN = """
+starts: 2
+recoveries: 1
+recovery_kinds: [miss, drop]
+clusters: {3: [0.15, -0.25], 4: [0.15, -0.15]}
+"""
 SEEDS = [0, 101, 202]  # of the plan's first episodes
 
 

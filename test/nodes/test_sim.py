@@ -16,6 +16,7 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
@@ -68,7 +69,7 @@ class World:
         began = messages.seconds(self.events[0].header.stamp)
         return {
             math.ceil((messages.seconds(msg.header.stamp) - began) * 60): np.array(
-                [*msg.qpos, *msg.mug_pose, msg.light]
+                [*msg.qpos, *msg.values]
             )
             for msg in self.states
         }
@@ -161,7 +162,7 @@ def test_episode_that_takes_too_long_times_out_and_the_last_one_ends_the_node(st
     world.move()
     world.graph.until(lambda: 'DONE' in world.story)
     assert world.story == ['RESET', 'START', 'TIMEOUT', 'DONE']
-    assert world.node.finished and world.node.exit_code == 0
+    assert world.node.finished and world.node.exit_code == EPISODES_FAILED
     assert [event.duration for event in world.events[:2]] == [0.0, 0.0]
     assert world.events[2].duration == pytest.approx(1.0, abs=0.05)
     assert {(event.episode, event.cluster) for event in world.events[:3]} == {(0, '9')}
@@ -290,7 +291,7 @@ def test_clusters_are_chosen_while_running_but_only_those_that_exist(start_world
     [
         (
             'clusters:="12"',
-            "clusters: got '12', expected test, validation, global or a number from 1",
+            "clusters: got '12', expected test, validation, global or a number of 1",
         ),
         ('clusters:=tests', "clusters: got 'tests', expected test"),
         ('episodes:=-1', 'parameter episodes'),
@@ -322,3 +323,49 @@ def test_process_ends_by_itself_after_the_last_episode(start_graph):
     graph.until(lambda: commands.publish(msg) or process.poll() is not None)
     assert process.returncode == EPISODES_FAILED
     assert [NAMES[event.event] for event in events] == ['RESET', 'START', 'TIMEOUT', 'DONE']
+
+
+def test_the_instruction_sets_the_goal_and_is_told(start_graph):
+    graph = start_graph('instruction:="Put the tea bag on the saucer."')
+    world = World(graph)
+    told = graph.collect(String, 'instruction', qos.LATCHED)
+    graph.until(lambda: told and world.states and world.events)
+    assert told[-1].data == 'Put the tea bag on the saucer.'
+    assert world.events[-1].goal == 'saucer'
+    state = dict(zip(world.states[-1].names, world.states[-1].values, strict=True))
+    assert state['saucer'] == 1.0
+
+
+def test_without_an_instruction_the_usual_goal_is_asked_for(start_graph):
+    graph = start_graph()
+    world = World(graph)
+    told = graph.collect(String, 'instruction', qos.LATCHED)
+    graph.until(lambda: told and world.events)
+    assert told[-1].data == 'Grab the tea bag and place it in the mug.'
+    assert world.events[-1].goal == ''
+
+
+def test_what_somebody_else_asks_for_counts_from_then_on(start_graph, capfd):
+    graph = start_graph('instruction:="Put the tea bag on the saucer."')
+    world = World(graph)
+    say = graph.publisher(String, 'instruction', qos.LATCHED)
+    for sentence in ('Place the tea bag in the mug.', 'Make tea.'):
+        say.publish(String(data=sentence))
+        graph.until(lambda: world.node._env.goal.name == 'mug')
+    world.move()
+    graph.until(lambda: 'whose goal is not known' in capfd.readouterr().err)
+    world.put_bag_into_mug()
+    graph.until(lambda: 'SUCCESS' in world.story)
+    assert world.events[-2].goal == 'mug'
+
+
+def test_a_sentence_that_the_task_does_not_know_stops_the_start(start_graph):
+    start_graph('instruction:="Tea, please."')
+    with pytest.raises(ConfigError, match="instruction: got 'Tea, please.', whose goal is not kn"):
+        SimNode()
+
+
+def test_a_goal_explains_a_sentence_that_the_task_does_not_know(start_graph):
+    world = World(start_graph('instruction:="Tea, please."', 'goal:=mug'))
+    world.graph.until(lambda: world.events)
+    assert world.events[-1].goal == 'mug'

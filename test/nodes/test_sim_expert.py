@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip('mujoco')
 
 from sensor_msgs.msg import JointState
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -16,7 +17,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.msg import EpisodeEvent
 from vla_ros.nodes.sim import SimNode
 from vla_ros.ros import messages, qos
-from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.task import TaskChoice
 
 EXPERT = ('sim:driver:=expert', 'sim:rate:=30.0', 'sim:episodes:=0')
 
@@ -32,8 +33,8 @@ class Stage:
         self.commands = graph.collect(JointTrajectory, 'joint_commands', qos.EVERY_RELIABLE)
         self.states = graph.collect(JointState, 'joint_states', qos.EVERY)
 
-    def ask(self, cluster='4', seed=3, detail=''):
-        self.starts.publish(EpisodeEvent(cluster=cluster, seed=seed, detail=detail))
+    def ask(self, cluster='4', seed=3, detail='', goal=''):
+        self.starts.publish(EpisodeEvent(cluster=cluster, seed=seed, detail=detail, goal=goal))
 
     def wait_for(self, event):
         self.graph.until(lambda: event in [msg.event for msg in self.events])
@@ -58,13 +59,22 @@ def test_the_episode_is_the_one_that_was_asked_for(stage):
     ]
 
 
+def test_the_goal_is_the_one_that_was_asked_for_and_is_put_in_words(stage):
+    told = stage.graph.collect(String, 'instruction', qos.LATCHED)
+    stage.ask(cluster='7', seed=12, goal='saucer')
+    stage.wait_for(EpisodeEvent.START)
+    assert {msg.goal for msg in stage.events} == {'saucer'}
+    assert stage.sim._env.goal.name == 'saucer'
+    stage.graph.until(lambda: told and told[-1].data in stage.sim._env.goal.taught)
+
+
 def test_the_start_tells_how_the_bag_is_turned(stage):
-    env = TeaBagEnv()
+    env = TaskChoice().make()
     for seed in (3, 8):
         stage.ask(cluster='7', seed=seed)
         stage.graph.until(lambda seed=seed: seed in [msg.seed for msg in stage.events])
         env.reset(seed, 7)
-        turned = env.scene.state().bag_yaw
+        turned = env.rotation
         assert list(stage.events[-1].rotation) == pytest.approx([turned], abs=0.02)
 
 
@@ -101,7 +111,7 @@ def test_a_new_start_replaces_the_running_episode(stage):
     ]
 
 
-@pytest.mark.parametrize('start', [{'cluster': '12'}, {'detail': 'earthquake'}])
+@pytest.mark.parametrize('start', [{'cluster': '12'}, {'detail': 'earthquake'}, {'goal': 'x'}])
 def test_a_start_that_cannot_be_set_up_is_reported(stage, start):
     stage.ask(**start)
     stage.graph.until(lambda: stage.sim._faults == {'next_start': 1})

@@ -62,7 +62,7 @@ def test_features_keep_the_bytes_of_their_tensors():
 
 
 def test_the_simulated_world_keeps_its_pose():
-    state = SimState(seed=2**64 - 1, qpos=[0.5, -1.0], mug_pose=[0.06, 0.25, 3.0], light=0.8)
+    state = SimState(seed=2**64 - 1, qpos=[0.5, -1.0], names=['light'], values=[0.8])
     assert after_a_trip(state) == state
 
 

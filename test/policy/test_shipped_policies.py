@@ -21,13 +21,13 @@ POLICIES = sorted(
 def test_shipped_policy_answers_what_the_simulation_shows(name):
     pytest.importorskip('mujoco')
     from vla_ros.sim.renderer import Renderer
-    from vla_ros.sim.tea_bag.env import TeaBagEnv
+    from vla_ros.sim.task import TaskChoice
 
     policy = Policy(
         load_bundle(find_config('policies', name)), Placement(default=NodePlacement(threads=1))
     )
     robot = load_robot(find_config('robots', 'so101'))
-    env = TeaBagEnv()
+    env = TaskChoice().make()
     env.reset(2**31, 4)
     images = {}
     for camera in policy.spec.cameras:

@@ -9,21 +9,21 @@ pytest.importorskip('mujoco')
 
 from vla_ros.sim.corrections import Corrector
 from vla_ros.sim.robots.so101 import inverse
-from vla_ros.sim.tea_bag.env import TeaBagEnv
-from vla_ros.sim.tea_bag.expert import PHASES
-from vla_ros.sim.tea_bag.grasp import OPEN, GraspPlanner
+from vla_ros.sim.task import TaskChoice
+from vla_ros.sim.tea_bag.env import OPEN
+from vla_ros.sim.tea_bag.grasp import GraspPlanner
 
 RATE, ROWS = 30.0, 100
 
 
 @pytest.fixture(scope='module')
 def corrector():
-    return Corrector(RATE, ROWS)
+    return Corrector(TaskChoice().make(RATE), ROWS)
 
 
 @pytest.fixture(scope='module')
 def env():
-    return TeaBagEnv(RATE)
+    return TaskChoice().make(RATE)
 
 
 def play(env, corrector, rows, seconds=20.0):
@@ -31,7 +31,7 @@ def play(env, corrector, rows, seconds=20.0):
     phases, speed, rng = [], np.zeros(6), np.random.default_rng(env.seed)
     while env.time < seconds and not env.success:
         correction = corrector.correct(env, speed, rng)
-        phases.append(PHASES[correction.phase])
+        phases.append(correction.phase)
         for action in correction.actions[:rows]:
             env.step(action)
         speed = (correction.actions[rows - 1] - correction.actions[rows - 2]) * RATE
@@ -76,14 +76,14 @@ def test_hand_that_is_askew_beside_the_bag_is_raised_and_one_that_is_not_goes_on
     phase = ''
     while phase != 'close':
         correction = corrector.correct(env, speed, rng)
-        phase = PHASES[correction.phase]
+        phase = correction.phase
         for action in correction.actions[: 6 if phase != 'close' else 0]:
             env.step(action)
         speed = (correction.actions[5] - correction.actions[4]) * RATE
     turned = env.data.ctrl + [0, 0, 0, 0, 0.4, 0]
     for _ in range(15):
         env.step(turned)
-    assert PHASES[corrector.correct(env, np.zeros(6), rng).phase] == 'raise'
+    assert corrector.correct(env, np.zeros(6), rng).phase == 'raise'
 
 
 def test_hand_that_goes_for_another_side_of_the_bag_is_not_turned_back(env, corrector):

@@ -11,7 +11,8 @@ import pytest
 from vla_ros.core.config import find_config
 from vla_ros.core.kinematics import robot_model
 from vla_ros.core.robot import load_robot
-from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
+from vla_ros.sim.tea_bag.scene import TeaBagScene
+from vla_ros.sim.tea_bag.task import TeaBag
 
 BODIES = {
     'base': 'base_link',
@@ -27,7 +28,7 @@ SO101 = load_robot(find_config('robots', 'so101'))
 
 @pytest.fixture(scope='module')
 def scene():
-    return Scene(8, 8)
+    return TeaBagScene(8, 8)
 
 
 def test_urdf_and_mujoco_put_every_link_and_the_tool_in_the_same_place(scene):
@@ -49,7 +50,7 @@ def test_camera_frames_are_optical_frames_of_the_simulated_cameras(scene):
     positions = np.linspace(-0.6, 0.6, 6)
     scene.data.qpos[:6] = positions
     mujoco.mj_forward(scene.model, scene.data)
-    for camera in CAMERAS:
+    for camera in TeaBag.cameras:
         pose = robot_model(SO101).pose(f'camera_{camera}_optical_frame', positions)
         drawn = scene.data.camera(camera)
         right, up, back = drawn.xmat.reshape(3, 3).T

@@ -3,6 +3,7 @@
 """Datasets of demonstrations: whole or not there, and readable by LeRobot."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,14 +12,14 @@ pytest.importorskip('mujoco')
 pytest.importorskip('lerobot')
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.dataset.plan import recording_plan
+from vla_ros.dataset.plan import find_plan
 from vla_ros.sim import generate as module
 from vla_ros.sim.generate import Picture, generate
 from vla_ros.sim.robots.so101 import JOINT_NAMES
 from vla_ros.sim.tea_bag.expert import PHASES
 
 PICTURE = Picture(32, 24)
-PLAN = recording_plan(1, 1, clusters=(4, 9), seed=3)
+PLAN = replace(find_plan('tea_bag').only((4, 9)), starts=1, recoveries=1, seed=3).episodes()
 
 
 @pytest.fixture(scope='module')

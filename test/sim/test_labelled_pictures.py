@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arrays of the simulation: the same ones again, labelled truly, and never of what is held out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ pytest.importorskip('mujoco')
 
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
-from vla_ros.dataset.plan import CLUSTERS, VALIDATION_CLUSTER, PlannedEpisode, recording_plan
+from vla_ros.dataset.plan import PlannedEpisode, find_plan
 from vla_ros.sim.labelled_pictures import (
     Corrections,
     Demonstrations,
@@ -17,10 +19,13 @@ from vla_ros.sim.labelled_pictures import (
     Scenes,
     record_arrays,
 )
-from vla_ros.sim.renderer import Renderer
-from vla_ros.sim.tea_bag.env import TeaBagEnv
-from vla_ros.sim.tea_bag.labels import THINGS, Labeller, project
-from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
+from vla_ros.sim.renderer import Renderer, project
+from vla_ros.sim.task import TaskChoice
+from vla_ros.sim.tea_bag.labels import THINGS, Labeller
+from vla_ros.sim.tea_bag.scene import TeaBagScene
+from vla_ros.sim.tea_bag.task import TeaBag
+
+PLAN = find_plan('tea_bag')
 
 SIZES = {'top': (48, 64), 'left': (24, 32), 'gripper': (24, 32)}
 
@@ -32,18 +37,18 @@ def scenes():
 
 def test_scenes_are_those_of_their_seed(scenes):
     again, other = (Scenes(24, SIZES, seed).record(0) for seed in (3, 4))
-    assert all(np.array_equal(again.images[name], scenes.images[name]) for name in CAMERAS)
+    assert all(np.array_equal(again.images[name], scenes.images[name]) for name in TeaBag.cameras)
     assert not np.array_equal(other.labels['top'], scenes.labels['top'])
 
 
 def test_label_is_where_the_bag_is_seen():
-    scene = Scene()
-    env = TeaBagEnv()
+    scene = TeaBagScene()
+    env = TaskChoice().make()
     renderer = Renderer(scene, 256, 192)
-    for seed, cluster in enumerate(CLUSTERS):
+    for seed, cluster in enumerate(PLAN.clusters):
         env.reset(seed, cluster)
         scene.apply(env.scene.state())
-        bag = Labeller(scene).label('top', 192, 256)[THINGS.index('bag')]
+        bag = Labeller(scene, PLAN).label('top', 192, 256)[THINGS.index('bag')]
         with_bag = renderer.render('top').astype(int)
         state = env.scene.state()
         state.qpos[8] = -1.0  # under the table
@@ -59,7 +64,7 @@ def test_label_is_where_the_bag_is_seen():
 
 
 def test_bag_that_is_out_of_the_picture_or_behind_the_camera_has_no_label(scenes):
-    scene = Scene()
+    scene = TeaBagScene()
     above = np.array([[0.14, 0.0, 2.0]])  # behind the top camera
     assert project(scene, 'top', 48, 64, above)[0, 2] < 0
     assert np.isnan(scenes.labels['gripper'][:, 0]).all(axis=1).any()
@@ -72,17 +77,17 @@ def test_mug_has_a_place_and_no_axis(scenes):
 
 
 def test_no_picture_shows_a_bag_that_lies_in_the_cluster_that_is_held_out():
-    env = TeaBagEnv()
-    gallery = Gallery(SIZES)
+    env = TaskChoice().make()
+    gallery = Gallery(env, SIZES)
     drawn = []
-    for cluster in CLUSTERS:
+    for cluster in PLAN.clusters:
         env.reset(1, cluster)
         drawn.append(env.scene.state())
     for state in drawn:
-        gallery.add([state], [0])
+        gallery.add([state], ['home'])
     part = gallery.part()
-    assert len(part.rows) == len(CLUSTERS) - 1
-    assert list(part.rows) == [row for row, c in enumerate(CLUSTERS) if c != VALIDATION_CLUSTER]
+    assert len(part.rows) == len(PLAN.clusters) - 1
+    assert list(part.rows) == [row for row, c in enumerate(PLAN.clusters) if c != PLAN.held_out]
 
 
 @pytest.fixture(scope='module')
@@ -102,14 +107,14 @@ def test_corrections_are_short_episodes_with_one_picture_each(corrections):
 
 @pytest.mark.parametrize('kind', ['demonstrations', 'corrections', 'scenes'])
 def test_no_training_picture_is_of_the_held_out_cluster(kind, corrections, scenes):
-    plan = recording_plan(1, 1, (5, 7), 3)
+    plan = replace(PLAN.only((5, 7)), starts=1, recoveries=1, seed=3).episodes()
     part = {
         'demonstrations': lambda: Demonstrations(plan, SIZES, stride=10).record(0),
         'corrections': lambda: corrections,
         'scenes': lambda: scenes,
     }[kind]()
     corners = np.array([[0.1, 0.0, 0.01], [0.2, 0.1, 0.01]])
-    first, last = np.sort(project(Scene(), 'top', 48, 64, corners)[:, :2], axis=0)
+    first, last = np.sort(project(TeaBagScene(), 'top', 48, 64, corners)[:, :2], axis=0)
     bag = part.labels['top'][:, THINGS.index('bag')]
     inside = ((bag[:, :2] > first) & (bag[:, :2] < last)).all(axis=1)
     assert not (inside & (bag[:, 4] < 0.5)).any()
@@ -133,3 +138,12 @@ def test_interrupted_recording_goes_on_and_another_one_does_not(tmp_path):
     assert np.array_equal(whole, once, equal_nan=True)
     with pytest.raises(ConfigError, match='another command'):
         record_arrays(root, Scenes(6, SIZES, seed=1, scenes_per_part=2))
+
+
+def test_demonstrations_say_in_words_what_each_was_asked_for(tmp_path):
+    plan = replace(PLAN.only((5,)), starts=1, recoveries=0, goals=('mug', 'saucer')).episodes()
+    recorder = Demonstrations(plan, SIZES, noisy=0.0, stride=200)
+    dataset = record_arrays(tmp_path / 'both', recorder)
+    (part,) = dataset.parts()
+    first, last = (dataset.spec.instructions[part.instruction[row]] for row in (0, -1))
+    assert first in TeaBag.goals['mug'].taught and last in TeaBag.goals['saucer'].taught

@@ -9,13 +9,14 @@ pytest.importorskip('mujoco')
 
 from vla_ros.core.errors import VlaError
 from vla_ros.sim.renderer import Renderer
-from vla_ros.sim.tea_bag.env import TeaBagEnv
-from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
+from vla_ros.sim.task import TaskChoice
+from vla_ros.sim.tea_bag.scene import TeaBagScene
+from vla_ros.sim.tea_bag.task import TeaBag
 
 
 @pytest.fixture(scope='module')
 def view():
-    scene = Scene()
+    scene = TeaBagScene()
     renderer = Renderer(scene, 128, 96)
     yield scene, renderer
     renderer.close()
@@ -23,19 +24,19 @@ def view():
 
 def test_another_process_draws_the_same_picture_from_the_state(view):
     scene, renderer = view
-    env = TeaBagEnv()
+    env = TaskChoice().make()
     env.reset(1, 9)
     env.scene.apply(env.scene.state())
     own = Renderer(env.scene, 128, 96)
     scene.apply(env.scene.state())
-    for camera in CAMERAS:
+    for camera in TeaBag.cameras:
         assert np.array_equal(own.render(camera), renderer.render(camera))
     own.close()
 
 
 def test_every_camera_sees_the_white_bag(view):
     scene, renderer = view
-    env = TeaBagEnv()
+    env = TaskChoice().make()
     env.reset(2, 9)
     scene.apply(env.scene.state())
     for camera in ('top', 'left'):
@@ -46,7 +47,7 @@ def test_every_camera_sees_the_white_bag(view):
 
 def test_less_light_gives_a_darker_picture(view):
     scene, renderer = view
-    env = TeaBagEnv()
+    env = TaskChoice().make()
     env.reset(2, 9)
     state = env.scene.state()
     scene.apply(state)

@@ -23,7 +23,7 @@ def play(mode='async', latency=0.3, cluster=9, seed=4, **config):
         policy, ROBOT, RolloutConfig(ExecutorConfig(mode=mode, **config), latency=latency)
     )
     if mode == 'async':
-        policy.row = lambda: round(rollout.env.time * FPS)
+        policy.row = lambda: round(rollout.task.time * FPS)
     else:  # each chunk begins where the last one ended: the arm waits between them
         calls = iter(range(1000))
         policy.row = lambda: next(calls) * CHUNK

@@ -20,7 +20,12 @@ from vla_ros.dataset.bag import EpisodeInfo, decode, list_episodes
 from vla_ros.dataset.from_bags import describe, make_frames
 from vla_ros.dataset.streams import find_streams
 
-PLAN = '{starts: 1, recoveries: 0, clusters: [2, 4], seed: 5}'
+PLAN = """
+starts: 1
+recoveries: 0
+clusters: {2: [0.05, -0.15], 4: [0.15, -0.15]}
+seed: 5
+"""
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import numpy as np
 from vla_ros.core.blending import AGGREGATES
 from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import POLICY, ROBOT, TASK
 from vla_ros.core.executor import Executor
 from vla_ros.core.files import write_json
 from vla_ros.core.queue import PushResult
@@ -164,8 +165,8 @@ def compare(
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the benchmark's arguments."""
-    parser.add_argument('--policy', default='tea_bag_act', help='bundle: a name or a folder')
-    parser.add_argument('--robot', default='so101', help='limits: a name or a file')
+    parser.add_argument('--policy', default=POLICY, help='bundle: a name or a folder')
+    parser.add_argument('--robot', default=ROBOT, help='limits: a name or a file')
     parser.add_argument('--episodes', type=int, default=10, help='for each strategy and latency')
     parser.add_argument('--set', default='test', help='where the bag starts')
     parser.add_argument('--seed', type=int, default=0, help='other seeds, other episodes')
@@ -185,6 +186,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Play, print, write and draw."""
+    from vla_ros.dataset.plan import find_plan
     from vla_ros.evaluation.protocol import plan_set
     from vla_ros.policy.bundle import load_bundle
     from vla_ros.policy.pipeline import Policy
@@ -193,7 +195,7 @@ def run(args: Namespace) -> int:
     bundle = load_bundle(find_config('policies', args.policy))
     policy = Policy(bundle, Placement(default=NodePlacement(threads=1)))
     robot = load_robot(find_config('robots', args.robot))
-    plan = plan_set(args.set, args.episodes, args.seed)
+    plan = plan_set(find_plan(TASK), args.set, args.episodes, args.seed)
     print(_HEAD)
     outcomes = compare(
         policy,

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import ROBOT
 from vla_ros.core.errors import VlaError
 from vla_ros.core.files import write_json
 from vla_ros.core.robot import load_robot
@@ -32,7 +33,6 @@ from vla_ros.deployment.domain import isolate
 from vla_ros.deployment.supervisor import end_with_parent
 from vla_ros.runtime.time_slices import CONTROL
 
-ROBOT = 'so101'
 USUAL = 'priority: 0'
 KINDS = (  # placement of the action queue, and its time slice, s
     (USUAL, 0.0),

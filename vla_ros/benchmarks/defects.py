@@ -13,15 +13,14 @@ from vla_ros.dataset.checks import skew
 from vla_ros.dataset.checks.episodes import Changes, Episode, Episodes, Facts
 from vla_ros.dataset.checks.picture_statistics import look_at
 from vla_ros.dataset.checks.recording import lost_share
-from vla_ros.dataset.plan import VALIDATION_CLUSTER, recording_plan
 from vla_ros.sim.defects import move_camera, turn_camera, whiten_table
 from vla_ros.sim.episode import Episode as Demonstration
 from vla_ros.sim.episode import demonstrate
 from vla_ros.sim.renderer import Renderer
-from vla_ros.sim.tea_bag.env import TeaBagEnv
-from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
+from vla_ros.sim.task import Scene, TaskChoice
 
 FPS, PAIRS = 30.0, 12
+TASK = TaskChoice()
 CALIBRATION = {'arm.json': 'a1', 'leader.json': 'b2'}
 
 Change = Callable[[Any], None]  # of MuJoCo's model
@@ -51,7 +50,7 @@ class Recording:
 
     def film(self, film: Film, indices: Sequence[int] | None = None) -> list[Episode]:
         """Return (the chosen ones of) the demonstrations as they look when filmed so."""
-        scene = Scene()
+        scene = TASK.type.make_scene()
         film.change(scene.model)
         renderer = Renderer(scene, *self.size)
         watched = skew.choose(len(self.demonstrations)) if indices is None else set()
@@ -86,12 +85,12 @@ class Recording:
 
 def simulate(seed: int, starts: int, recoveries: int, size: tuple[int, int]) -> Recording:
     """Return a recording of the study's clusters, with so many mishaps in all."""
-    plan = recording_plan(starts, 1, seed=seed)
+    task = TASK.make()
+    plan = replace(task.plan, starts=starts, recoveries=1, seed=seed).episodes()
     plain = [planned for planned in plan if not planned.recovery]
     mended = [planned for planned in plan if planned.recovery]
-    env = TeaBagEnv()
     chosen = [*plain, *mended[:recoveries]]
-    return Recording([demonstrate(env, planned) for planned in chosen], size)
+    return Recording([demonstrate(task, planned) for planned in chosen], size)
 
 
 def move(camera: str, metres: float = 0.005) -> Film:
@@ -166,7 +165,7 @@ def leak_held_out(recording: Recording) -> Episodes:
     """Have the last episode start in the cluster that is kept for validation."""
     last = recording.late[-1]
     return recording.facts(
-        lambda e: {'cluster': VALIDATION_CLUSTER if e.index == last else e.facts.cluster}
+        lambda e: {'cluster': TASK.load_plan().held_out if e.index == last else e.facts.cluster}
     )
 
 
@@ -238,7 +237,7 @@ def _episode(
         demonstration.recovery,
         demonstration.rotation,
         CALIBRATION,
-        lost=dict.fromkeys(CAMERAS, 0.0),
+        lost=dict.fromkeys(TASK.type.cameras, 0.0),
         dropped=0,
     )
     return Episode(index, time, state, state, pairs, looks, facts, changes)
@@ -248,10 +247,10 @@ def _shoot(
     demonstration: Demonstration, rows: np.ndarray, scene: Scene, renderer: Renderer, light: float
 ) -> dict[str, np.ndarray]:
     """Return the pictures (rows, height, width, 3) of each camera."""
-    taken: dict[str, list[np.ndarray]] = {camera: [] for camera in CAMERAS}
+    taken: dict[str, list[np.ndarray]] = {camera: [] for camera in TASK.type.cameras}
     for row in rows:
         state = demonstration.steps[row].scene
-        scene.apply(replace(state, light=state.light * light))
-        for camera in CAMERAS:
+        scene.apply(state.lit(light))
+        for camera in TASK.type.cameras:
             taken[camera].append(renderer.render(camera))
     return {camera: np.array(pictures) for camera, pictures in taken.items()}

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import ROBOT
 from vla_ros.core.errors import VlaError
 from vla_ros.core.files import write_json
 from vla_ros.core.follower import Follower
@@ -198,7 +199,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--lost', type=float, default=0.01, help='share of answers that get lost')
     parser.add_argument('--broken', type=float, default=0.0, help='share that arrives broken')
     parser.add_argument('--unplug', type=int, default=3, help='times that the cable is pulled')
-    parser.add_argument('--robot', default='so101', help='limits: a name or a file')
+    parser.add_argument('--robot', default=ROBOT, help='limits: a name or a file')
     parser.add_argument('--json', type=Path, help='write the figures to this file')
 
 

@@ -28,6 +28,7 @@ from vla_ros.benchmarks.workspace import WorkspaceFindings, WorkspaceWatch
 from vla_ros.core.blending import AGGREGATES, Aggregate
 from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import ROBOT
 from vla_ros.core.errors import VlaError
 from vla_ros.core.executor import Executor
 from vla_ros.core.files import write_json
@@ -328,7 +329,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the benchmark's arguments."""
     parser.add_argument('--ticks', type=int, default=1_000_000, help='control ticks')
     parser.add_argument('--seed', type=int, default=0, help='another seed, another world')
-    parser.add_argument('--robot', default='so101', help='limits: a name or a file')
+    parser.add_argument('--robot', default=ROBOT, help='limits: a name or a file')
     parser.add_argument('--json', type=Path, help='write the findings to this file')
 
 

@@ -28,6 +28,7 @@ from vla_ros.benchmarks.variants import (
     untrained,
 )
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import POLICY
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json
 from vla_ros.policy.bundle import Bundle, load_bundle
@@ -79,7 +80,7 @@ def choose(args: Namespace) -> tuple[Bundle, list[Variant]]:
     if args.size:
         base = untrained(args.family, args.size, args.cache)
     else:
-        base = load_bundle(find_config('policies', args.policy or 'tea_bag_act'))
+        base = load_bundle(find_config('policies', args.policy or POLICY))
     variants = [Variant(base.spec.recipe.get('name', FP32), base.path), *given]
     variants += [quantized(base, recipe, args.cache) for recipe in args.recipe]
     for variant in variants:

@@ -30,9 +30,10 @@ import yaml
 
 from vla_ros.benchmarks.commands import Play, summarize
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import DEPLOYMENT, POLICY, TASK
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.files import write_json
-from vla_ros.dataset.plan import CLUSTER_SETS, PlannedEpisode, evaluation_plan
+from vla_ros.dataset.plan import SETS, PlannedEpisode, find_plan
 from vla_ros.deployment.domain import isolate
 from vla_ros.deployment.fastdds import remove_stale_segments
 from vla_ros.deployment.supervisor import Command, Supervisor
@@ -75,10 +76,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--checkpoint', type=Path, required=True, help='LeRobot checkpoint of the same policy'
     )
-    parser.add_argument('--policy', default='tea_bag_act', help='bundle exported from it')
+    parser.add_argument('--policy', default=POLICY, help='bundle exported from it')
     parser.add_argument('--episodes', type=int, default=5, help='of each side')
     parser.add_argument('--seed', type=int, default=0, help='other seeds, other episodes')
-    parser.add_argument('--set', choices=CLUSTER_SETS, default='test', help='where the bag starts')
+    parser.add_argument('--set', choices=SETS, default='test', help='where the bag starts')
     parser.add_argument('--timeout', type=float, default=30.0, help='s for an episode')
     parser.add_argument('--chunk-size-threshold', type=float, default=0.2)
     parser.add_argument('--aggregate-fn-name', default='weighted_average')
@@ -97,7 +98,7 @@ def run(args: Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix='vla_ros_') as folder:
         match = Match(args, spec, Path(folder))
         match.prepare()
-        for planned in evaluation_plan(CLUSTER_SETS[args.set], args.episodes, args.seed):
+        for planned in find_plan(TASK).evaluation(args.set, args.episodes, args.seed):
             for side in SIDES:
                 plays[side].append(match.play(side, planned))
                 print(describe(side, planned, plays[side][-1]), flush=True)
@@ -254,8 +255,8 @@ class Match:
 
 
 def shipped_deployment() -> dict[str, Any]:
-    """Return tea_bag.yaml with time for a slow start."""
-    content: dict[str, Any] = yaml.safe_load(find_config('', 'tea_bag').read_text())
+    """Return the default deployment with time for a slow start."""
+    content: dict[str, Any] = yaml.safe_load(find_config('', DEPLOYMENT).read_text())
     for node in content['nodes']:
         if node['executable'] == 'sim':
             node['parameters']['start_timeout'] = START_TIMEOUT

@@ -37,6 +37,7 @@ from vla_ros.benchmarks.variants import (
     work_variants,
 )
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import POLICY
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json
 from vla_ros.policy.bundle import Bundle, load_bundle
@@ -102,7 +103,7 @@ def run(args: Namespace) -> int:
 def _bases(args: Namespace) -> list[tuple[Bundle, Path | None]]:
     """Return the bundles at fp32, each with the checkpoint that torch runs."""
     if not args.size:
-        bundle = load_bundle(find_config('policies', args.policy or 'tea_bag_act'))
+        bundle = load_bundle(find_config('policies', args.policy or POLICY))
         if args.torch == '':
             raise ConfigError('--torch: got no checkpoint, expected one for the --policy; name it')
         return [(bundle, Path(args.torch) if args.torch else None)]

@@ -23,6 +23,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import median
 
+from vla_ros.core.defaults import DEPLOYMENT
 from vla_ros.core.errors import VlaError
 from vla_ros.deployment.domain import isolate
 from vla_ros.runtime.shared_memory import PREFIX, SEGMENT, SHARED_MEMORY, remove_stale_slots
@@ -72,7 +73,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument('--minutes', type=float, default=30.0, help='length of the run')
     parser.add_argument(
-        '--deployment', default='tea_bag', help='name of a deployment, or its file'
+        '--deployment', default=DEPLOYMENT, help='name of a deployment, or its file'
     )
     parser.add_argument('--period', type=float, default=5.0, help='s between two looks')
     parser.add_argument('--growth', type=float, default=0.01, help='of the memory, allowed')

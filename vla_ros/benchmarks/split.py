@@ -17,6 +17,7 @@ import numpy as np
 
 from vla_ros.benchmarks.graphs import Graph, alternate
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import POLICY
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json
 from vla_ros.policy.bundle import load_bundle
@@ -25,7 +26,7 @@ from vla_ros.policy.spec import BLOCKS
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument('--policy', default='tea_bag_act', help='policy bundle (name or folder)')
+    parser.add_argument('--policy', default=POLICY, help='policy bundle (name or folder)')
     parser.add_argument('--height', type=int, default=0, help='pictures of a random policy')
     parser.add_argument('--width', type=int, default=0, help='pictures of a random policy')
     parser.add_argument('--placement', default='', help='threads and cores (name or file)')

@@ -3,7 +3,7 @@
 """Facts about a robot: its joints and what they can do, and the URDF that draws it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class RobotSpec:
     same_lag: float = 0.03  # rad or m by which a joint at rest stands where it stood before
     prismatic: tuple[str, ...] = ()  # the joints that slide: m in place of rad
     safety: Safety | None = None  # where the arm may be; core/workspace.py sees to it
+    home: np.ndarray = field(default_factory=lambda: np.empty(0))  # where it rests; empty: nowhere
 
     def __post_init__(self) -> None:
         """Check that the limits make sense."""
@@ -53,6 +54,8 @@ class RobotSpec:
             raise ConfigError(f'robot {self.name}: prismatic: no joint {", ".join(unknown)}')
         for joint, *limits in zip(self.joint_names, *self._limits(), strict=True):
             check_limits(f'robot {self.name}: {joint}', *map(float, limits))
+        if len(self.home):
+            _check_home(self)
 
     @property
     def units(self) -> tuple[str, ...]:
@@ -92,7 +95,9 @@ def load_robot(path: Path) -> RobotSpec:
     has no lower and upper. Numbers that no joint has, because they are degrees or millimetres,
     are refused.
     """
-    content = load_yaml(path, ('description', 'joints', 'urdf', 'tool', 'safety', *_MANNERS))
+    content = load_yaml(
+        path, ('description', 'joints', 'urdf', 'tool', 'safety', 'home', *_MANNERS)
+    )
     joints = _joints(path, content)
     rows = {name: read_joint(f'{path}: joint {name}', limits) for name, limits in joints.items()}
     lower, upper, velocity, acceleration = np.array(list(rows.values())).T.copy()
@@ -115,8 +120,26 @@ def load_robot(path: Path) -> RobotSpec:
         urdf,
         tool,
         prismatic=sliding,
+        home=_read_home(path, content.get('home', [])),
         **manners,
     )
+
+
+def _read_home(path: Path, values: object) -> np.ndarray:
+    if not isinstance(values, list):
+        raise ConfigError(f'{path}: home: got {values!r}, expected a list of positions')
+    return np.array([number(f'{path}: home', value) for value in values])
+
+
+def _check_home(robot: RobotSpec) -> None:
+    inside = len(robot.home) == len(robot.joint_names) and bool(
+        ((robot.lower <= robot.home) & (robot.home <= robot.upper)).all()
+    )
+    if not inside:
+        raise ConfigError(
+            f'robot {robot.name}: home: got {robot.home.tolist()}, expected a position of '
+            f'{", ".join(robot.joint_names)} within its limits'
+        )
 
 
 def _joints(path: Path, content: Mapping[str, Any]) -> Mapping[str, Any]:

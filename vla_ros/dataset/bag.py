@@ -77,7 +77,7 @@ class EpisodeInfo:
 
     cluster: int
     seed: int = 0  # that the start was drawn from
-    recovery: str = ''  # the mishap that is mended, one of plan.RECOVERIES; empty: plain start
+    recovery: str = ''  # the mishap that is mended; empty: plain start
     robot: str = ''
     notes: str = ''  # of the operator
     outcome: str = ''  # what the end event said
@@ -85,6 +85,7 @@ class EpisodeInfo:
     dropped: int = 0  # messages that came faster than they could be written
     missing: Mapping[str, int] = field(default_factory=dict)  # topic: frames that never came
     rotation: float | None = None  # rad, yaw of the object at the start, where it is known
+    goal: str = ''  # what was to be done, where the task has several goals
 
 
 class Message(NamedTuple):

@@ -4,51 +4,18 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, field
 
-from vla_ros.core.config import load_yaml
-from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.bag import EpisodeInfo, count_gaps
-from vla_ros.dataset.plan import (
-    TRAINING_CLUSTERS,
-    VALIDATION_CLUSTER,
-    PlannedEpisode,
-    check_cluster,
-    recording_plan,
-)
+from vla_ros.dataset.plan import Plan, PlannedEpisode
 from vla_ros.dataset.recording import GAP_MEND
-
-
-@dataclass(frozen=True)
-class RecordingPlan:
-    """How many episodes to record, and where the object lies at their start."""
-
-    starts: int = 10  # plain episodes per cluster
-    recoveries: int = 2  # per cluster
-    clusters: tuple[int, ...] = TRAINING_CLUSTERS
-    held_out: int = VALIDATION_CLUSTER  # never recorded: the policy is validated there
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Check that the held-out cluster is held out."""
-        check_cluster(self.held_out)
-        if self.held_out in self.clusters:
-            raise ConfigError(
-                f'clusters: got {list(self.clusters)} with the held-out cluster {self.held_out}, '
-                'expected all but that one; take it out of clusters, or hold out another'
-            )
-
-    def episodes(self) -> list[PlannedEpisode]:
-        """Return the episodes in the order in which they are to be recorded."""
-        return recording_plan(self.starts, self.recoveries, self.clusters, self.seed)
 
 
 @dataclass(frozen=True)
 class Coverage:
     """A plan against what was recorded."""
 
-    plan: RecordingPlan
+    plan: Plan
     missing: tuple[PlannedEpisode, ...]
     extra: int  # recorded episodes that the plan doesn't ask for
     leaked: int  # those of them that start in the held-out cluster
@@ -68,7 +35,7 @@ class Coverage:
             count = planned[cluster, recovery]
             return f'{count - missing[cluster, recovery]}/{count}'
 
-        return {item: (cell(item, False), cell(item, True)) for item in self.plan.clusters}
+        return {item: (cell(item, False), cell(item, True)) for item in self.plan.training}
 
     def describe(self) -> str:
         """Return a table of done/planned per cluster, and what comes next."""
@@ -96,47 +63,32 @@ class Coverage:
         return '\n'.join(lines)
 
 
-def load_plan(path: Path) -> RecordingPlan:
-    """Read a plan file; raise ConfigError naming the file and the key."""
-    content = load_yaml(path, {item.name for item in fields(RecordingPlan)})
-    clusters = content.get('clusters', [])
-    for key, value in [*content.items(), *(('clusters', item) for item in clusters)]:
-        if value is not clusters and type(value) is not int:
-            raise ConfigError(f'{path}: {key}: got {value!r}, expected a whole number')
-    if clusters:
-        content['clusters'] = tuple(clusters)
-    try:
-        plan = RecordingPlan(**content)
-        plan.episodes()
-    except ConfigError as error:
-        raise ConfigError(f'{path}: {error}') from None
-    return plan
-
-
-def measure(plan: RecordingPlan, recorded: Sequence[EpisodeInfo]) -> Coverage:
+def measure(plan: Plan, recorded: Sequence[EpisodeInfo]) -> Coverage:
     """
     Return which planned episodes ``recorded`` leaves open.
 
-    An episode counts for the planned one with its seed, else for any of its cluster and kind.
+    An episode counts for the planned one with its seed, else for any of its cluster, kind and
+    goal.
     """
-    left = Counter((info.cluster, info.recovery, info.seed) for info in recorded)
+    left = Counter((info.cluster, info.recovery, info.goal, info.seed) for info in recorded)
     unmatched = []
     for episode in plan.episodes():
-        key = (episode.cluster, episode.recovery, episode.seed)
+        key = (episode.cluster, episode.recovery, episode.goal, episode.seed)
         if left[key]:
             left[key] -= 1
         else:
             unmatched.append(episode)
-    pool = Counter[tuple[int, str]]()
-    for (cluster, recovery, _), count in left.items():
-        pool[cluster, recovery] += count
+    pool = Counter[tuple[int, str, str]]()
+    for (*kind, _), count in left.items():
+        pool[tuple(kind)] += count
     missing = []
     for episode in unmatched:
-        if pool[episode.cluster, episode.recovery]:
-            pool[episode.cluster, episode.recovery] -= 1
+        kind = (episode.cluster, episode.recovery, episode.goal)
+        if pool[kind]:
+            pool[kind] -= 1
         else:
             missing.append(episode)
-    leaked = sum(count for (cluster, _), count in pool.items() if cluster == plan.held_out)
+    leaked = sum(count for (cluster, *_), count in pool.items() if cluster == plan.held_out)
     gaps = defaultdict[str, list[int]](list)
     for info in recorded:
         for camera, frames in count_gaps(info.missing).items():
@@ -147,7 +99,8 @@ def measure(plan: RecordingPlan, recorded: Sequence[EpisodeInfo]) -> Coverage:
 def describe_start(episode: PlannedEpisode) -> str:
     """Return what to set up for an episode."""
     kind = f'recovery ({episode.recovery})' if episode.recovery else 'plain start'
-    return f'cluster {episode.cluster}, {kind}, seed {episode.seed}'
+    goal = f', goal {episode.goal}' if episode.goal else ''
+    return f'cluster {episode.cluster}, {kind}{goal}, seed {episode.seed}'
 
 
 def _count(episodes: Sequence[PlannedEpisode]) -> Counter[tuple[int, bool]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from vla_ros.core.errors import VlaError
 from vla_ros.dataset import bag
 from vla_ros.dataset.bag import Episode, EpisodeInfo
-from vla_ros.dataset.coverage import Coverage, RecordingPlan, measure
-from vla_ros.dataset.plan import PlannedEpisode
+from vla_ros.dataset.coverage import Coverage, measure
+from vla_ros.dataset.plan import Plan, PlannedEpisode
 from vla_ros.dataset.recording import Recording
 
 
@@ -24,7 +24,7 @@ class Session:
     def __init__(
         self,
         root: Path,
-        plan: RecordingPlan,
+        plan: Plan,
         record: Callable[[EpisodeInfo], Recording],
         limit: int = 0,
     ) -> None:
@@ -83,7 +83,13 @@ class Session:
         if self.recording:
             raise VlaError(f'{self.recording.name} is being recorded: keep or discard it first')
         info = EpisodeInfo(
-            start.cluster, start.seed, start.recovery, robot, notes, rotation=rotation
+            start.cluster,
+            start.seed,
+            start.recovery,
+            robot,
+            notes,
+            rotation=rotation,
+            goal=start.goal,
         )
         self.recording = self._record(info)
         return self.recording

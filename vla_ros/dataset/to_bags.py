@@ -109,7 +109,7 @@ def _frame_messages(dataset: StoredDataset, frame: Frame, time: float) -> Iterat
 def _event(time: float, event: int, index: int, info: EpisodeInfo, duration: float) -> Message:
     cluster = str(info.cluster) if info.cluster else ''
     rotation = np.array([] if info.rotation is None else [info.rotation])
-    fields = (event, index, info.seed, cluster, info.recovery, duration, rotation)
+    fields = (event, index, info.seed, cluster, info.recovery, duration, rotation, info.goal)
     return _message('episode', 'vla_ros/msg/EpisodeEvent', time, _header(time, ''), *fields)
 
 

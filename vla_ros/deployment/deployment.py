@@ -3,7 +3,7 @@
 """
 Deployments: which nodes a job runs, with which parameters, as data that launch and ``up`` share.
 
-A deployment file declares arguments and nodes (config/tea_bag.yaml is the example). A node's texts
+A deployment file declares arguments and nodes (those in config/ are examples). A node's texts
 may hold ``${argument}``, and ``${config}`` for the folder of the configuration that ships; a text
 that is nothing but ``${argument}`` becomes the argument's value with its type.
 """

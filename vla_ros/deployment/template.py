@@ -113,12 +113,21 @@ arguments:
 @driver@cameras"""
 )
 _PLAN = """\
-# Which episodes to record: clusters are places where the object lies at the start.
-clusters: [1, 2, 3, 4, 5]  # numbers of your own, 1 to 11
-starts: 10     # plain episodes per cluster
-recoveries: 2  # episodes per cluster in which a mishap is mended
-held_out: 6    # never recorded: the policy is validated there
-seed: 0        # of the starts
+# Which episodes to record: clusters are places where the object lies at the start. Number of each
+# and its centre (m; x forward, y to the left, from the first axis of the arm): put your own here.
+clusters:
+  1: [0.15, -0.25]
+  2: [0.15, -0.15]
+  3: [0.15, -0.05]
+  4: [0.15, 0.05]
+  5: [0.25, -0.15]
+  6: [0.25, -0.05]
+cluster_size: 0.1  # m, edge of the square
+held_out: 6        # never recorded: the policy is validated there
+starts: 10         # plain episodes per cluster
+recoveries: 2      # episodes per cluster in which a mishap is mended
+recovery_kinds: [miss, drop, push]
+seed: 0            # of the starts
 """
 _PORT = "  port: {default: '', description: 'port of the arm, see vla_ros find-ports'}\n"
 _OWN_DRIVER = """\

@@ -18,7 +18,7 @@ import numpy as np
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json
-from vla_ros.dataset.plan import VALIDATION_CLUSTER, PlannedEpisode
+from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.evaluation.paired import paired_difference
 from vla_ros.evaluation.statistics import success_rate
 
@@ -66,13 +66,14 @@ def plan_trials(
 class Session:
     """The trials of one evaluation and what came of them, in a folder."""
 
-    def __init__(self, folder: Path, trials: Sequence[Trial]) -> None:
+    def __init__(self, folder: Path, trials: Sequence[Trial], held_out: int = 0) -> None:
         """
-        Begin, or go on with what the folder holds.
+        Begin, or go on with what the folder holds; ``held_out`` is the cluster of validation.
 
         Raises ConfigError where that are other trials.
         """
         self._trials, self._file = list(trials), folder / TRIALS
+        self._held_out = held_out
         self.outcomes: dict[int, Outcome] = {}  # by the number of the trial
         described = [_describe(trial) for trial in trials]
         if (folder / SESSION).exists():
@@ -112,8 +113,8 @@ class Session:
         """Return the finished trials of a policy, by the study's sets."""
         done = [t for t in self._trials if t.policy == policy and t.number in self.outcomes]
         sets = {
-            'test': [t for t in done if t.scene.cluster != VALIDATION_CLUSTER],
-            'validation': [t for t in done if t.scene.cluster == VALIDATION_CLUSTER],
+            'test': [t for t in done if t.scene.cluster != self._held_out],
+            'validation': [t for t in done if t.scene.cluster == self._held_out],
         }
         sets = {name: trials for name, trials in sets.items() if trials}
         return sets | ({'global': done} if len(sets) > 1 else {})

@@ -3,7 +3,7 @@
 """The study's evaluation protocol in simulation: sets of episodes, played in worker processes."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -15,14 +15,14 @@ import numpy as np
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.robot import RobotSpec
-from vla_ros.dataset.plan import CLUSTER_SETS, PlannedEpisode, evaluation_plan
+from vla_ros.dataset.plan import Plan, PlannedEpisode
 from vla_ros.evaluation.statistics import Rate, success_rate
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.runtime.placement import NodePlacement, Placement
 from vla_ros.sim.episode import attempt_episode
 from vla_ros.sim.rollout import EpisodeResult, Rollout, RolloutConfig
-from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.task import Task, TaskChoice
 
 OnEpisode = Callable[[EpisodeResult], None]
 
@@ -40,6 +40,7 @@ class Score:
     time_per_episode: float  # median of the successful ones, nan without any
     idle_per_episode: float  # mean
     starved_per_episode: float  # mean
+    at_other_goal: float  # share of the episodes that ended as another goal asks
     reused: dict[str, float]  # share of each camera's pictures that were not encoded again
 
     def as_dict(self) -> dict[str, Any]:
@@ -60,6 +61,7 @@ def score(results: list[EpisodeResult]) -> Score:
         time_per_episode=float(np.median(times)) if times else float('nan'),
         idle_per_episode=float(np.mean([result.idle for result in results])),
         starved_per_episode=float(np.mean([result.starved for result in results])),
+        at_other_goal=float(np.mean([result.at_other_goal for result in results])),
         reused=_reused(results),
     )
 
@@ -70,22 +72,50 @@ def _reused(results: list[EpisodeResult]) -> dict[str, float]:
     return {camera: again[camera] / shown[camera] for camera in sorted(shown)}
 
 
-def plan_set(name: str, episodes: int | None = None, seed: int = 0) -> list[PlannedEpisode]:
+def plan_set(
+    plan: Plan, name: str, episodes: int | None = None, seed: int = 0
+) -> list[PlannedEpisode]:
     """
     Return the episodes of a set; the study's number of them unless told otherwise.
 
-    test: 2 positions in each of 10 clusters; validation: 10 positions in cluster 6; global: both.
+    The study's test: 2 positions in each of 10 clusters; validation: 10 positions in the one that
+    is held out; global: both.
     """
-    if name not in CLUSTER_SETS:
-        raise ConfigError(f'set: got {name!r}, expected one of {", ".join(CLUSTER_SETS)}')
+    if name not in STUDY_EPISODES:
+        raise ConfigError(f'set: got {name!r}, expected one of {", ".join(STUDY_EPISODES)}')
     if name != 'global':
-        return evaluation_plan(CLUSTER_SETS[name], episodes or STUDY_EPISODES[name], seed)
+        return plan.evaluation(name, episodes or STUDY_EPISODES[name], seed)
     total = episodes or STUDY_EPISODES['global']
     validation = round(total / 3)
     return [
-        *plan_set('test', total - validation, seed),
-        *plan_set('validation', max(1, validation), seed),
+        *plan_set(plan, 'test', total - validation, seed),
+        *plan_set(plan, 'validation', max(1, validation), seed),
     ]
+
+
+def ask_for(
+    plan: Iterable[PlannedEpisode], goals: Sequence[str], instruction: str = '', then: str = ''
+) -> list[PlannedEpisode]:
+    """
+    Return every planned episode once for each goal, with the same seed: pairs, for two goals.
+
+    ``instruction`` is what the policy is told then, if not the goal's own sentence; ``then`` is
+    the goal that is asked for when the arm is under way.
+    """
+    asked = ((planned, goal) for planned in plan for goal in goals or ('',))
+    return [
+        planned._replace(index=index, goal=goal, instruction=instruction, then=then)
+        for index, (planned, goal) in enumerate(asked)
+    ]
+
+
+def success_on_all(results: Sequence[EpisodeResult]) -> Rate:
+    """Return how many starts, of those that were played for several goals, reached them all."""
+    starts: dict[tuple[int, int], bool] = {}
+    for result in results:
+        start = result.cluster, result.seed
+        starts[start] = starts.get(start, True) and result.success
+    return success_rate(sum(starts.values()), len(starts))
 
 
 def evaluate(
@@ -101,12 +131,13 @@ def evaluate(
 
 
 def evaluate_expert(
+    task: TaskChoice,
     plan: list[PlannedEpisode],
     workers: int = 1,
     on_episode: OnEpisode = lambda result: None,
 ) -> list[EpisodeResult]:
-    """Have the scripted expert play the planned episodes, as ``evaluate`` does a policy."""
-    return _play_all(_start_expert, plan, workers, on_episode)
+    """Have the task's own expert play the planned episodes, as ``evaluate`` does a policy."""
+    return _play_all(partial(_start_expert, task), plan, workers, on_episode)
 
 
 def _play_all(
@@ -143,14 +174,16 @@ def _start_policy(bundle: Path, robot: RobotSpec, config: RolloutConfig) -> None
     _worker[:] = [_Player(rollout.play, rollout.close)]
 
 
-def _start_expert() -> None:
-    _worker[:] = [_Player(partial(_demonstrate, TeaBagEnv()))]
+def _start_expert(task: TaskChoice) -> None:
+    _worker[:] = [_Player(partial(_demonstrate, task.make()))]
 
 
-def _demonstrate(env: TeaBagEnv, planned: PlannedEpisode) -> EpisodeResult:
-    episode = attempt_episode(env, planned)
-    seconds = len(episode.steps) / env.rate if episode else 0.0
-    return EpisodeResult(planned.seed, planned.cluster, episode is not None, seconds)
+def _demonstrate(task: Task, planned: PlannedEpisode) -> EpisodeResult:
+    episode = attempt_episode(task, planned)
+    seconds = len(episode.steps) / task.rate if episode else 0.0
+    return EpisodeResult(
+        planned.seed, planned.cluster, episode is not None, seconds, goal=planned.goal
+    )
 
 
 def _play(start: Callable[[], None], planned: PlannedEpisode) -> EpisodeResult:

@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 from vla_ros.core.errors import VlaError
 from vla_ros.sim.renderer import Renderer
 from vla_ros.sim.rollout import EpisodeResult
-from vla_ros.sim.tea_bag.scene import CAMERAS, Scene, SceneState
+from vla_ros.sim.task import SceneState, Task
 
 _IDLE_COLOUR, _QUEUE_COLOUR = '#d1495b', '#00798c'
 
@@ -74,19 +74,23 @@ def plot_queues(
 
 
 def write_video(
-    states: Iterable[SceneState], fps: float, path: Path, size: tuple[int, int] = (320, 240)
+    task: type[Task],
+    states: Iterable[SceneState],
+    fps: float,
+    path: Path,
+    size: tuple[int, int] = (320, 240),
 ) -> None:
-    """Draw the three cameras side by side; raise VlaError where OpenCV can't write the file."""
-    scene = Scene()
+    """Draw the task's cameras side by side; raise VlaError where OpenCV can't write the file."""
+    scene = task.make_scene()
     renderer = Renderer(scene, *size)
     writer = cv2.VideoWriter(
-        str(path), cv2.VideoWriter.fourcc(*'VP80'), fps, (size[0] * len(CAMERAS), size[1])
+        str(path), cv2.VideoWriter.fourcc(*'VP80'), fps, (size[0] * len(task.cameras), size[1])
     )
     if not writer.isOpened():
         raise VlaError(f'video {path}: OpenCV could not open it for writing (VP8 in WebM)')
     for state in states:
         scene.apply(state)
-        picture = np.hstack([renderer.render(camera) for camera in CAMERAS])
+        picture = np.hstack([renderer.render(camera) for camera in task.cameras])
         writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     writer.release()
     renderer.close()

@@ -8,10 +8,13 @@ needs no entry in SOURCES: lookup.find takes ``my_package.thermal:Camera`` as we
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+
+from vla_ros.core.defaults import TASK
 
 # loaded when asked for: OpenCV and MuJoCo are large
 SOURCES = {
@@ -44,6 +47,7 @@ class CameraSettings:
     white_balance: float = -1.0  # K
     focus: float = -1.0
     gain: float = -1.0
+    task: str = TASK  # that is simulated
 
 
 class CameraSource(ABC):
@@ -80,5 +84,5 @@ class DrawnSource(CameraSource):
         """Say whether the state of ``time`` (s) is to be drawn, at the asked rate."""
 
     @abstractmethod
-    def show(self, qpos: np.ndarray, mug_pose: np.ndarray, light: float) -> None:
+    def show(self, qpos: np.ndarray, values: Mapping[str, float]) -> None:
         """Take over the state of the simulation; raise VlaError where it is another scene's."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
 
+from vla_ros.core.defaults import TASK
 from vla_ros.core.errors import VlaError
 from vla_ros.hardware.camera import SOURCES, CameraSettings, CameraSource, DrawnSource, Size
 from vla_ros.hardware.lookup import find
@@ -44,6 +45,7 @@ class CameraParams:
     height: int = param(480, 'Height of the published picture in pixels.', 8, 8192)
     fps: float = param(30.0, 'Pictures per second.', 0.1, 1000.0)
     frame_prefix: str = param('', "What stands before every frame of the camera's arm.")
+    task: str = param(TASK, 'sim: the task that is simulated, or module:class.')
     field_of_view: float = param(
         0.0, 'Vertical field of view in rad for camera_info; 0: not calibrated.', 0.0, 3.1
     )
@@ -117,7 +119,7 @@ class CameraNode(VlaNode):
         time = messages.seconds(msg.header.stamp)
         assert isinstance(self._source, DrawnSource)
         if self._source.is_due(time):
-            self._source.show(np.array(msg.qpos), np.array(msg.mug_pose), msg.light)
+            self._source.show(np.array(msg.qpos), dict(zip(msg.names, msg.values, strict=True)))
             self._publish(self._source.read(), time)
 
     def _capture(self) -> None:

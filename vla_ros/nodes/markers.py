@@ -20,10 +20,11 @@ from sensor_msgs.msg import CameraInfo, JointState
 from visualization_msgs.msg import Marker, MarkerArray
 
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import ROBOT, TASK
 from vla_ros.core.kinematics import robot_model
 from vla_ros.core.robot import load_robot
 from vla_ros.core.status import Mode
-from vla_ros.dataset.workspace import CENTRES, CLUSTER_SIZE
+from vla_ros.dataset.plan import find_plan
 from vla_ros.msg import ActionChunk as ActionChunkMsg
 from vla_ros.msg import QueueStatus
 from vla_ros.ros import figures, messages, qos, watched
@@ -53,7 +54,8 @@ MODE_COLOURS: dict[int, figures.Colour] = {
 class MarkersParams:
     """Parameters of the markers node."""
 
-    robot: str = param('so101', "The robot's file in config/robots, or its path.")
+    robot: str = param(ROBOT, "The robot's file in config/robots, or its path.")
+    plan: str = param(TASK, "The plan's file in config/plans, or its path.")
     cameras: str = param('top,gripper,left', 'Cameras to show, separated by commas.')
     frame_prefix: str = param('', 'What stands before every frame of the arm, e.g. left_.')
 
@@ -65,6 +67,7 @@ class MarkersNode(VlaNode):
         """Declare the parameters; raise ConfigError for a robot without a URDF."""
         super().__init__('markers')
         self._params = declare(self, MarkersParams)
+        self._plan = find_plan(self._params.plan)
         self._robot = load_robot(find_config('robots', self._params.robot))
         self._model = robot_model(self._robot)
         self._cameras = [name for name in self._params.cameras.split(',') if name]
@@ -193,15 +196,16 @@ class MarkersNode(VlaNode):
         """Return the clusters, greener the more of their episodes are recorded."""
         markers = []
         for cluster, starts, of_starts, again, of_again in self._recording.get('clusters', []):
-            if cluster not in CENTRES:
+            if cluster not in self._plan.clusters:
                 continue
-            x, y = CENTRES[cluster]
+            x, y = self._plan.clusters[cluster]
             done = (starts + again) / max(of_starts + of_again, 1)
             colour = tuple(
                 (1 - done) * grey + done * green
                 for grey, green in zip(figures.GREY, figures.GREEN, strict=True)
             )
-            markers.append(figures.tile('cluster', cluster, (x, y), 0.95 * CLUSTER_SIZE, colour))
+            size = 0.95 * self._plan.cluster_size
+            markers.append(figures.tile('cluster', cluster, (x, y), size, colour))
             words = f'{cluster}: {starts}/{of_starts} + {again}/{of_again}'
             markers.append(figures.text('coverage', cluster, words, (x, y, 0.01), figures.WHITE))
         return markers

@@ -16,6 +16,7 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import POLICY, ROBOT
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.bag import Episode
@@ -45,8 +46,8 @@ class PlayerParams:
     bag: str = param('', 'Bag, or folder of bags.')
     bag_namespace: str = param('', "The robot's namespace, where a bag holds several.")
     bag_topics: str = param('', 'Which topics are meant: ROLE:=TOPIC, separated by commas.')
-    policy: str = param('tea_bag_act', 'Policy bundle that the other nodes run.')
-    robot: str = param('so101', "The robot's file in config/robots, or its path.")
+    policy: str = param(POLICY, 'Policy bundle that the other nodes run.')
+    robot: str = param(ROBOT, "The robot's file in config/robots, or its path.")
     json: str = param('', 'File for all figures; empty: none.')
     html: str = param('', 'File for the report; empty: none.')
     max_mae: float = param(-1.0, 'Largest error (rad) that ends with exit code 0; below 0: any.')

@@ -33,12 +33,12 @@ from std_msgs.msg import Int64, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from vla_ros.core.config import find_config
+from vla_ros.core.defaults import ROBOT, TASK
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.dataset.bag import EpisodeInfo, Message
 from vla_ros.dataset.checks.gate import REFERENCE, Gatekeeper
-from vla_ros.dataset.coverage import describe_start, load_plan
-from vla_ros.dataset.plan import PlannedEpisode
+from vla_ros.dataset.coverage import describe_start
+from vla_ros.dataset.plan import PlannedEpisode, find_plan
 from vla_ros.dataset.recording import GAP_MEND, Recording, describe, name_gaps
 from vla_ros.dataset.session import Session
 from vla_ros.msg import EpisodeEvent
@@ -61,12 +61,12 @@ class RecorderParams:
     """Parameters of the recorder node."""
 
     output: str = param('recordings', 'Folder of the recorded episodes.')
-    plan: str = param('tea_bag', "The plan's file in config/plans, or its path.")
+    plan: str = param(TASK, "The plan's file in config/plans, or its path.")
     episodes: int = param(0, 'Episodes to keep before the end; 0: all that are missing.', 0, 10**6)
     cameras: str = param('top,gripper,left', "The policy's cameras, separated by commas.")
     fps: float = param(30.0, 'Pictures per second that each camera owes.', 0.1, 1000.0)
     instruction: str = param('', 'The task in words; empty: another node publishes it.')
-    robot: str = param('so101', 'Kind of the robot, noted with each episode.')
+    robot: str = param(ROBOT, 'Kind of the robot, noted with each episode.')
     notes: str = param(
         '', "The operator's remarks, noted with each episode.", change=Change.RUNNING
     )
@@ -84,7 +84,7 @@ class RecorderNode(VlaNode):
         """Declare the parameters; raise ConfigError for a plan or a file that is not there."""
         super().__init__('recorder')
         self._params = declare(self, RecorderParams)
-        self._plan = load_plan(find_config('plans', self._params.plan))
+        self._plan = find_plan(self._params.plan)
         self._root = Path(self._params.output).expanduser()
         self._calibration = parse_files(self._params.calibration)
         self._cameras = parse_cameras(self._params.cameras)
@@ -343,6 +343,7 @@ class RecorderNode(VlaNode):
             seed=start.seed,
             cluster=str(start.cluster),
             detail=start.recovery,
+            goal=start.goal,
         )
         msg.header.stamp = self.get_clock().now().to_msg()
         return msg
@@ -367,7 +368,7 @@ def parse_start(event: EpisodeEvent) -> PlannedEpisode:
     """Return what an event says about its episode; raise VlaError for a cluster without number."""
     if not event.cluster.isdecimal():
         raise VlaError(f'episode: got cluster {event.cluster!r}, expected a number of the plan')
-    return PlannedEpisode(event.episode, int(event.cluster), event.detail, event.seed)
+    return PlannedEpisode(event.episode, int(event.cluster), event.detail, event.seed, event.goal)
 
 
 def parse_cameras(text: str) -> list[str]:

@@ -27,6 +27,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import DRIVER, REAL_ROBOT
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.follower import Follower
 from vla_ros.core.robot import load_robot
@@ -50,8 +51,8 @@ LED = 'a person leads it'
 class RobotParams:
     """Parameters of the robot node."""
 
-    robot: str = param('so101_real', "The robot's file in config/robots, or its path.")
-    driver: str = param('so101', 'What drives the arm: so101, lerobot, or module:class.')
+    robot: str = param(REAL_ROBOT, "The robot's file in config/robots, or its path.")
+    driver: str = param(DRIVER, 'What drives the arm: a name of the table, or module:class.')
     port: str = param('', "The arm's port, best below /dev/serial/by-id; see vla_ros find-ports.")
     calibration: str = param(
         '', "The arm's calibration: LeRobot's id of the arm, or the path of the file."

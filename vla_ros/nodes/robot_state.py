@@ -20,6 +20,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Header, String
 
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import ROBOT
 from vla_ros.core.kinematics import robot_model
 from vla_ros.core.robot import load_robot
 from vla_ros.ros import messages, qos
@@ -39,7 +40,7 @@ from vla_ros.view.frames import (
 class RobotStateParams:
     """Parameters of the robot_state node."""
 
-    robot: str = param('so101', "The robot's file in config/robots, or its path.")
+    robot: str = param(ROBOT, "The robot's file in config/robots, or its path.")
     frame_prefix: str = param('', 'Put before every frame of the arm, e.g. left_.')
     world_frame: str = param('world', 'The frame above all arms.')
     base_pose: str = param(

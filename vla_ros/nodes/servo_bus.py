@@ -20,6 +20,7 @@ from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import ROBOT
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.robot import RobotSpec, load_robot
 from vla_ros.hardware.calibration import nominal_calibration, save_calibration
@@ -40,7 +41,7 @@ RESET_TIME = 0.3  # s after a reset in which the servos stay where they were put
 class ServoBusParams:
     """Parameters of the servo_bus node."""
 
-    robot: str = param('so101', "The robot's file in config/robots, or its path.")
+    robot: str = param(ROBOT, "The robot's file in config/robots, or its path.")
     port: str = param('', 'Path at which a driver finds the bus; the calibration is <port>.json.')
     lost: float = param(0.0, 'Share of the answers that get lost.', 0.0, 1.0)
     broken: float = param(0.0, 'Share of the answers that arrive broken.', 0.0, 1.0)
@@ -82,7 +83,7 @@ class ServoBusNode(VlaNode):
         super().__init__('servo_bus')
         self._params = declare(self, ServoBusParams)
         if not self._params.port:
-            raise ConfigError("port: got none, expected a path for the bus, as '/tmp/so101'")
+            raise ConfigError("port: got none, expected a path for the bus, as '/tmp/arm'")
         self._robot = load_robot(find_config('robots', self._params.robot))
         self._bus: SimulatedBus | None = None
         self._placed = 0.0  # s, monotonic, when somebody put the arm elsewhere

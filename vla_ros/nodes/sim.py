@@ -1,15 +1,19 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Simulation node: the tea-bag scene in real time, and the episodes that are played in it.
+Simulation node: a task in real time, and the episodes that are played in it.
 
 Publishes joint_states, sim_state (for the cameras), episode and /clock; takes joint_commands. An
 episode starts with the first motion, and ends with success, or when its time is over. After the
 last one the node ends itself. ~/reset starts the next episode at once; the parameters seed and
 clusters are read again then.
 
-With driver:=expert the scripted expert drives, and joint_commands tells what it does. Each episode
-then waits for its start on next_start: cluster, seed, and in detail the mishap to recover from.
+What is asked for is told on instruction when an episode begins. Another sentence there, or another
+goal of the next_start, is what counts from then on.
+
+With driver:=expert the task's expert drives, and joint_commands tells what it does. Each episode
+then waits for its start on next_start: cluster, seed, goal, and in detail the mishap to recover
+from.
 """
 
 import math
@@ -22,24 +26,25 @@ from rclpy.clock import Clock, ClockType
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock as ClockMsg
 from sensor_msgs.msg import JointState
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from vla_ros.core.defaults import TASK
 from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.dataset.plan import CLUSTER_SETS, RECOVERIES, PlannedEpisode, evaluation_plan
+from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.deployment.restarts import EPISODES_FAILED
 from vla_ros.msg import EpisodeEvent, SimState
 from vla_ros.ros import messages, qos
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import Change, declare, param
 from vla_ros.ros.process import spin_node
-from vla_ros.sim.demonstrator import Demonstrator
-from vla_ros.sim.robots.so101 import JOINT_NAMES
-from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.episode import instruction_of
+from vla_ros.sim.task import Demonstration, TaskChoice
 
 FIRST_MOTION = 0.02  # rad, of any joint's target, from where the arm stands after a reset
 RESET_TIME = 0.1  # s, at most, in which commands may still be meant for the last episode
-SETTLE = 0.5  # s that the bag must stay in the mug
+SETTLE = 0.5  # s that the goal must stay reached
 CLOCK_STEP = 0.1  # s; a system clock that is further off was set by somebody
 LATEST_CATCH_UP = 0.5  # s; a simulation that is further behind gives the time up
 STILL = 0.5  # s after a reset before the expert moves, so that every camera has seen the scene
@@ -55,6 +60,8 @@ EVENT_NAMES = {
 class SimParams:
     """Parameters of the sim node."""
 
+    task: str = param(TASK, 'The task that is simulated, or module:class.')
+    plan: str = param('', "The plan's file in config/plans, or its path; empty: the task's.")
     driver: str = param('commands', 'Who moves the arm: commands (a topic) or expert (a script).')
     rate: float = param(60.0, 'Control steps per second; divides 600.', 10.0, 600.0)
     state_rate: float = param(30.0, 'sim_state messages per second.', 1.0, 600.0)
@@ -62,9 +69,13 @@ class SimParams:
     seed: int = param(0, 'Seed of the first episode.', 0, 2**31 - 1, change=Change.RUNNING)
     clusters: str = param(
         'test',
-        'Where the bag starts: test, validation, global, or one cluster.',
+        'Where the object starts: test, validation, global, or one cluster.',
         change=Change.RUNNING,
     )
+    instruction: str = param(
+        '', "What to ask for in the episodes; empty: the task's usual goal.", change=Change.RUNNING
+    )
+    goal: str = param('', 'What an instruction means that the task does not know.')
     timeout: float = param(30.0, 'Seconds for an episode.', 1.0, 3600.0)
     start_timeout: float = param(60.0, 'Seconds to wait for the first motion.', 1.0, 3600.0)
 
@@ -76,20 +87,23 @@ class SimNode(VlaNode):
         """Declare the parameters; raise ConfigError for a cluster or driver that isn't there."""
         super().__init__('sim')
         self._params = declare(self, SimParams)
-        parse_clusters(self._params.clusters)
+        choice = TaskChoice(self._params.task, self._params.plan)
+        self._task, self._plan = choice.type, choice.load_plan()
+        self._plan.set(self._params.clusters)
+        self._goal_of(self._params.instruction)
         if self._params.driver not in DRIVERS:
             raise ConfigError(
                 f'driver: got {self._params.driver!r}, expected one of {", ".join(DRIVERS)}'
             )
         self._by_expert = self._params.driver == 'expert'
-        self._demonstrator: Demonstrator | None = None  # of the running episode
+        self._demonstrator: Demonstration | None = None  # of the running episode
         self.add_on_set_parameters_callback(self._check_parameters)
         self._episode = 0
         self._successes = 0
 
     def configure(self) -> None:
         """Load the scene."""
-        self._env = TeaBagEnv(self._params.rate)
+        self._env = self._task(self._plan, self._params.rate)
         self._state_every = max(1, round(self._params.rate / self._params.state_rate))
         self._joint_states = self.advertise(
             JointState, 'joint_states', qos.periodic(qos.LATEST, 1.0 / self._params.rate)
@@ -97,6 +111,7 @@ class SimNode(VlaNode):
         self._sim_states = self.advertise(SimState, 'sim_state', qos.SENSOR)
         self._events = self.advertise(EpisodeEvent, 'episode', qos.EVENTS)
         self._clock_msgs = self.advertise(ClockMsg, '/clock', qos.SENSOR)
+        self._instructions = self.advertise(String, 'instruction', qos.LATCHED)
         if self._by_expert:
             self._commands = self.advertise(JointTrajectory, 'joint_commands', qos.LATEST)
 
@@ -116,6 +131,7 @@ class SimNode(VlaNode):
             self.subscribe(EpisodeEvent, 'next_start', self._on_next_start, qos.LATCHED)
         else:
             self.subscribe(JointTrajectory, 'joint_commands', self._on_command, qos.LATEST)
+        self.subscribe(String, 'instruction', self._on_instruction, qos.LATCHED)
 
     def deactivate(self) -> None:
         """Stop the clock."""
@@ -132,28 +148,32 @@ class SimNode(VlaNode):
         return self._time_start + self._steps / self._params.rate
 
     def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
-        """Refuse clusters that the next episode could not begin in."""
+        """Refuse what the next episode could not begin with."""
+        checks = {'clusters': self._plan.set, 'instruction': self._goal_of}
         try:
             for parameter in parameters:
-                if parameter.name == 'clusters':
-                    parse_clusters(str(parameter.value))
+                if parameter.name in checks:
+                    checks[parameter.name](str(parameter.value))
         except ConfigError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
     def _begin(self) -> None:
         """Set the next episode up."""
-        seed = self.get_parameter('seed').value
-        clusters = parse_clusters(self.get_parameter('clusters').value)
-        planned = evaluation_plan(clusters, self._episode + 1, seed)[self._episode]
-        self._env.reset(planned.seed, planned.cluster)
+        seed, clusters, instruction = (
+            self.get_parameter(name).value for name in ('seed', 'clusters', 'instruction')
+        )
+        planned = self._plan.evaluation(clusters, self._episode + 1, seed)[self._episode]
+        self._asked = self._goal_of(instruction)
+        self._env.reset(planned.seed, planned.cluster, self._asked)
+        self._tell(instruction or self._env.goal.instruction)
         self._forget()
         if not self._by_expert:
             self._announce(EpisodeEvent.RESET)
 
     def _forget(self) -> None:
         """Forget the last episode: the arm rests, and nothing has happened."""
-        self._rotation = self._env.scene.state().bag_yaw
+        self._rotation = self._env.rotation
         self._target = self._home = self._env.positions
         self._began = self._time + 0.5 / self._params.rate  # after every state of before
         self._followed = False  # whoever commands the arm may not know of it yet
@@ -161,30 +181,46 @@ class SimNode(VlaNode):
 
     def _on_next_start(self, msg: EpisodeEvent) -> None:
         """Have the expert play an episode; one that is still running is given up."""
-        if msg.detail not in ('', *RECOVERIES):
-            raise VlaError(
-                f'next_start: got recovery {msg.detail!r}, expected one of '
-                f'{", ".join(RECOVERIES)}, or nothing'
-            )
-        (cluster,) = parse_clusters(msg.cluster)
-        self._demonstrator = Demonstrator(
-            self._env, PlannedEpisode(msg.episode, cluster, msg.detail, msg.seed)
-        )
+        self._plan.check_recovery(msg.detail)
+        (cluster,) = self._plan.set(msg.cluster)
+        planned = PlannedEpisode(msg.episode, cluster, msg.detail, msg.seed, msg.goal)
+        self._demonstrator, self._asked = self._env.demonstrate(planned), msg.goal
+        self._tell(instruction_of(self._env, planned))
         self._forget()
         self._mishap = msg.detail
         self._announce(EpisodeEvent.RESET, self._mishap)
+
+    def _goal_of(self, instruction: str) -> str:
+        """Return the name of what is asked for; raise ConfigError where nobody knows."""
+        if not instruction:
+            return ''
+        goal = self._params.goal
+        return (self._task.find_goal(goal) if goal else self._task.goal_of(instruction)).name
+
+    def _tell(self, instruction: str) -> None:
+        self._told = instruction
+        self._instructions.publish(String(data=instruction))
+
+    def _on_instruction(self, msg: String) -> None:
+        """Take a sentence that somebody else says as what is asked for from now on."""
+        if msg.data in ('', self._told):
+            return
+        goal = self._goal_of(msg.data)
+        self._env.change_goal(goal)
+        self._told, self._asked = msg.data, goal
 
     def _on_command(self, msg: JointTrajectory) -> None:
         """Take the last point of the trajectory as the target."""
         if not msg.points:
             raise VlaError('joint_commands: got no points, expected one')
         position = dict(zip(msg.joint_names, msg.points[-1].positions, strict=False))
-        missing = [name for name in JOINT_NAMES if name not in position]
-        target = np.array([position.get(name, math.nan) for name in JOINT_NAMES])
+        names = self._env.arm.joint_names
+        missing = [name for name in names if name not in position]
+        target = np.array([position.get(name, math.nan) for name in names])
         if missing or not np.isfinite(target).all():
             raise VlaError(
                 f'joint_commands: joints missing {missing}, positions {target.tolist()}: '
-                f'expected finite positions of {", ".join(JOINT_NAMES)}'
+                f'expected finite positions of {", ".join(names)}'
             )
         moved = np.max(np.abs(target - self._home)) > FIRST_MOTION
         since = (messages.seconds(msg.header.stamp) or self.now()) - self._began
@@ -235,7 +271,7 @@ class SimNode(VlaNode):
         self._steps += 1
         stamp = messages.stamp(self._time)
         self._clock_msgs.publish(ClockMsg(clock=stamp))
-        joints = JointState(name=JOINT_NAMES, position=self._env.positions.tolist())
+        joints = JointState(name=self._env.arm.joint_names, position=self._env.positions.tolist())
         joints.header.stamp = stamp
         self._joint_states.publish(joints)
         if self._steps % self._state_every == 0:
@@ -244,20 +280,20 @@ class SimNode(VlaNode):
 
     def _publish_state(self, stamp: Time) -> None:
         state = self._env.scene.state()
-        msg = SimState(seed=self._env.seed, light=state.light)
+        msg = SimState(seed=self._env.seed, names=list(state.values))
         msg.qpos = messages.double_field(state.qpos)
-        msg.mug_pose = state.mug_pose
+        msg.values = list(state.values.values())
         msg.header.stamp = stamp
         self._sim_states.publish(msg)
 
-    def _demonstrate(self, demonstrator: Demonstrator) -> None:
+    def _demonstrate(self, demonstrator: Demonstration) -> None:
         """Let the expert choose the target, and tell it."""
         if self._started == math.inf:
             self._started = self._time
             self._announce(EpisodeEvent.START, self._mishap)
         self._target = demonstrator.act()
         point = JointTrajectoryPoint(positions=self._target.tolist())
-        msg = JointTrajectory(joint_names=JOINT_NAMES, points=[point])
+        msg = JointTrajectory(joint_names=self._env.arm.joint_names, points=[point])
         msg.header.stamp = messages.stamp(self._time)
         self._commands.publish(msg)
 
@@ -268,7 +304,7 @@ class SimNode(VlaNode):
         elif not self._by_expert:
             self._judge_commands()
 
-    def _judge_expert(self, demonstrator: Demonstrator) -> None:
+    def _judge_expert(self, demonstrator: Demonstration) -> None:
         if demonstrator.done and demonstrator.objection:
             self._end(EpisodeEvent.FAILURE, demonstrator.objection)
         elif demonstrator.done:
@@ -278,7 +314,7 @@ class SimNode(VlaNode):
             self._end(EpisodeEvent.TIMEOUT)
 
     def _judge_commands(self) -> None:
-        """End the episode when the bag has settled in the mug or the time is over."""
+        """End the episode when the goal stays reached or the time is over."""
         if not self._env.success:
             self._succeeded = math.inf
         elif self._succeeded == math.inf:
@@ -321,6 +357,7 @@ class SimNode(VlaNode):
             detail=detail,
             duration=duration,
             rotation=[self._rotation],
+            goal=self._asked,
         )
         began = event == EpisodeEvent.RESET
         msg.header.stamp = messages.stamp(self._began if began else self._time)
@@ -337,18 +374,6 @@ class SimNode(VlaNode):
         response.success = True
         response.message = f'episode {self._episode}, seed {self._env.seed}'
         return response
-
-
-def parse_clusters(text: str) -> tuple[int, ...]:
-    """Return the clusters of a set's name or of one number; raise ConfigError for others."""
-    if text in CLUSTER_SETS:
-        return CLUSTER_SETS[text]
-    if text.isdecimal() and int(text) in CLUSTER_SETS['global']:
-        return (int(text),)
-    raise ConfigError(
-        f'clusters: got {text!r}, expected {", ".join(CLUSTER_SETS)} or a number from 1 to '
-        f'{len(CLUSTER_SETS["global"])}'
-    )
 
 
 def main(args: list[str] | None = None) -> int:

@@ -16,6 +16,7 @@ from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import REAL_ROBOT
 from vla_ros.core.errors import VlaError
 from vla_ros.core.robot import load_robot
 from vla_ros.hardware.driver import DriverSettings
@@ -35,7 +36,7 @@ LONGEST_AGE = 0.2  # s of the joint states that a jog begins from
 class TeleoperateParams:
     """Parameters of the teleoperate node."""
 
-    robot: str = param('so101_real', "The robot's file in config/robots, or its path.")
+    robot: str = param(REAL_ROBOT, "The robot's file in config/robots, or its path.")
     device: str = param(
         'leader', 'What leads: leader, keyboard (in a terminal), gamepad, or module:class.'
     )

@@ -26,6 +26,7 @@ from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import ROBOT
 from vla_ros.core.errors import VlaError
 from vla_ros.core.kinematics import robot_model
 from vla_ros.core.robot import load_robot
@@ -53,7 +54,7 @@ HEARD_OUT = {'action_queue', 'recorder'}  # nodes of whom more is shown than the
 class WebParams:
     """Parameters of the web node."""
 
-    robot: str = param('so101', "The robot's file in config/robots, or its path.")
+    robot: str = param(ROBOT, "The robot's file in config/robots, or its path.")
     cameras: str = param('top,gripper,left', 'Cameras to show, separated by commas.')
     host: str = param(
         '127.0.0.1', 'Address to listen at: 127.0.0.1 is this machine only, 0.0.0.0 every network.'

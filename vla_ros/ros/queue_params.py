@@ -5,6 +5,7 @@
 from dataclasses import dataclass
 
 from vla_ros.core.blending import AGGREGATES
+from vla_ros.core.defaults import ROBOT
 from vla_ros.core.settings import MODES
 from vla_ros.ros.params import Change, param
 from vla_ros.ros.watchdog import LEASE
@@ -15,7 +16,7 @@ from vla_ros.runtime.time_slices import CONTROL, LONGEST
 class ActionQueueParams:
     """Parameters of the action_queue node; those of ExecutorConfig have its names."""
 
-    robot: str = param('so101', "The robot's file in config/robots, or its path.")
+    robot: str = param(ROBOT, "The robot's file in config/robots, or its path.")
     rate: float = param(60.0, 'Commands per second.', 1.0, 1000.0)
     mode: str = param(
         'async', 'async: ask for chunks ahead; sync: when the queue is empty.', choices=MODES

@@ -8,6 +8,7 @@ from time import perf_counter, sleep
 from typing import TypeVar
 
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import POLICY
 from vla_ros.msg import Features, StageTiming
 from vla_ros.planning.blocks import predict
 from vla_ros.policy.bundle import Bundle, load_bundle
@@ -25,9 +26,7 @@ T = TypeVar('T')
 class StageParams:
     """Parameters of every stage."""
 
-    policy: str = param(
-        'tea_bag_act', 'Policy bundle: its folder, or its name in config/policies.'
-    )
+    policy: str = param(POLICY, 'Policy bundle: its folder, or its name in config/policies.')
     shared_memory: str = param(
         'auto',
         'Where large tensors go. auto: through shared memory while every reader is on this host; '

@@ -3,13 +3,14 @@
 """The simulated cameras as sources of pictures."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.hardware.camera import CameraSettings, DrawnSource
 from vla_ros.sim.renderer import Renderer
-from vla_ros.sim.tea_bag.scene import CAMERAS, Scene, SceneState
+from vla_ros.sim.task import SceneState, find_task
 
 
 class SimulatedCamera(DrawnSource):
@@ -17,14 +18,16 @@ class SimulatedCamera(DrawnSource):
 
     def __init__(self, settings: CameraSettings) -> None:
         """Load the scene and draw once; raise ConfigError for a camera that it does not have."""
-        if settings.camera not in CAMERAS:
+        task = find_task(settings.task)
+        if settings.camera not in task.cameras:
             raise ConfigError(
-                f'camera: got {settings.camera!r}, the simulation has {", ".join(CAMERAS)}'
+                f'camera: got {settings.camera!r}, task {settings.task} has '
+                f'{", ".join(task.cameras)}'
             )
         self._camera, self._period = settings.camera, 1.0 / settings.fps
         self._next_due = -math.inf
         width, height = settings.size
-        self._scene = Scene(2 * width, 2 * height)
+        self._scene = task.make_scene(2 * width, 2 * height)
         self._renderer: Renderer | None = Renderer(self._scene, width, height)
         self._renderer.render(self._camera)
         self.field_of_view = math.radians(float(self._scene.model.camera(self._camera).fovy[0]))
@@ -37,14 +40,9 @@ class SimulatedCamera(DrawnSource):
         self._next_due = (self._next_due if abs(early) < self._period else time) + self._period
         return True
 
-    def show(self, qpos: np.ndarray, mug_pose: np.ndarray, light: float) -> None:
+    def show(self, qpos: np.ndarray, values: Mapping[str, float]) -> None:
         """Take over the state of the simulation; raise VlaError where it is another scene's."""
-        if len(qpos) != self._scene.model.nq:
-            raise VlaError(
-                f'sim_state: got {len(qpos)} positions, expected {self._scene.model.nq}; run the '
-                'same version of vla_ros in every node'
-            )
-        self._scene.apply(SceneState(qpos, mug_pose, light))
+        self._scene.apply(SceneState(qpos, values))
 
     def read(self) -> np.ndarray:
         """Return the view of what was shown last, (height, width, 3) uint8 RGB."""

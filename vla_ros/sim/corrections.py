@@ -14,9 +14,7 @@ import numpy as np
 
 from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.sim.rollout import Rollout
-from vla_ros.sim.tea_bag.env import TeaBagEnv
-from vla_ros.sim.tea_bag.expert import PHASES, Expert
-from vla_ros.sim.tea_bag.scene import SceneState
+from vla_ros.sim.task import SceneState, Task
 
 INTERVAL = 0.2  # s, between the states of an episode that are corrected
 
@@ -25,54 +23,53 @@ class Correction(NamedTuple):
     """A state that a policy has reached, and what the expert does from there."""
 
     scene: SceneState
-    actions: np.ndarray  # (rows, 6) rad
-    phase: int  # of PHASES, the first one of the expert
-    held: bool  # whether both fingers touch the bag
+    actions: np.ndarray  # (rows, joints) rad
+    phase: str  # the first one of the expert
+    held: bool  # whether the arm holds the object
 
 
 class Corrector:
-    """Asks the expert on an environment of its own, so that the policy's goes on undisturbed."""
+    """Asks the expert on a task of its own, so that the policy's goes on undisturbed."""
 
-    def __init__(self, rate: float, rows: int) -> None:
-        """Answer with so many rows, ``rate`` per second."""
-        self._env, self._rows = TeaBagEnv(rate), rows
+    def __init__(self, task: Task, rows: int) -> None:
+        """Answer with so many rows, at the rate of ``task``, which is the corrector's alone."""
+        self._task, self._rows = task, rows
 
     def correct(
-        self, env: TeaBagEnv, speed: np.ndarray, rng: np.random.Generator
+        self, task: Task, speed: np.ndarray, rng: np.random.Generator
     ) -> Correction | None:
         """
-        Return what the expert does from the state of ``env``; None where it is at a loss.
+        Return what the expert does from the state of ``task``; None where it is at a loss.
 
-        ``speed`` (6,), rad/s, is that of the commands.
+        ``speed`` (joints,), rad/s, is that of the commands.
         """
-        self._env.assume(env)
-        expert = Expert(self._env, rng)
-        expert.take_over(speed)
+        self._task.assume(task)
+        expert = self._task.take_over(rng, speed)
         actions, phase = [], ''
         for _ in range(self._rows):
             actions.append(expert.act())
             phase = phase or expert.phase
-            self._env.step(actions[-1])
+            self._task.step(actions[-1])
         if expert.failure:
             return None
-        return Correction(env.scene.state(), np.array(actions), PHASES.index(phase), env.grasped)
+        return Correction(task.scene.state(), np.array(actions), phase, task.holding)
 
 
 def corrections(
     rollout: Rollout, planned: PlannedEpisode, corrector: Corrector, interval: float = INTERVAL
 ) -> list[Correction]:
     """Return corrections of the states that a policy reaches in an episode, in their order."""
-    env, rng = rollout.env, np.random.default_rng([planned.seed, 3])
+    task, rng = rollout.task, np.random.default_rng([planned.seed, 3])
     found: list[Correction | None] = []
     wait = rng.uniform(0, interval)  # s
     before: np.ndarray | None = None
 
     def watch(command: np.ndarray) -> None:
         nonlocal wait, before
-        wait -= 1 / env.rate
+        wait -= 1 / task.rate
         if wait <= 0 and before is not None:
             wait += interval
-            found.append(corrector.correct(env, (command - before) * env.rate, rng))
+            found.append(corrector.correct(task, (command - before) * task.rate, rng))
         before = command.copy()
 
     rollout.play(planned, watch=watch)

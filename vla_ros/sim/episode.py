@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Demonstrations: what the expert did in one episode, ready to be drawn at any size."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,11 +10,8 @@ import numpy as np
 
 from vla_ros.dataset.lerobot import Frame
 from vla_ros.dataset.plan import PlannedEpisode
-from vla_ros.sim.demonstrator import Demonstrator
 from vla_ros.sim.renderer import Renderer
-from vla_ros.sim.tea_bag.env import TeaBagEnv
-from vla_ros.sim.tea_bag.expert import PHASES, Expert
-from vla_ros.sim.tea_bag.scene import CAMERAS, Scene, SceneState
+from vla_ros.sim.task import Scene, SceneState, Task
 
 MAX_SECONDS = 30.0
 MAX_ATTEMPTS = 20
@@ -26,8 +23,8 @@ class Step(NamedTuple):
     """What was seen and commanded at one control tick."""
 
     scene: SceneState
-    action: np.ndarray  # (6,) rad
-    phase: str
+    action: np.ndarray  # (joints,) rad
+    phase: str  # one of the task's
 
 
 @dataclass
@@ -37,21 +34,20 @@ class Episode:
     seed: int
     cluster: int
     recovery: str
+    goal: str = ''
+    instruction: str = ''
+    rotation: float = 0.0  # rad, of the object at the start
     steps: list[Step] = field(default_factory=list)
     success: bool = False
     retries: int = 0
 
-    @property
-    def rotation(self) -> float:
-        """Return the bag's yaw at the start, rad."""
-        return self.steps[0].scene.bag_yaw
-
-    def frames(self, scene: Scene, renderer: Renderer) -> Iterator[Frame]:
-        """Draw every step; its phase is the number in PHASES."""
+    def frames(self, task: type[Task], scene: Scene, renderer: Renderer) -> Iterator[Frame]:
+        """Draw every step in a scene of the task; its phase is the number in the task's."""
         for step in self.steps:
             scene.apply(step.scene)
-            images = {camera: renderer.render(camera) for camera in CAMERAS}
-            yield Frame(scene.positions, step.action, images, PHASES.index(step.phase))
+            images = {camera: renderer.render(camera) for camera in task.cameras}
+            positions = step.scene.qpos[: len(step.action)]
+            yield Frame(positions, step.action, images, task.phases.index(step.phase))
 
 
 class Noise:
@@ -73,44 +69,40 @@ class Noise:
         return action + self._offset
 
 
-def demonstrate(env: TeaBagEnv, planned: PlannedEpisode, noisy: float = 0.0) -> Episode:
+def demonstrate(task: Task, planned: PlannedEpisode, noisy: float = 0.0) -> Episode:
     """
     Return a successful episode of the expert for a plan entry.
 
-    An attempt that fails, or whose disturbance called for no recovery, is dropped and another
-    seed tried; raises RuntimeError when none of MAX_ATTEMPTS will do. ``noisy`` is the share of
+    An attempt that fails, or whose mishap called for no recovery, is dropped and another seed
+    tried; raises RuntimeError when none of MAX_ATTEMPTS will do. ``noisy`` is the share of
     episodes with Noise.
     """
     for attempt in range(MAX_ATTEMPTS):
-        episode = attempt_episode(env, planned._replace(seed=planned.seed + attempt), noisy)
+        episode = attempt_episode(task, planned._replace(seed=planned.seed + attempt), noisy)
         if episode is not None:
             return episode
     raise RuntimeError(f'no demonstration of {planned} succeeded in {MAX_ATTEMPTS} attempts')
 
 
-def attempt_episode(env: TeaBagEnv, planned: PlannedEpisode, noisy: float = 0.0) -> Episode | None:
-    """Run the expert once; return None if the episode is not what the plan asks for."""
-    demonstrator = Demonstrator(env, planned)
+def attempt_episode(task: Task, planned: PlannedEpisode, noisy: float = 0.0) -> Episode | None:
+    """Have it shown once; return None if the episode is not what the plan asks for."""
+    demonstration = task.demonstrate(planned)
     rng = np.random.default_rng([planned.seed, 9])
     noise = Noise(rng) if rng.random() < noisy else None
-    episode = _record(env, demonstrator.expert, demonstrator.act, planned, noise)
-    return None if demonstrator.objection else episode
+    episode = Episode(planned.seed, planned.cluster, planned.recovery, planned.goal)
+    episode.instruction, episode.rotation = instruction_of(task, planned), task.rotation
+    end = task.time + MAX_SECONDS
+    while not demonstration.done and task.time < end:
+        state = task.scene.state()
+        action = demonstration.act()
+        episode.steps.append(Step(state, action, demonstration.phase))
+        task.step(noise(action) if noise else action)
+    episode.success, episode.retries = task.success, demonstration.retries
+    return None if demonstration.objection else episode
 
 
-def _record(
-    env: TeaBagEnv,
-    expert: Expert,
-    act: Callable[[], np.ndarray],
-    planned: PlannedEpisode,
-    noise: Noise | None = None,
-) -> Episode:
-    """Let the expert ``act`` to its end, and keep every step."""
-    episode = Episode(planned.seed, planned.cluster, planned.recovery)
-    end = env.time + MAX_SECONDS
-    while not expert.done and env.time < end:
-        state = env.scene.state()
-        action = act()
-        episode.steps.append(Step(state, action, expert.phase))
-        env.step(noise(action) if noise else action)
-    episode.success, episode.retries = env.success, expert.retries
-    return episode
+def instruction_of(task: Task, planned: PlannedEpisode) -> str:
+    """Return what the episode is told: as planned, else one of its goal's sentences by seed."""
+    if planned.instruction:
+        return planned.instruction
+    return task.goal.phrase(np.random.default_rng([planned.seed, 4]))

@@ -13,18 +13,19 @@ import shutil
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset import lerobot
 from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.sim.episode import demonstrate
 from vla_ros.sim.renderer import Renderer
-from vla_ros.sim.robots.so101 import JOINT_NAMES
-from vla_ros.sim.tea_bag.env import INSTRUCTION, TeaBagEnv
-from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
+from vla_ros.sim.task import TaskChoice
+
+DEFAULT = TaskChoice()
 
 SHARD = 10  # episodes
+_FPS = 30  # Hz
 _INFO = 'vla_ros_episodes.json'
 
 
@@ -39,6 +40,7 @@ class _Shard(NamedTuple):
     folder: Path
     episodes: list[PlannedEpisode]
     picture: Picture
+    task: TaskChoice
 
 
 def generate(
@@ -47,6 +49,7 @@ def generate(
     picture: Picture,
     workers: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    task: TaskChoice = DEFAULT,
 ) -> None:
     """
     Write the planned episodes as LeRobotDataset v3 to ``root``.
@@ -56,10 +59,10 @@ def generate(
     """
     lerobot.check_new(root)
     work = root.with_name(root.name + '.partial')
-    _claim(work, plan, picture)
+    _claim(work, plan, picture, task)
     shards = [
-        _Shard(work / f'shard_{start // SHARD:04d}', plan[start : start + SHARD], picture)
-        for start in range(0, len(plan), SHARD)
+        _Shard(work / f'shard_{i // SHARD:04d}', plan[i : i + SHARD], picture, task)
+        for i in range(0, len(plan), SHARD)
     ]
     missing = [shard for shard in shards if not shard.folder.exists()]
     done = len(plan) - sum(len(shard.episodes) for shard in missing)
@@ -78,9 +81,9 @@ def generate(
     shutil.rmtree(work)
 
 
-def _claim(work: Path, plan: list[PlannedEpisode], picture: Picture) -> None:
+def _claim(work: Path, *what: Any) -> None:
     """Create the work folder, or check that it belongs to this very plan."""
-    text = json.dumps([picture, plan])
+    text = json.dumps(what, default=str)
     file = work / 'plan.json'
     if not work.exists():
         work.mkdir(parents=True)
@@ -95,26 +98,28 @@ def _claim(work: Path, plan: list[PlannedEpisode], picture: Picture) -> None:
 def _write_shard(shard: _Shard) -> int:
     """Simulate, draw and write the episodes of one shard; return their number."""
     lerobot.quiet()
+    task = shard.task.make(_FPS)
     spec = lerobot.DatasetSpec(
-        fps=30,
-        joint_names=JOINT_NAMES,
-        cameras=dict.fromkeys(CAMERAS, (shard.picture.height, shard.picture.width)),
-        robot_type='so101_sim',
+        fps=_FPS,
+        joint_names=task.arm.joint_names,
+        cameras=dict.fromkeys(task.cameras, (shard.picture.height, shard.picture.width)),
+        robot_type=f'{task.robot}_sim',
         phase=True,
     )
     unfinished = shard.folder.with_name(shard.folder.name + '.tmp')
     shutil.rmtree(unfinished, ignore_errors=True)
     writer = lerobot.DatasetWriter(unfinished, spec)
-    env, scene = TeaBagEnv(spec.fps), Scene()
+    scene = task.make_scene()
     renderer = Renderer(scene, shard.picture.width, shard.picture.height)
     infos = []
     for planned in shard.episodes:
-        episode = demonstrate(env, planned)
-        writer.write(episode.frames(scene, renderer), INSTRUCTION)
+        episode = demonstrate(task, planned)
+        writer.write(episode.frames(type(task), scene, renderer), episode.instruction)
         infos.append(
             {
                 'cluster': episode.cluster,
                 'recovery': episode.recovery,
+                'goal': episode.goal,
                 'seed': episode.seed,
                 'retries': episode.retries,
                 'rotation': episode.rotation,

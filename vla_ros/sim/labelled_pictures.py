@@ -17,28 +17,20 @@ from typing import Protocol
 
 import numpy as np
 
-from vla_ros.core.config import find_config
 from vla_ros.core.executor import ExecutorConfig
-from vla_ros.core.robot import load_robot
 from vla_ros.dataset.arrays import ArrayDataset, ArraySpec, Part
-from vla_ros.dataset.plan import CLUSTERS, TRAINING_CLUSTERS, VALIDATION_CLUSTER, PlannedEpisode
+from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.runtime.placement import NodePlacement, Placement
 from vla_ros.sim.corrections import INTERVAL, Corrector, corrections
 from vla_ros.sim.episode import demonstrate
 from vla_ros.sim.renderer import Renderer
-from vla_ros.sim.robots.so101 import HOME, JOINT_NAMES, LOWER, UPPER, inverse
 from vla_ros.sim.rollout import Rollout, RolloutConfig
-from vla_ros.sim.tea_bag.env import INSTRUCTION, TeaBagEnv, Variation
-from vla_ros.sim.tea_bag.expert import PHASES
-from vla_ros.sim.tea_bag.grasp import OPEN
-from vla_ros.sim.tea_bag.labels import THINGS, Labeller
-from vla_ros.sim.tea_bag.scene import Scene, SceneState
+from vla_ros.sim.task import SceneState, Task, TaskChoice
 
 RATE = 30.0  # Hz, of rows
-VARIATION = Variation(saucer=0.5)  # a policy must not mind what stands there besides
-SPREAD = np.array([0.7, 0.5, 0.5, 0.5, 1.0, 0.4])  # rad, of an arm that is anywhere
+CLUTTER = 0.5  # a policy must not mind what stands there besides
 
 Sizes = dict[str, tuple[int, int]]  # camera -> height and width, px
 
@@ -48,6 +40,7 @@ class Recorder(Protocol):
 
     sizes: Sizes
     rests: bool
+    task: TaskChoice
 
     @property
     def parts(self) -> int:
@@ -66,6 +59,7 @@ class Demonstrations:
     noisy: float = 0.6  # share of the episodes whose executed commands are disturbed
     stride: int = 6
     episodes_per_part: int = 20
+    task: TaskChoice = TaskChoice()
     rests = True
 
     @property
@@ -75,15 +69,17 @@ class Demonstrations:
 
     def record(self, number: int) -> Part:
         """Demonstrate the part's episodes and draw them."""
-        env, gallery = TeaBagEnv(RATE, VARIATION), Gallery(self.sizes)
+        task = _cluttered(self.task)
+        gallery = Gallery(task, self.sizes)
         first = number * self.episodes_per_part
         for planned in self.plan[first : first + self.episodes_per_part]:
-            steps = demonstrate(env, planned, self.noisy).steps
+            episode = demonstrate(task, planned, self.noisy)
             gallery.add(
-                [step.scene for step in steps],
-                [PHASES.index(step.phase) for step in steps],
-                np.array([step.action for step in steps]),
+                [step.scene for step in episode.steps],
+                [step.phase for step in episode.steps],
+                np.array([step.action for step in episode.steps]),
                 self.stride,
+                episode.instruction,
             )
         return gallery.part()
 
@@ -101,6 +97,7 @@ class Corrections:
     timeout: float = 15.0  # s
     length: int = 60  # rows of a correction
     episodes_per_part: int = 20
+    task: TaskChoice = TaskChoice()
     rests = False
 
     @property
@@ -112,33 +109,40 @@ class Corrections:
         """Play the part's episodes, asynchronously, and draw what was corrected."""
         policy = Policy(load_bundle(self.bundle), Placement(default=NodePlacement(threads=1)))
         rollouts = [self._rollout(policy, threshold) for threshold in self.thresholds]
-        corrector, gallery = Corrector(RATE, self.length), Gallery(self.sizes)
+        task = _cluttered(self.task)
+        corrector, gallery = Corrector(task, self.length), Gallery(task, self.sizes)
         first = number * self.episodes_per_part
         for turn, planned in enumerate(self.plan[first : first + self.episodes_per_part], first):
-            rollout = rollouts[turn % len(rollouts)]
-            for correction in corrections(rollout, planned, corrector, self.interval):
-                gallery.add([correction.scene], [correction.phase], correction.actions)
+            rollout, rng = rollouts[turn % len(rollouts)], np.random.default_rng([planned.seed, 4])
+            told = planned.instruction or task.find_goal(planned.goal).phrase(rng)
+            played = planned._replace(instruction=told)
+            for correction in corrections(rollout, played, corrector, self.interval):
+                actions = correction.actions
+                gallery.add([correction.scene], [correction.phase], actions, instruction=told)
         for rollout in rollouts:
             rollout.close()
         return gallery.part()
 
     def _rollout(self, policy: Policy, threshold: float) -> Rollout:
         executor = ExecutorConfig(mode='async', chunk_size_threshold=threshold)
-        config = RolloutConfig(executor, timeout=self.timeout, latency=self.latency)
-        rollout = Rollout(policy, load_robot(find_config('robots', 'so101')), config)
-        rollout.env.variation = VARIATION
+        config = RolloutConfig(
+            executor, timeout=self.timeout, latency=self.latency, task=self.task
+        )
+        rollout = Rollout(policy, self.task.make().arm, config)
+        rollout.task.clutter = CLUTTER
         return rollout
 
 
 @dataclass(frozen=True)
 class Scenes:
-    """Pictures of random scenes, in half of them with the hand near the bag."""
+    """Pictures of random scenes, with the arm anywhere, also near the object."""
 
     count: int
     sizes: Sizes
     seed: int = 0
-    clusters: Sequence[int] = TRAINING_CLUSTERS
+    clusters: Sequence[int] = ()  # empty: those that the plan records
     scenes_per_part: int = 500
+    task: TaskChoice = TaskChoice()
     rests = True
 
     @property
@@ -148,44 +152,37 @@ class Scenes:
 
     def record(self, number: int) -> Part:
         """Draw the part's scenes."""
-        held_out = [cluster for cluster in CLUSTERS if cluster not in self.clusters]
-        env, gallery = TeaBagEnv(RATE, VARIATION), Gallery(self.sizes, held_out)
+        task = _cluttered(self.task)
+        clusters = self.clusters or task.plan.training
+        held_out = [cluster for cluster in task.plan.clusters if cluster not in clusters]
+        gallery = Gallery(task, self.sizes, held_out)
         first = number * self.scenes_per_part
         for index in range(first, min(first + self.scenes_per_part, self.count)):
             rng = np.random.default_rng([self.seed, index])
-            env.reset(int(rng.integers(2**31)), int(rng.choice(self.clusters)))
-            joints = self._joints(env, rng)
+            task.reset(int(rng.integers(2**31)), int(rng.choice(clusters)))
+            joints = task.wander(rng)
             if joints is not None:
-                env.data.qpos[: len(HOME)] = np.clip(joints, LOWER, UPPER)
-            gallery.add([env.scene.state()], [0])
+                task.place_arm(joints)
+            gallery.add([task.scene.state()], task.phases[:1])
         return gallery.part()
-
-    @staticmethod
-    def _joints(env: TeaBagEnv, rng: np.random.Generator) -> np.ndarray | None:
-        """Return where the arm is; None leaves it at home."""
-        where = rng.random()
-        if where < 0.25:
-            return None
-        if where < 0.5:
-            return HOME + SPREAD * rng.normal(0, 1, len(HOME))
-        place = env.bag_position[:2] + rng.normal(0, 0.03, 2)
-        pitch, roll = rng.uniform(np.radians(50), np.radians(90)), rng.uniform(-0.3, 2.75)
-        gripper = rng.choice([OPEN, OPEN / 2, 0.0])
-        reach = inverse(np.array([*place, rng.uniform(0.02, 0.16)]), pitch, roll, gripper)
-        return None if reach is None else reach.joints
 
 
 class Gallery:
     """Draws scenes as all the cameras see them, with labels, and collects them as a Part."""
 
-    def __init__(self, sizes: Sizes, held_out: Sequence[int] = (VALIDATION_CLUSTER,)) -> None:
-        """Prepare the renderers; a bag that lies in a ``held_out`` cluster is never drawn."""
-        self._held_out = held_out
-        self._sizes, self._scene = sizes, Scene()
+    def __init__(self, task: Task, sizes: Sizes, held_out: Sequence[int] | None = None) -> None:
+        """
+        Prepare the renderers; an object that lies in a ``held_out`` cluster is never drawn.
+
+        Held out is what the task's plan holds out, unless told otherwise.
+        """
+        self._held_out = (task.plan.held_out,) if held_out is None else held_out
+        self._task, self._sizes, self._scene = task, sizes, task.make_scene()
+        self._instructions = instructions(task)
         self._renderers = {
             size: Renderer(self._scene, *reversed(size)) for size in {*sizes.values()}
         }
-        self._labeller = Labeller(self._scene)
+        self._labeller = task.labeller(self._scene)
         self._images: dict[str, list[np.ndarray]] = {camera: [] for camera in sizes}
         self._labels: dict[str, list[np.ndarray]] = {camera: [] for camera in sizes}
         self._count = 0  # rows
@@ -195,25 +192,29 @@ class Gallery:
     def add(
         self,
         scenes: Sequence[SceneState],
-        phases: Sequence[int],
+        phases: Sequence[str],
         actions: np.ndarray | None = None,
         stride: int = 1,
+        instruction: str = '',
     ) -> None:
         """
         Append an episode: its scenes, of which every ``stride``-th is drawn, and its actions.
 
-        A bag that came to lie in a cluster that is held out is not drawn.
+        An object that came to lie in a cluster that is held out is not drawn.
         Where there are more actions (rows, joints) than scenes, the first scenes are known.
         """
         drawn = [row for row in range(0, len(scenes), stride) if self._draw(scenes[row])]
         count = len(scenes) if actions is None else len(actions)
         last = np.minimum(np.arange(count), len(scenes) - 1)
-        state = np.array([scene.qpos[: len(JOINT_NAMES)] for scene in scenes], np.float32)
+        joints = len(self._task.arm.joint_names)
+        state = np.array([scene.qpos[:joints] for scene in scenes], np.float32)
+        told = self._instructions.index(instruction) if instruction else 0
+        numbers = np.array([self._task.phases.index(phase) for phase in phases])
         columns = {
             'state': state[last],
             'end': np.full(count, self._count + count),
-            'instruction': np.zeros(count, int),
-            'phase': np.array(phases)[last],
+            'instruction': np.full(count, told),
+            'phase': numbers[last],
         }
         if actions is not None:
             columns['action'] = np.asarray(actions, np.float32)
@@ -244,6 +245,17 @@ class Gallery:
         return True
 
 
+def instructions(task: Task) -> tuple[str, ...]:
+    """Return all that demonstrations may be told, the task's usual instruction first."""
+    return tuple(sentence for goal in task.goals.values() for sentence in goal.taught)
+
+
+def _cluttered(choice: TaskChoice) -> Task:
+    task = choice.make(RATE)
+    task.clutter = CLUTTER
+    return task
+
+
 def record_arrays(
     root: Path,
     recorder: Recorder,
@@ -257,10 +269,17 @@ def record_arrays(
     ``root`` holds what another recorder made.
     """
     source = hashlib.sha256(repr(recorder).encode()).hexdigest()
+    task = recorder.task.make(RATE)
     dataset = ArrayDataset.create(
         root,
         ArraySpec(
-            RATE, JOINT_NAMES, recorder.sizes, (INSTRUCTION,), recorder.rests, THINGS, source
+            RATE,
+            task.arm.joint_names,
+            recorder.sizes,
+            instructions(task),
+            recorder.rests,
+            task.things,
+            source,
         ),
     )
     missing = [n for n in range(recorder.parts) if not dataset.part_folder(n).exists()]

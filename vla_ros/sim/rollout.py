@@ -22,10 +22,9 @@ from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.policy.reuse import PictureMemory
 from vla_ros.policy.spec import PolicySpec
 from vla_ros.sim.renderer import Renderer
-from vla_ros.sim.tea_bag.env import TeaBagEnv
-from vla_ros.sim.tea_bag.scene import Scene, SceneState
+from vla_ros.sim.task import SceneState, TaskChoice
 
-SETTLE = 0.5  # s that the bag must stay in the mug
+SETTLE = 0.5  # s that the goal must stay reached
 
 
 class Predicts(Protocol):
@@ -52,6 +51,7 @@ class RolloutConfig:
     timeout: float = 30.0  # s for an episode
     latency: float | None = None  # s from observation to chunk; None: as long as it took
     reuse_threshold: float = 0.0  # of the policy's cameras, see PictureMemory; 0 is off
+    task: TaskChoice = TaskChoice()
 
 
 class QueueSample(NamedTuple):
@@ -77,6 +77,8 @@ class EpisodeResult:
     states: list[SceneState] = field(default_factory=list)  # for a video, where asked for
     pictures: Counter[str] = field(default_factory=Counter)  # that the policy was shown, by camera
     reused: Counter[str] = field(default_factory=Counter)  # of these, known and not encoded again
+    goal: str = ''  # that was asked for, at last; empty: the task's usual one
+    at_other_goal: bool = False  # whether it ended as another goal asks
 
 
 class Rollout:
@@ -94,11 +96,11 @@ class Rollout:
 
         ``memory`` is the policy's own, which says what it re-used; each episode begins anew.
         """
-        self.env = TeaBagEnv(config.rate)
+        self.task = task = config.task.make(config.rate)
         self.make_executor: Callable[[RobotSpec, ExecutorConfig], Executor] = Executor
         self._policy, self._robot, self._config = policy, robot, config
         self._memory = memory or PictureMemory(config.reuse_threshold)
-        self._scene = Scene()
+        self._scene = task.make_scene()
         self._renderers = {
             size: Renderer(self._scene, *size)
             for size in {(camera.width, camera.height) for camera in policy.spec.cameras}
@@ -120,55 +122,64 @@ class Rollout:
         Play one episode until success, until its time is over, or ``until(time)``.
 
         With keep_states the result holds the SceneState of every control step; ``watch`` is told
-        each command (joints,), rad, before the arm follows it.
+        each command (joints,), rad, before the arm follows it. A policy is told what the plan
+        says, or the sentence of the plan's goal; without either its own instruction holds.
         """
-        env, config = self.env, self._config
-        env.reset(planned.seed, planned.cluster, planned.goal)
+        task, config = self.task, self._config
+        task.reset(planned.seed, planned.cluster, planned.goal)
         self._memory.forget()
-        result = EpisodeResult(planned.seed, planned.cluster)
+        result = EpisodeResult(planned.seed, planned.cluster, goal=planned.goal)
+        told = planned.instruction or (task.goal.instruction if planned.goal else None)
+        then = planned.then
         executor = self.make_executor(self._robot, config.executor)
         executor.enable()
         arrival, chunk = np.inf, None
         started = succeeded = np.inf
-        patience = env.time + config.timeout  # where no chunk of the policy is ever accepted
-        while env.time - min(started, patience) < config.timeout and not until(env.time):
-            now = env.time
+        patience = task.time + config.timeout  # where no chunk of the policy is ever accepted
+        while task.time - min(started, patience) < config.timeout and not until(task.time):
+            now = task.time
             if chunk is not None and now >= arrival - 1e-9:
                 executor.push(chunk, now)
                 chunk = None
-            tick = executor.tick(now, env.positions)
+            tick = executor.tick(now, task.positions)
             if tick.request is not None:
-                chunk, seconds = self._infer(now, tick.request)
+                chunk, seconds = self._infer(now, tick.request, told)
                 result.latencies.append(seconds)
                 arrival = now + (seconds if config.latency is None else config.latency)
             playing = tick.mode is Mode.RUNNING
             started = min(started, now) if playing else started
             result.queue.append(QueueSample(now, executor.queue.remaining(now), not playing))
             if keep_states:
-                result.states.append(env.scene.state())
+                result.states.append(task.scene.state())
             watch(tick.positions)
-            env.step(tick.positions)
-            succeeded = min(succeeded, env.time) if env.success else np.inf
-            if env.time - succeeded >= SETTLE:
+            task.step(tick.positions)
+            if then and task.under_way:
+                task.change_goal(then)
+                told, result.goal, then = task.goal.instruction, then, ''
+            succeeded = min(succeeded, task.time) if task.success else np.inf
+            if task.time - succeeded >= SETTLE:
                 result.success = True
                 break
-        result.duration = max(0.0, env.time - started) if started < np.inf else 0.0
+        result.at_other_goal = task.at_other_goal
+        result.duration = max(0.0, task.time - started) if started < np.inf else 0.0
         result.idle, result.starved = executor.counters.idle, executor.counters.starved
         result.reused = Counter(self._memory.reused)
         result.pictures = self._memory.encoded + self._memory.reused
         return result
 
-    def _infer(self, now: float, request: int) -> tuple[ActionChunk, float]:
+    def _infer(
+        self, now: float, request: int, instruction: str | None
+    ) -> tuple[ActionChunk, float]:
         """Return the chunk for what the cameras see now, and the seconds that it took."""
         spec = self._policy.spec
-        self._scene.apply(self.env.scene.state())
+        self._scene.apply(self.task.scene.state())
         images = {
             camera.name: self._renderers[camera.width, camera.height].render(camera.name)
             for camera in spec.cameras
         }
-        state = dict(zip(self._robot.joint_names, self.env.positions, strict=True))
+        state = dict(zip(self._robot.joint_names, self.task.positions, strict=True))
         positions = np.array([state[name] for name in spec.joint_names])
-        actions, seconds = self._policy.predict(images, positions, sequence=request)
+        actions, seconds = self._policy.predict(images, positions, instruction, request)
         columns = [spec.joint_names.index(name) for name in self._robot.joint_names]
         chunk = ActionChunk(
             actions[:, columns].astype(float), now, 1 / spec.fps, request, self._robot.joint_names

@@ -14,6 +14,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import REAL_ROBOT
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.robot import load_robot
 from vla_ros.hardware.calibrate import Calibrator, restore, usual_ids
@@ -31,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--kind', choices=sorted(KINDS), default='follower', help='which arm it is'
     )
-    parser.add_argument('--robot', default='so101_real', help='joints: a name or a file')
+    parser.add_argument('--robot', default=REAL_ROBOT, help='joints: a name or a file')
     parser.add_argument('--restore', action='store_true', help='write the file into the servos')
     parser.add_argument('--force', action='store_true', help='write over a file that is there')
     parser.add_argument('--answer-time', type=float, default=0.05, help='s a servo has to answer')

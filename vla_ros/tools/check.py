@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vla_ros.core.defaults import TASK
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json, write_text
 from vla_ros.dataset.lerobot import is_dataset
-from vla_ros.dataset.plan import TRAINING_CLUSTERS, VALIDATION_CLUSTER
 from vla_ros.tools.arguments import (
     add_dataset,
     add_topic_choice,
@@ -37,18 +37,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_dataset(parser, 'folder of the dataset, a bag, or a folder of bags')
     parser.add_argument('--reference', type=existing, help='dataset that shows how it should look')
     parser.add_argument(
+        '--plan', default=TASK, help='that was recorded: a name or a file (default: %(default)s)'
+    )
+    parser.add_argument(
         '--clusters',
         type=int,
         nargs='+',
-        default=TRAINING_CLUSTERS,
-        help='clusters that should be there (default: all but 6)',
+        default=(),
+        help="clusters that should be there (default: the plan's, but for the held-out one)",
     )
     parser.add_argument(
-        '--held-out',
-        type=int,
-        nargs='*',
-        default=(VALIDATION_CLUSTER,),
-        help='clusters that should not be there (default: 6)',
+        '--held-out', type=int, help="cluster that should not be there; 0: none (default: plan's)"
     )
     parser.add_argument(
         '--pairs',
@@ -69,6 +68,7 @@ def run(args: Namespace) -> int:
     from vla_ros.dataset.checks.catalogue import run_checks
     from vla_ros.dataset.checks.episodes import set_reference
     from vla_ros.dataset.checks.thresholds import Thresholds
+    from vla_ros.dataset.plan import find_plan
 
     _check_arguments(args)
     choice = topic_choice(args)
@@ -76,7 +76,12 @@ def run(args: Namespace) -> int:
     episodes = _read(root, args.pairs, choice)
     if args.reference:
         episodes = set_reference(episodes, _read(args.reference, args.pairs, choice, most=1))
-    limits = replace(Thresholds(), clusters=tuple(args.clusters), held_out=tuple(args.held_out))
+    plan = find_plan(args.plan)
+    if args.held_out is not None:
+        plan = replace(plan, held_out=args.held_out)
+    for cluster in args.clusters:
+        plan.check_cluster(cluster)
+    limits = Thresholds(plan=plan, clusters=tuple(args.clusters))
     findings = run_checks(episodes, limits)
     print(report.write_table(findings))
     name = root.resolve().name

@@ -13,6 +13,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from vla_ros.core.defaults import TASK
 from vla_ros.tools.arguments import (
     add_topic_choice,
     existing,
@@ -46,7 +47,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_topic_choice(parser)
     parser.add_argument('--clusters', type=int, nargs='+', help='clusters to convert')
     parser.add_argument(
-        '--held-out', type=int, default=6, help='cluster that is set apart (default: 6)'
+        '--plan', default=TASK, help='that was recorded: a name or a file (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--held-out', type=int, help="cluster that is set apart (default: the plan's)"
     )
 
 
@@ -72,13 +76,15 @@ def _to_datasets(args: Namespace) -> int:
     from vla_ros.dataset.bags import open_bags
     from vla_ros.dataset.from_bags import convert, set_apart
     from vla_ros.dataset.lerobot import check_new
+    from vla_ros.dataset.plan import find_plan
 
     episodes = open_bags(args.source, topic_choice(args))
     if args.clusters:
         chosen = [e for e in episodes if e.info.cluster in args.clusters]
         parts = [(chosen, args.output, 'train')]
     else:
-        training, validation = set_apart(episodes, args.held_out)
+        held_out = find_plan(args.plan).held_out if args.held_out is None else args.held_out
+        training, validation = set_apart(episodes, held_out)
         apart = args.output.with_name(f'{args.output.name}_validation')
         parts = [(training, args.output, 'train'), (validation, apart, 'validation')]
     parts = [part for part in parts if part[0]]

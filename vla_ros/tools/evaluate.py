@@ -22,28 +22,42 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import DEPLOYMENT, POLICY, ROBOT, TASK
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json
 from vla_ros.core.robot import load_robot
-from vla_ros.dataset.plan import CLUSTER_SETS, VALIDATION_CLUSTER, PlannedEpisode
+from vla_ros.dataset.plan import SETS, Plan, PlannedEpisode
 from vla_ros.tools.arguments import existing, tell_end, written
 
 if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
     from vla_ros.evaluation.protocol import Score
     from vla_ros.sim.rollout import EpisodeResult, RolloutConfig
+    from vla_ros.sim.task import TaskChoice
 
 _VIDEO_FPS = 30.0
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument('--policy', default='tea_bag_act', help='bundle: a name or a folder')
+    parser.add_argument('--policy', default=POLICY, help='bundle: a name or a folder')
     parser.add_argument('--expert', action='store_true', help='the scripted expert plays instead')
     parser.add_argument(
-        '--set', '--clusters', choices=CLUSTER_SETS, default='global', help='episodes to play'
+        '--set', '--clusters', choices=SETS, default='global', help='episodes to play'
     )
     parser.add_argument('--episodes', type=int, help="number of episodes (default: the study's)")
     parser.add_argument('--seed', type=int, default=0, help='other seeds, other episodes')
+    parser.add_argument('--task', default=TASK, help='a name, or module:class')
+    parser.add_argument('--plan', default='', help="a name, or a file (default: the task's)")
+    parser.add_argument(
+        '--goal',
+        nargs='+',
+        default=[],
+        help='what is asked for; several: every start is played once for each',
+    )
+    parser.add_argument('--instruction', default='', help="in words other than the goal's")
+    parser.add_argument(
+        '--switch-to', default='', metavar='GOAL', help='asked for instead once the arm carries'
+    )
     parser.add_argument('--mode', choices=('async', 'sync'), default='async')
     parser.add_argument(
         '--chunk-size-threshold',
@@ -73,7 +87,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument('--timeout', type=float, default=30.0, help='s for an episode')
     parser.add_argument('--rate', type=float, default=60.0, help='commands per second')
-    parser.add_argument('--robot', default='so101')
+    parser.add_argument('--robot', default=ROBOT)
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes')
     parser.add_argument('--json', type=written, help='write the figures to this file')
     parser.add_argument(
@@ -91,7 +105,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--no-figures', action='store_true', help='neither plot nor video')
     live = parser.add_argument_group('on a real arm (each trial runs a deployment)')
     live.add_argument(
-        '--live', metavar='DEPLOYMENT', help='such as so101; name:=value words are its arguments'
+        '--live',
+        metavar='DEPLOYMENT',
+        help='name of one, or its file; name:=value words are its arguments',
     )
     live.add_argument(
         '--against',
@@ -127,18 +143,23 @@ def run(args: Namespace) -> int:
             '--live'
         )
     from vla_ros.evaluation.protocol import evaluate, evaluate_expert, plan_set
+    from vla_ros.sim.task import TaskChoice
 
-    plan = plan_set(args.set, args.episodes, args.seed)
+    task = TaskChoice(args.task, args.plan)
+    starts = task.load_plan()
+    plan = _ask(args, task, plan_set(starts, args.set, args.episodes, args.seed))
     if args.expert:
-        results = evaluate_expert(plan, args.workers, _print_episode)
-        print(_table('scripted expert', 'no policy', _scores(results)))
+        results = evaluate_expert(task, plan, args.workers, _print_episode)
+        print(_table('scripted expert', 'no policy', _scores(results, starts)))
         return 0
     bundle = find_config('policies', args.policy)
     robot = load_robot(find_config('robots', args.robot))
     config = _config(args, args.mode)
     results = evaluate(bundle, robot, config, plan, args.workers, _print_episode)
-    scores = _scores(results)
+    scores = _scores(results, starts)
     print(_table(bundle.name, args.mode, scores))
+    if args.goal:
+        print('\n'.join(_goal_lines(scores, results)))
     if args.reuse_threshold:
         print('\n'.join(_reuse_lines(scores)))
     if args.compare:
@@ -147,8 +168,31 @@ def run(args: Namespace) -> int:
         _write(args, bundle.name, scores, results)
     if not args.no_figures:
         _draw(args, bundle, plan[0])
-    tell_end((args.json,), f'vla_ros up tea_bag policy:={args.policy}')
+    tell_end((args.json,), f'vla_ros up {DEPLOYMENT} policy:={args.policy}')
     return 0
+
+
+def _ask(args: Namespace, task: 'TaskChoice', plan: list[PlannedEpisode]) -> list[PlannedEpisode]:
+    """Return the episodes with what is asked for; raise ConfigError for an unknown goal."""
+    from vla_ros.evaluation.protocol import ask_for
+
+    goals = args.goal
+    if args.instruction and not goals:
+        goals = [task.type.goal_of(args.instruction).name]
+    for goal in (*goals, args.switch_to):
+        task.type.find_goal(goal)
+    if args.switch_to and not goals:
+        raise ConfigError('--switch-to: got it without --goal, expected what is asked for first')
+    return ask_for(plan, goals, args.instruction, args.switch_to)
+
+
+def _goal_lines(scores: 'dict[str, Score]', results: 'list[EpisodeResult]') -> Iterator[str]:
+    from vla_ros.evaluation.protocol import success_on_all
+
+    for name, part in scores.items():
+        yield f'{name}: ended at another goal: {part.at_other_goal:.1%}'
+    if len({result.goal for result in results}) > 1:
+        yield f'starts that reached every goal: {success_on_all(results)}'
 
 
 def _write(
@@ -173,7 +217,7 @@ def _comparison(path: Path, results: 'list[EpisodeResult]') -> str:
     from vla_ros.evaluation.paired import paired_difference
 
     before = _read_episodes(path)
-    wanted = [(result.cluster, result.seed) for result in results]
+    wanted = [(result.cluster, result.seed, result.goal) for result in results]
     missing = [item for item in wanted if item not in before]
     if missing:
         raise ConfigError(
@@ -195,10 +239,10 @@ def _comparison(path: Path, results: 'list[EpisodeResult]') -> str:
     )
 
 
-def _read_episodes(path: Path) -> dict[tuple[int, int], dict[str, Any]]:
+def _read_episodes(path: Path) -> dict[tuple[int, int, str], dict[str, Any]]:
     try:
         episodes = json.loads(path.read_text(encoding='utf-8'))['episodes']
-        return {(item['cluster'], item['seed']): item for item in episodes}
+        return {(item['cluster'], item['seed'], item.get('goal', '')): item for item in episodes}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f'{path}: got no figures ({error}), expected those that vla_ros evaluate --json wrote'
@@ -214,13 +258,21 @@ def _reuse_lines(scores: 'dict[str, Score]') -> Iterator[str]:
 def _config(args: Namespace, mode: str) -> 'RolloutConfig':
     from vla_ros.core.executor import ExecutorConfig
     from vla_ros.sim.rollout import RolloutConfig
+    from vla_ros.sim.task import TaskChoice
 
     executor = ExecutorConfig(
         mode=mode,
         chunk_size_threshold=args.chunk_size_threshold,
         aggregate_fn_name=args.aggregate_fn_name,
     )
-    return RolloutConfig(executor, args.rate, args.timeout, _latency(args), args.reuse_threshold)
+    return RolloutConfig(
+        executor,
+        args.rate,
+        args.timeout,
+        _latency(args),
+        args.reuse_threshold,
+        TaskChoice(args.task, args.plan),
+    )
 
 
 def _latency(args: Namespace) -> float | None:
@@ -235,20 +287,29 @@ def _latency(args: Namespace) -> float | None:
 
 def _print_episode(result: 'EpisodeResult') -> None:
     outcome = 'success' if result.success else 'FAILED '
+    goal = f'goal {result.goal}  ' if result.goal else ''
     print(
-        f'cluster {result.cluster:2}  seed {result.seed}  {outcome}  {result.duration:5.1f} s',
+        f'cluster {result.cluster:2}  seed {result.seed}  {goal}{outcome}  '
+        f'{result.duration:5.1f} s',
         flush=True,
     )
 
 
-def _scores(results: 'list[EpisodeResult]') -> 'dict[str, Score]':
-    """Return the scores of the sets that the results belong to."""
+def _scores(results: 'list[EpisodeResult]', plan: Plan) -> 'dict[str, Score]':
+    """Return the scores of the sets, and goals, that the results belong to."""
     from vla_ros.evaluation.protocol import score
 
     sets = {
-        'test': [r for r in results if r.cluster != VALIDATION_CLUSTER],
-        'validation': [r for r in results if r.cluster == VALIDATION_CLUSTER],
+        'test': [r for r in results if r.cluster != plan.held_out],
+        'validation': [r for r in results if r.cluster == plan.held_out],
     }
+    goals = dict.fromkeys(result.goal for result in results)
+    if len(goals) > 1:
+        sets = {
+            f'{name}, {goal}': [result for result in part if result.goal == goal]
+            for name, part in sets.items()
+            for goal in goals
+        }
     sets = {name: part for name, part in sets.items() if part}
     if len(sets) > 1:
         sets['global'] = results
@@ -294,7 +355,9 @@ def _episode_facts(result: 'EpisodeResult') -> dict[str, object]:
     return {
         'cluster': result.cluster,
         'seed': result.seed,
+        'goal': result.goal,
         'success': result.success,
+        'at_other_goal': result.at_other_goal,
         'duration': result.duration,
         'idle': result.idle,
         'starved': result.starved,
@@ -310,6 +373,7 @@ def _draw(args: Namespace, bundle: Path, planned: PlannedEpisode) -> None:
     from vla_ros.policy.bundle import load_bundle
     from vla_ros.policy.pipeline import Policy
     from vla_ros.sim.rollout import Rollout
+    from vla_ros.sim.task import TaskChoice
 
     robot = load_robot(find_config('robots', args.robot))
     policy = Policy(load_bundle(bundle), reuse_threshold=args.reuse_threshold)
@@ -327,5 +391,6 @@ def _draw(args: Namespace, bundle: Path, planned: PlannedEpisode) -> None:
         args.output / 'queue.png',
     )
     every = round(args.rate / _VIDEO_FPS)
-    write_video(results['async'].states[::every], _VIDEO_FPS, args.output / 'episode.webm')
+    states = results['async'].states[::every]
+    write_video(TaskChoice(args.task).type, states, _VIDEO_FPS, args.output / 'episode.webm')
     print(f'plot: {args.output / "queue.png"}\nvideo: {args.output / "episode.webm"}')

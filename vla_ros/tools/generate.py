@@ -4,7 +4,8 @@
 Record demonstrations of the scripted expert in simulation, as a LeRobotDataset v3 or as arrays.
 
 The study's plan is the default: 10 clusters x (10 starts + 2 recoveries), cluster 6 held out. An
-interrupted run goes on where it stopped when the same command is given again.
+interrupted run goes on where it stopped when the same command is given again. With several --goal
+every start is done once for each, and told in one of the goal's sentences.
 
 Arrays are drawn and read many times faster than videos, and say what each picture shows, which
 vla_ros pretrain learns from. With --scenes they are pictures of random scenes. With --policy they
@@ -15,33 +16,34 @@ expert's chunk is recorded.
 import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import TASK
 from vla_ros.core.errors import ConfigError
-from vla_ros.dataset.plan import TRAINING_CLUSTERS, recording_plan
+from vla_ros.dataset.plan import Plan
 from vla_ros.tools.arguments import tell_end
 
 if TYPE_CHECKING:
     from vla_ros.sim.labelled_pictures import Recorder, Sizes
+    from vla_ros.sim.task import TaskChoice
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     add, default = parser.add_argument, '(default %(default)s)'
     add('--output', type=Path, required=True, help='new dataset folder')
-    add('--starts', type=int, default=10, help=f'plain episodes per cluster {default}')
-    add('--recoveries', type=int, default=2, help=f'recoveries per cluster {default}')
-    add('--near', type=int, default=0, help=f'starts with the hand near the bag {default}')
-    add(
-        '--clusters',
-        type=int,
-        nargs='+',
-        default=TRAINING_CLUSTERS,
-        help='clusters to record (default: all but 6)',
-    )
-    add('--seed', type=int, default=0, help=f'seed of the recording {default}')
+    add('--task', default=TASK, help=f'a name, or module:class {default}')
+    add('--plan', default='', help="a name, or a file (default: the task's)")
+    planned = "(default: the plan's)"
+    add('--starts', type=int, help=f'plain episodes per cluster {planned}')
+    add('--recoveries', type=int, help=f'recoveries per cluster {planned}')
+    add('--near', type=int, help=f'starts with the hand near the object {planned}')
+    add('--clusters', type=int, nargs='+', help='to record (default: all but the held-out one)')
+    add('--goal', nargs='+', help=f'what is to be done; every start once for each {planned}')
+    add('--seed', type=int, help=f'seed of the recording {planned}')
     add(
         '--size',
         nargs='+',
@@ -81,17 +83,27 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Generate the dataset."""
-    plan = recording_plan(args.starts, args.recoveries, tuple(args.clusters), args.seed, args.near)
-    from vla_ros.sim.tea_bag.scene import CAMERAS
+    from vla_ros.sim.task import TaskChoice
 
-    sizes = picture_sizes(args.size, CAMERAS)
+    task = TaskChoice(args.task, args.plan)
+    plan = _plan(args, task.load_plan())
+    sizes = picture_sizes(args.size, task.type.cameras)
     if args.arrays:
-        _generate_arrays(args, _recorder(args, plan, sizes))
+        _generate_arrays(args, _recorder(args, task, plan, sizes))
     elif args.scenes or args.policy:
         raise ConfigError('--scenes and --policy: got a LeRobotDataset, expected --arrays, too')
     else:
-        _generate_videos(args, plan, sizes)
+        _generate_videos(args, task, plan, sizes)
     return 0
+
+
+def _plan(args: Namespace, plan: Plan) -> Plan:
+    """Return the plan with what the command line says of it."""
+    if args.clusters:
+        plan = plan.only(args.clusters)
+    named = {'starts': args.starts, 'recoveries': args.recoveries, 'nears': args.near}
+    named |= {'seed': args.seed, 'goals': args.goal and tuple(args.goal)}
+    return replace(plan, **{name: value for name, value in named.items() if value is not None})
 
 
 def picture_sizes(words: Sequence[str], cameras: Sequence[str]) -> 'Sizes':
@@ -116,16 +128,17 @@ def picture_sizes(words: Sequence[str], cameras: Sequence[str]) -> 'Sizes':
     return {camera: sizes.get(camera) or sizes[''] for camera in cameras}
 
 
-def _recorder(args: Namespace, plan: list, sizes: 'Sizes') -> 'Recorder':
+def _recorder(args: Namespace, task: 'TaskChoice', plan: Plan, sizes: 'Sizes') -> 'Recorder':
     from vla_ros.sim.labelled_pictures import Corrections, Demonstrations, Scenes
 
     if args.scenes:
-        return Scenes(args.scenes, sizes, args.seed, tuple(args.clusters))
+        return Scenes(args.scenes, sizes, plan.seed, plan.training, task=task)
+    episodes = plan.episodes()
     if not args.policy:
-        return Demonstrations(plan, sizes, args.noise, args.stride)
+        return Demonstrations(episodes, sizes, args.noise, args.stride, task=task)
     bundle = find_config('policies', args.policy)
     thresholds = tuple(args.chunk_size_threshold)
-    return Corrections(plan, sizes, bundle, thresholds, args.latency, args.interval)
+    return Corrections(episodes, sizes, bundle, thresholds, args.latency, args.interval, task=task)
 
 
 def _generate_arrays(args: Namespace, recorder: 'Recorder') -> None:
@@ -140,7 +153,7 @@ def _generate_arrays(args: Namespace, recorder: 'Recorder') -> None:
     print(f'{recorder.parts} parts in {args.output}')
 
 
-def _generate_videos(args: Namespace, plan: list, sizes: 'Sizes') -> None:
+def _generate_videos(args: Namespace, task: 'TaskChoice', plan: Plan, sizes: 'Sizes') -> None:
     from tqdm import tqdm
 
     from vla_ros.sim.generate import Picture, generate
@@ -148,13 +161,15 @@ def _generate_videos(args: Namespace, plan: list, sizes: 'Sizes') -> None:
     size, *others = {*sizes.values()}
     if others:
         raise ConfigError('--size: got several, expected one, or --arrays')
-    with tqdm(total=len(plan), unit='episode') as bar:
+    episodes = plan.episodes()
+    with tqdm(total=len(episodes), unit='episode') as bar:
         generate(
             args.output,
-            plan,
+            episodes,
             Picture(*reversed(size)),
             args.workers,
             lambda done, _: bar.update(done - bar.n),
+            task,
         )
-    print(f'{len(plan)} episodes in {args.output}')
+    print(f'{len(episodes)} episodes in {args.output}')
     tell_end(following=f'vla_ros check {args.output}')

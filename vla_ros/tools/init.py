@@ -80,7 +80,7 @@ def run(args: Namespace) -> int:
 def _validate(folder: Path) -> None:
     """Load the files as the nodes will; raise ConfigError for what they would refuse."""
     from vla_ros.core.robot import load_robot
-    from vla_ros.dataset.coverage import load_plan
+    from vla_ros.dataset.plan import load_plan
     from vla_ros.deployment.deployment import load_deployment
     from vla_ros.deployment.template import PLAN, RECORD, ROBOT, RUN
 

@@ -21,14 +21,16 @@ VERDICTS = {'s': True, 'f': False}
 
 def run_live(args: Namespace) -> int:
     """Play what remains of the session, and print the table; return the exit code."""
+    from vla_ros.dataset.plan import find_plan
     from vla_ros.evaluation.protocol import plan_set
 
     check_arguments(args)
     policies = [args.policy, *args.against]
     for policy in policies:
         find_config('policies', policy)
-    scenes = plan_set(args.set, args.episodes, args.seed)
-    session = Session(args.session, plan_trials(policies, scenes, args.seed))
+    plan = find_plan(args.plan or args.task)
+    scenes = plan_set(plan, args.set, args.episodes, args.seed)
+    session = Session(args.session, plan_trials(policies, scenes, args.seed), plan.held_out)
     remaining = list(session.remaining)
     for trial in remaining:
         outcome = None

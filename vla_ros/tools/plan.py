@@ -19,6 +19,7 @@ import yaml
 
 from vla_ros.core.budget import Budget
 from vla_ros.core.config import config_names, find_config
+from vla_ros.core.defaults import POLICY
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json, write_text
 from vla_ros.tools.arguments import existing, written
@@ -36,7 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     boards, recipes = ', '.join(config_names('boards')), ', '.join(config_names('recipes'))
     parser.add_argument('--board', required=True, help=f'a file, or one of {boards}')
-    parser.add_argument('--policy', default='tea_bag_act', help='bundle at fp32')
+    parser.add_argument('--policy', default=POLICY, help='bundle at fp32')
     parser.add_argument(
         '--recipe',
         action='extend',

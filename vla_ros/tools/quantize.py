@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vla_ros.core.config import config_names, find_config
+from vla_ros.core.defaults import POLICY
 from vla_ros.core.errors import ConfigError
 from vla_ros.runtime.backends.table import DEFAULT
 from vla_ros.tools.arguments import existing, made, tell_end
@@ -28,7 +29,7 @@ _CHECKED = 16  # frames that old and new are compared on
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     recipes = ', '.join(config_names('recipes'))
-    parser.add_argument('--policy', default='tea_bag_act', help='bundle at fp32: name or folder')
+    parser.add_argument('--policy', default=POLICY, help='bundle at fp32: name or folder')
     parser.add_argument('--recipe', required=True, help=f'a file, or one of {recipes}')
     parser.add_argument(
         '--dataset',

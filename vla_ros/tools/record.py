@@ -14,6 +14,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from vla_ros.core.config import find_config
+from vla_ros.core.defaults import TASK
 from vla_ros.core.errors import ConfigError
 from vla_ros.deployment.deployment import load_deployment
 from vla_ros.tools.arguments import tell_end
@@ -28,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=Path('recordings'),
         help='folder of the recorded episodes (default: recordings)',
     )
-    parser.add_argument('--plan', default='tea_bag', help='name of a plan, or its file')
+    parser.add_argument('--plan', default=TASK, help='name of a plan, or its file')
     parser.add_argument(
         '--episodes',
         type=int,
@@ -64,7 +65,8 @@ def run(args: Namespace) -> int:
 def show_coverage(folder: Path, plan: Path) -> str:
     """Return the table of what the recordings in ``folder`` cover of ``plan``."""
     from vla_ros.dataset.bag import list_episodes, list_unfinished
-    from vla_ros.dataset.coverage import load_plan, measure
+    from vla_ros.dataset.coverage import measure
+    from vla_ros.dataset.plan import load_plan
 
     episodes = list_episodes(folder)
     coverage = measure(load_plan(plan), [episode.info for episode in episodes])

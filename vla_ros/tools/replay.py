@@ -16,6 +16,7 @@ from dataclasses import fields
 from pathlib import Path
 from time import perf_counter
 
+from vla_ros.core.defaults import POLICY, ROBOT
 from vla_ros.core.errors import ConfigError
 from vla_ros.tools.arguments import (
     add_topic_choice,
@@ -40,7 +41,7 @@ _HELP = {
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument('bag', type=existing, help='bag, or folder of bags')
-    parser.add_argument('--policy', default='tea_bag_act', help='policy bundle: name or folder')
+    parser.add_argument('--policy', default=POLICY, help='policy bundle: name or folder')
     parser.add_argument(
         '--pace',
         '--rate',
@@ -51,7 +52,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--max-mae', type=float, help='largest error (rad) for exit code 0')
     parser.add_argument('--json', type=written, metavar='FILE', help='write all figures to FILE')
     parser.add_argument('--html', type=written, metavar='FILE', help='write a report to FILE')
-    parser.add_argument('--robot', default='so101', help='name of a robot, or its file')
+    parser.add_argument('--robot', default=ROBOT, help='name of a robot, or its file')
     parser.add_argument('--placement', default='cpu', help='name of a placement, or its file')
     add_topic_choice(parser)
     parser.add_argument(

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vla_ros.core.config import config_names, find_config
+from vla_ros.core.defaults import POLICY, ROBOT, TASK
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json
 from vla_ros.core.robot import load_robot
-from vla_ros.dataset.plan import CLUSTER_SETS
+from vla_ros.dataset.plan import SETS, find_plan
 from vla_ros.tools.arguments import existing, tell_end
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _STUDY = ('cpu_int8', 'cpu_int8_all')  # ends of the recipes' names
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     add, recipes = parser.add_argument, ', '.join(config_names('recipes'))
-    add('--policy', default='tea_bag_act', help='bundle at fp32: name or folder')
+    add('--policy', default=POLICY, help='bundle at fp32: name or folder')
     add(
         '--recipe',
         action='extend',
@@ -50,7 +51,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--rounds', type=int, default=50, help='latencies measured of each variant, in turn')
     add('--threads', type=int, default=1, help='of inference, while latency is measured')
     add('--episodes', type=int, default=200, help='to play with each variant; 0 plays none')
-    add('--set', '--clusters', choices=CLUSTER_SETS, default='test', help='which episodes')
+    add('--set', '--clusters', choices=SETS, default='test', help='which episodes')
     add('--seed', type=int, default=0, help='another one gives other episodes')
     add(
         '--latency',
@@ -76,7 +77,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='of a flow policy, instead: the error of each variant by denoising step, and what '
         'becomes of it',
     )
-    add('--robot', default='so101', help='joints and limits of the arm')
+    add('--robot', default=ROBOT, help='joints and limits of the arm')
     add('--workers', type=int, default=os.cpu_count() or 1, help='processes that play')
     add('--work', type=Path, default=Path('outputs/sensitivity'), help='folder of results')
 
@@ -148,7 +149,7 @@ def _play(args: Namespace, findings: list, bundles: dict) -> list:  # type: igno
     from vla_ros.sim.rollout import RolloutConfig
 
     config = RolloutConfig(ExecutorConfig(mode='async'), latency=args.latency)
-    plan = plan_set(args.set, args.episodes, args.seed)
+    plan = plan_set(find_plan(TASK), args.set, args.episodes, args.seed)
     robot = load_robot(find_config('robots', args.robot))
     return play(findings, bundles, plan, robot, config, args.work, args.workers, _note)
 

@@ -111,7 +111,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, and print where the best checkpoint is."""
-    from vla_ros.sim.tea_bag.expert import PHASES
+    from vla_ros.sim.task import TaskChoice
     from vla_ros.train.batches import Augmentation
     from vla_ros.train.families.family import family_of
     from vla_ros.train.loop import train
@@ -119,7 +119,8 @@ def run(args: argparse.Namespace) -> int:
     from vla_ros.train.training_plan import TrainingPlan
 
     family = family_of(_policy_type(args))
-    emphasis = _emphasis(args.emphasize, [root.name for root in args.dataset])
+    phases = TaskChoice().type.phases
+    emphasis = _emphasis(args.emphasize, phases, [root.name for root in args.dataset])
     plan = TrainingPlan(
         steps=args.steps,
         minutes=args.minutes,
@@ -133,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
         mask_end=args.mask_end,
         threads=args.threads,
         augmentation=Augmentation(shift=args.shift),
-        emphasis={PHASES.index(what): n for what, n in emphasis.items() if what in PHASES},
+        emphasis={phases.index(what): n for what, n in emphasis.items() if what in phases},
         dataset_emphasis=emphasis,
     )
 
@@ -184,17 +185,17 @@ def _episodes(args: argparse.Namespace) -> int:
     return 0 if obstacle else _EPISODES if args.episodes is None else args.episodes
 
 
-def _emphasis(words: Sequence[str], datasets: Sequence[str]) -> dict[str, int]:
+def _emphasis(
+    words: Sequence[str], phases: Sequence[str], datasets: Sequence[str]
+) -> dict[str, int]:
     """Return the times for each phase or dataset; raise ConfigError for another word."""
-    from vla_ros.sim.tea_bag.expert import PHASES
-
     emphasis = {}
     for word in words:
         what, _, times = word.partition('=')
-        if what not in (*PHASES, *datasets) or not times.isdigit() or int(times) < 1:
+        if what not in (*phases, *datasets) or not times.isdigit() or int(times) < 1:
             raise ConfigError(
                 f'--emphasize: got {word!r}, expected WHAT=TIMES with a phase of '
-                f'{", ".join(PHASES)}, or a dataset of {", ".join(datasets)}, and a whole number '
+                f'{", ".join(phases)}, or a dataset of {", ".join(datasets)}, and a whole number '
                 'from 1 on'
             )
         emphasis[what] = int(times)

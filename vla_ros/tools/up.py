@@ -3,7 +3,7 @@
 """
 Run a deployment: all its nodes, without launch_ros.
 
-The deployment is the name of one in config/ (tea_bag) or a YAML file; its arguments are written as
+The deployment is the name of one in config/ or a YAML file; its arguments are written as
 for `ros2 launch`, name:=value. One Ctrl-C stops every node, a second one kills them. The exit code
 is 0 when the job has ended by itself, and at the end a table shows what each node used.
 """

@@ -14,7 +14,7 @@ from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.runtime.placement import NodePlacement, Placement
 from vla_ros.sim.rollout import Predicts, Rollout, RolloutConfig
-from vla_ros.sim.tea_bag.scene import CAMERAS
+from vla_ros.sim.task import TaskChoice
 from vla_ros.train.checkpoint import (
     Checkpoint,
     DatasetFacts,
@@ -33,11 +33,12 @@ def find_obstacle(features: Mapping[str, dict[str, Any]]) -> str:
     """Return why policies of a dataset with these features cannot be played in simulation."""
     pictures = [key for key, item in features.items() if item['dtype'] in ('video', 'image')]
     cameras = {camera_name(key) for key in pictures}
-    robot = load_robot(find_config('robots', 'so101'))
-    if not cameras <= set(CAMERAS):
+    task = TaskChoice().type
+    robot = load_robot(find_config('robots', task.robot))
+    if not cameras <= set(task.cameras):
         return (
             f'its cameras are {", ".join(sorted(cameras))}, those of the simulated scene '
-            f'{", ".join(CAMERAS)}'
+            f'{", ".join(task.cameras)}'
         )
     if set(joint_names(features)) != set(robot.joint_names):
         return (
@@ -51,12 +52,13 @@ def measure_success(
     path: Path, episodes: int, device: str = 'cpu', vlm: str | None = None
 ) -> Mapping[str, float]:
     """Return the share of ``episodes`` in which the checkpoint succeeds, for each set."""
-    robot = load_robot(find_config('robots', 'so101'))
     policy = open_policy(load_checkpoint(path, device, vlm), load_facts(path))
-    rollout = Rollout(policy, robot, RolloutConfig())
+    config = RolloutConfig()
+    rollout = Rollout(policy, load_robot(find_config('robots', config.task.type.robot)), config)
+    plan = rollout.task.plan
     try:
         played = {
-            name: [rollout.play(planned) for planned in plan_set(name, episodes, _SEED)]
+            name: [rollout.play(planned) for planned in plan_set(plan, name, episodes, _SEED)]
             for name in SETS
         }
     finally:

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vla_ros.core.config import find_config
+from vla_ros.core.defaults import ROBOT
+from vla_ros.core.robot import load_robot
 from vla_ros.train.checkpoint import Checkpoint, DatasetFacts, load_checkpoint, load_facts
 from vla_ros.train.export import export
 from vla_ros.train.families.family import family_of
@@ -16,7 +19,7 @@ from vla_ros.train.frames import ACTION, STATE
 from vla_ros.train.torch_policy import TorchPolicy
 
 CAMERAS = ('top', 'left', 'gripper')
-JOINTS = ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll', 'gripper')
+JOINTS = load_robot(find_config('robots', ROBOT)).joint_names
 FPS = 30.0
 TOLERANCE = 1e-3  # of random weights, whose activations are larger than a trained policy's
 
@@ -30,7 +33,7 @@ def write_untrained(output: Path, kind: str, height: int, width: int) -> None:
     where it is there.
     """
     checkpoint = untrained(kind, height, width, output.with_name(f'{output.name}.parts'))
-    facts = DatasetFacts(FPS, JOINTS, 'Grab the tea bag and place it in the mug.', ())
+    facts = DatasetFacts(FPS, JOINTS, 'Pick it up.', ())
     checkpoint.save(checkpoint_beside(output), facts)
     shutil.rmtree(unfolded_beside(output), ignore_errors=True)
     if family_of(kind).folds:

@@ -10,7 +10,7 @@ import pytest
 
 from vla_ros.dataset.checks.episodes import Episode, Episodes, Facts
 from vla_ros.dataset.checks.picture_statistics import look_at
-from vla_ros.dataset.plan import recording_plan
+from vla_ros.dataset.plan import find_plan
 
 FPS, PAIRS = 30.0, 12
 NAMES = ('pan', 'lift', 'grip')
@@ -27,7 +27,7 @@ def make_episode(index: int = 0, rows: int = 240, facts: Facts | None = None) ->
 def make_recording(starts: int = 10, recoveries: int = 2, seed: int = 0) -> Episodes:
     """Return a recording after the study's plan, without cameras."""
     rng = np.random.default_rng(seed)
-    plan = recording_plan(starts, recoveries)
+    plan = replace(find_plan('tea_bag'), starts=starts, recoveries=recoveries).episodes()
     episodes = [
         make_episode(
             planned.index,
@@ -56,10 +56,12 @@ def demonstrations():
     """Return four episodes of the expert in simulation."""
     pytest.importorskip('mujoco')
     from vla_ros.sim.episode import demonstrate
-    from vla_ros.sim.tea_bag.env import TeaBagEnv
+    from vla_ros.sim.task import TaskChoice
 
-    env = TeaBagEnv()
-    plan = recording_plan(1, 0, clusters=(2, 5, 8, 11), seed=21)
+    env = TaskChoice().make()
+    plan = replace(
+        find_plan('tea_bag').only((2, 5, 8, 11)), starts=1, recoveries=0, seed=21
+    ).episodes()
     return [demonstrate(env, planned) for planned in plan]
 
 
@@ -72,19 +74,20 @@ def film(demonstrations):
     the pictures (pairs, 2, height, width, 3) of each camera.
     """
     from vla_ros.sim.renderer import Renderer
-    from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
+    from vla_ros.sim.tea_bag.scene import TeaBagScene
+    from vla_ros.sim.tea_bag.task import TeaBag
 
     def shoot(demonstration, scene, renderer, light):
         pairs = np.linspace(0, len(demonstration.steps) - 2, PAIRS).astype(int)
         pictures = []
         for row in np.stack([pairs, pairs + 1], axis=1).ravel():
             state = demonstration.steps[row].scene
-            scene.apply(replace(state, light=state.light * light))
-            pictures.append([renderer.render(camera) for camera in CAMERAS])
+            scene.apply(state.lit(light))
+            pictures.append([renderer.render(camera) for camera in TeaBag.cameras])
         by_camera = np.array(pictures).swapaxes(0, 1)
         return pairs, {
             camera: taken.reshape(PAIRS, 2, *taken.shape[1:])
-            for camera, taken in zip(CAMERAS, by_camera, strict=True)
+            for camera, taken in zip(TeaBag.cameras, by_camera, strict=True)
         }
 
     def film(
@@ -92,7 +95,7 @@ def film(demonstrations):
         light: float = 1.0,
         retouch: Callable = lambda camera, pictures: pictures,
     ) -> Episodes:
-        scene = Scene()
+        scene = TeaBagScene()
         change(scene.model)
         renderer = Renderer(scene, 128, 96)
         episodes = []

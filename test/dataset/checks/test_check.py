@@ -21,7 +21,8 @@ from vla_ros.dataset.checks.skew import STRETCH
 from vla_ros.dataset.checks.thresholds import Thresholds
 from vla_ros.dataset.pictures import decode
 from vla_ros.sim.renderer import Renderer
-from vla_ros.sim.tea_bag.scene import CAMERAS, Scene
+from vla_ros.sim.tea_bag.scene import TeaBagScene
+from vla_ros.sim.tea_bag.task import TeaBag
 from vla_ros.tools.main import main
 
 CLUSTERS = (2, 5, 8, 11)
@@ -40,15 +41,16 @@ def dataset(tmp_path_factory, demonstrations):
     lerobot.quiet()
     names = tuple('abcdef')
     writer = lerobot.DatasetWriter(
-        root, lerobot.DatasetSpec(FPS, names, dict.fromkeys(CAMERAS, (96, 128)), 'so101_sim')
+        root,
+        lerobot.DatasetSpec(FPS, names, dict.fromkeys(TeaBag.cameras, (96, 128)), 'so101_sim'),
     )
-    scene = Scene()
+    scene = TeaBagScene()
     renderer = Renderer(scene, 128, 96)
     for index, demonstration in enumerate(demonstrations):
         steps, frames = demonstration.steps[::3], []
         for number, step in enumerate(steps):
             scene.apply(step.scene)
-            images = {camera: renderer.render(camera) for camera in CAMERAS}
+            images = {camera: renderer.render(camera) for camera in TeaBag.cameras}
             if index == 3 and number > len(steps) // 4:
                 images['top'] = frames[-1].images['top']
             if index == 3 and number % 2:
@@ -136,7 +138,7 @@ def test_command_prints_and_writes_what_it_found(dataset, tmp_path, capsys):
 
 def test_dataset_is_compared_with_a_reference(dataset):
     episodes = set_reference(read_dataset(dataset), read_dataset(dataset, most=1))
-    assert set(episodes.reference) == set(CAMERAS)
+    assert set(episodes.reference) == set(TeaBag.cameras)
     assert all(f.passed and f.value < 0.4 for f in check_drift(episodes, Thresholds()))
 
 

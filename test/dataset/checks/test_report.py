@@ -7,7 +7,7 @@ from dataclasses import replace
 from vla_ros.dataset.checks import plots, report
 from vla_ros.dataset.checks.catalogue import run_checks
 from vla_ros.dataset.checks.thresholds import Thresholds
-from vla_ros.dataset.workspace import CENTRES
+from vla_ros.dataset.plan import find_plan
 
 
 def texts(figure):
@@ -17,7 +17,7 @@ def texts(figure):
 def test_map_shows_starts_recoveries_what_is_missing_and_what_is_held_out(recording):
     some = replace(recording, episodes=[e for e in recording.episodes if e.facts.cluster != 9])
     shown = texts(plots.draw_coverage(some, Thresholds()))
-    assert len(shown) == len(CENTRES)
+    assert len(shown) == len(find_plan('tea_bag').clusters)
     assert {'1\n10 + 2', '9\nmissing', '6\nheld out'} <= set(shown)
     asked = replace(Thresholds(), clusters=(1, 2))
     assert '9\nnot planned' in texts(plots.draw_coverage(some, asked))

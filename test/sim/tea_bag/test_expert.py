@@ -7,26 +7,26 @@ import pytest
 
 pytest.importorskip('mujoco')
 
-from vla_ros.dataset.plan import CLUSTERS, PlannedEpisode
+from vla_ros.dataset.plan import PlannedEpisode, find_plan
 from vla_ros.sim.episode import attempt_episode, demonstrate
-from vla_ros.sim.tea_bag.env import TeaBagEnv
+from vla_ros.sim.task import TaskChoice
 from vla_ros.sim.tea_bag.expert import PHASES
 from vla_ros.sim.tea_bag.perturbations import STYLES
 
 
 @pytest.fixture(scope='module')
 def env():
-    return TeaBagEnv()
+    return TaskChoice().make()
 
 
-@pytest.mark.parametrize('cluster', CLUSTERS)
+@pytest.mark.parametrize('cluster', find_plan('tea_bag').clusters)
 def test_expert_succeeds_in_every_cluster(env, cluster):
     for seed in (1, 2, 3):
         assert attempt_episode(env, PlannedEpisode(0, cluster, '', seed)) is not None
 
 
 def test_same_seed_gives_identical_trajectories():
-    runs = [demonstrate(TeaBagEnv(), PlannedEpisode(0, 9, 'miss', 5)) for _ in range(2)]
+    runs = [demonstrate(TaskChoice().make(), PlannedEpisode(0, 9, 'miss', 5)) for _ in range(2)]
     assert len(runs[0].steps) == len(runs[1].steps)
     for first, second in zip(*(run.steps for run in runs), strict=True):
         assert np.array_equal(first.scene.qpos, second.scene.qpos)

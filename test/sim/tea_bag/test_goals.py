@@ -9,15 +9,15 @@ pytest.importorskip('mujoco')
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.plan import PlannedEpisode
-from vla_ros.sim.demonstrator import Demonstrator
 from vla_ros.sim.robots.so101 import HOME
-from vla_ros.sim.tea_bag.env import TeaBagEnv
-from vla_ros.sim.tea_bag.goals import GOALS, MUG, SAUCER, find_goal, goal_of
+from vla_ros.sim.task import TaskChoice
+from vla_ros.sim.tea_bag.goals import GOALS, MUG, SAUCER
+from vla_ros.sim.tea_bag.task import TeaBag
 
 
 @pytest.fixture(scope='module')
 def env():
-    return TeaBagEnv()
+    return TaskChoice().make()
 
 
 def lay(env, place):
@@ -32,7 +32,7 @@ def test_the_saucer_stands_there_only_where_one_may_ask_for_it(env):
     alone = env.scene.state()
     env.reset(3, 4, 'saucer')
     both = env.scene.state()
-    assert not alone.saucer and both.saucer
+    assert not alone.values['saucer'] and both.values['saucer']
     assert np.array_equal(alone.qpos, both.qpos)
 
 
@@ -42,7 +42,7 @@ def test_two_goals_of_one_seed_start_alike(env):
         env.reset(7, 9, goal)
         starts.append(env.scene.state())
     assert np.array_equal(starts[0].qpos, starts[1].qpos)
-    assert np.array_equal(starts[0].mug_pose, starts[1].mug_pose)
+    assert starts[0].values == starts[1].values
 
 
 @pytest.mark.parametrize('goal', GOALS)
@@ -59,7 +59,7 @@ def test_a_bag_counts_only_at_the_goal_that_was_asked_for(env, goal, place):
 @pytest.mark.parametrize('goal', ('mug', 'saucer'))
 @pytest.mark.parametrize('cluster', (1, 6, 7, 11))
 def test_expert_brings_the_bag_to_either_goal(env, goal, cluster):
-    demonstrator = Demonstrator(env, PlannedEpisode(0, cluster, '', 4, goal))
+    demonstrator = env.demonstrate(PlannedEpisode(0, cluster, '', 4, goal))
     while not demonstrator.done:
         env.step(demonstrator.act())
     assert not demonstrator.objection and env.success and not env.at_other_goal
@@ -67,10 +67,10 @@ def test_expert_brings_the_bag_to_either_goal(env, goal, cluster):
 
 @pytest.mark.parametrize('first, then', [('mug', 'saucer'), ('saucer', 'mug')])
 def test_expert_turns_to_another_goal_while_it_carries_the_bag(env, first, then):
-    demonstrator = Demonstrator(env, PlannedEpisode(0, 5, '', 8, first))
-    while not env.carried or demonstrator.expert.phase != 'transfer':
+    demonstrator = env.demonstrate(PlannedEpisode(0, 5, '', 8, first))
+    while not env.under_way or demonstrator.expert.phase != 'transfer':
         env.step(demonstrator.act())
-    env.goal = find_goal(then)
+    env.change_goal(then)
     while not demonstrator.done:
         env.step(demonstrator.act())
     assert env.bag_at(GOALS[then].place) and not env.at_other_goal
@@ -82,13 +82,13 @@ def test_every_sentence_names_one_goal_and_held_out_ones_are_not_taught():
     assert len(set(sentences)) == len(sentences)
     for goal in GOALS.values():
         assert not set(goal.taught) & set(goal.held_out)
-        assert all(goal_of(sentence) is goal for sentence in (*goal.taught, *goal.held_out))
+        assert all(TeaBag.goal_of(sentence) is goal for sentence in (*goal.taught, *goal.held_out))
     for name in ('mug', 'saucer'):
         assert len(GOALS[name].taught) == 5 and len(GOALS[name].held_out) == 1
 
 
 def test_a_sentence_or_a_goal_that_nobody_explained_is_named():
     with pytest.raises(ConfigError, match="got 'Dance.', whose goal is not known, expected one"):
-        goal_of('Dance.')
+        TeaBag.goal_of('Dance.')
     with pytest.raises(ConfigError, match="goal: got 'table', expected one of only_mug, mug, sau"):
-        TeaBagEnv().reset(0, 5, 'table')
+        TaskChoice().make().reset(0, 5, 'table')

@@ -41,7 +41,7 @@ def register(reference: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> Mo
     Return the motion from one grey picture (height, width) to the other, where mask is true.
 
     Gauss-Newton steps on the grey levels, brightness and contrast estimated along, with Tukey's
-    weights: things that were put elsewhere (an object, the mug, the arm) do not count.
+    weights: things that were put elsewhere (an object, the arm) do not count.
     """
     values = np.array([0.0, 0.0, 0.0, 1.0, 0.0])  # x, y, turn, gain, offset
     for sigma in _BLURS:

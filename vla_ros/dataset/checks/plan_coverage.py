@@ -21,7 +21,7 @@ def check_clusters(episodes: Episodes, limits: Thresholds) -> list[Finding]:
     known = count_clusters(episodes)
     if not known:
         return []
-    counts = {cluster: known[cluster] for cluster in limits.clusters}
+    counts = {cluster: known[cluster] for cluster in limits.asked}
     mean = sum(counts.values()) / len(counts)
     shares = {cluster: count / max(mean, 1e-9) for cluster, count in counts.items()}
     rare = [cluster for cluster, share in shares.items() if share < limits.coverage]
@@ -45,10 +45,10 @@ def count_clusters(episodes: Episodes) -> Counter[int]:
 
 
 def check_held_out(episodes: Episodes, limits: Thresholds) -> list[Finding]:
-    """Return the number of episodes from clusters that are kept for validation."""
+    """Return the number of episodes from the cluster that is kept for validation."""
     if not count_clusters(episodes):
         return []
-    leaked = [e.index for e in episodes.episodes if e.facts.cluster in limits.held_out]
+    leaked = [e.index for e in episodes.episodes if e.facts.cluster == limits.plan.held_out]
     return [
         Finding(
             'held-out cluster',
@@ -74,8 +74,8 @@ def check_recovery(episodes: Episodes, limits: Thresholds) -> list[Finding]:
             sum(map(bool, known)) / len(known),
             'share',
             Limit(limits.recovery_low, limits.recovery_high),
-            'about 20 % of the episodes should start near the mug, or with a lost bag, '
-            'and go back to it: record more of the kind that is short',
+            'about 20 % of the episodes should begin with a mishap, such as a lost object, and '
+            'mend it: record more of the kind that is short',
         )
     ]
 

@@ -15,7 +15,6 @@ from vla_ros.dataset.checks.cameras import brightness, camera_width, drifts
 from vla_ros.dataset.checks.episodes import Episodes
 from vla_ros.dataset.checks.plan_coverage import count_clusters, rotations
 from vla_ros.dataset.checks.thresholds import Thresholds
-from vla_ros.dataset.workspace import CENTRES, CLUSTER_SIZE
 
 _COLOURS = ('#00798c', '#d1495b', '#edae49', '#66a182', '#2e4057', '#8d96a3')
 _BAD = '#d1495b'
@@ -60,15 +59,16 @@ def draw_coverage(episodes: Episodes, limits: Thresholds) -> Figure:
         for cluster in counts
     }
     most = max(counts.values())
-    for cluster, (x, y) in CENTRES.items():
-        count, held = counts[cluster], cluster in limits.held_out
-        wrong = bool(count) if held else not count and cluster in limits.clusters
-        half = CLUSTER_SIZE / 2
+    size = limits.plan.cluster_size
+    half = size / 2
+    for cluster, (x, y) in limits.plan.clusters.items():
+        count, held = counts[cluster], cluster == limits.plan.held_out
+        wrong = bool(count) if held else not count and cluster in limits.asked
         axis.add_patch(
             Rectangle(
                 (-y - half, x - half),
-                CLUSTER_SIZE,
-                CLUSTER_SIZE,
+                size,
+                size,
                 linewidth=2 if wrong else 1,
                 edgecolor=_BAD if wrong else 'white',
                 hatch='//' if held else None,
@@ -76,7 +76,7 @@ def draw_coverage(episodes: Episodes, limits: Thresholds) -> Figure:
             )
         )
         rescued = recoveries.get(cluster, 0)
-        absent = 'missing' if cluster in limits.clusters else 'not planned'
+        absent = 'missing' if cluster in limits.asked else 'not planned'
         text = f'{count - rescued} + {rescued}' if count else 'held out' if held else absent
         axis.text(
             -y,

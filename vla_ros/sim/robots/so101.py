@@ -6,17 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-JOINT_NAMES = (
-    'shoulder_pan',
-    'shoulder_lift',
-    'elbow_flex',
-    'wrist_flex',
-    'wrist_roll',
-    'gripper',
-)
-LOWER = np.array([-1.92, -1.745, -1.69, -1.658, -2.744, -0.1745])  # rad
-UPPER = np.array([1.92, 1.745, 1.69, 1.658, 2.841, 1.745])  # rad
-HOME = np.array([0.0, -1.3, 1.3, 1.0, 1.5708, 0.0])  # rad, above the base, table in view
+from vla_ros.core.config import find_config
+from vla_ros.core.robot import load_robot
+
+ROBOT = load_robot(find_config('robots', 'so101'))
+JOINT_NAMES, LOWER, UPPER, HOME = ROBOT.joint_names, ROBOT.lower, ROBOT.upper, ROBOT.home
 
 # Side view: shoulder axis, then upper arm, forearm and the hand up to the grasp site.
 _SHOULDER_X, _SHOULDER_Z = 0.0304, 0.1166  # m

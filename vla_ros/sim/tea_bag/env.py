@@ -1,24 +1,25 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The tea-bag task: reset from a seed, joint targets in, joint positions out, success."""
+"""The tea-bag task's physics and referee: where a seed puts things, and what counts as done."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import mujoco
 import numpy as np
 
 from vla_ros.core.errors import VlaError
-from vla_ros.dataset.plan import VALIDATION_CLUSTER, check_cluster
-from vla_ros.dataset.workspace import CENTRES, CLUSTER_SIZE
-from vla_ros.sim.robots.so101 import HOME, JOINT_NAMES, LOWER, UPPER
-from vla_ros.sim.tea_bag.goals import DEFAULT_GOAL, GOALS, SAUCER, Place, find_goal
-from vla_ros.sim.tea_bag.scene import Scene, yaw_quaternion
-
-INSTRUCTION = GOALS[DEFAULT_GOAL].instruction
+from vla_ros.dataset.plan import Plan
+from vla_ros.sim.robots.so101 import HOME, inverse
+from vla_ros.sim.task import Task
+from vla_ros.sim.tea_bag.goals import GOALS, SAUCER, BagGoal, Place
+from vla_ros.sim.tea_bag.scene import TeaBagScene, yaw_quaternion
 
 MUG_POSITION = np.array([0.06, 0.25])  # m
-_CLUSTER_HALF = CLUSTER_SIZE / 2 - 0.012  # m, so that the whole bag lies in its cluster
+_MARGIN = 0.012  # m of a cluster's edge, so that the whole bag lies in its cluster
 _SETTLE_STEPS = 60
+OPEN, CLOSED = 0.80, -0.1745  # rad, gripper joint
+_SPREAD = np.array([0.7, 0.5, 0.5, 0.5, 1.0, 0.4])  # rad, of an arm that is anywhere
 _CARRIED = 0.08  # m, height of a bag that is on its way
 
 
@@ -31,31 +32,21 @@ class Variation:
     mug: float = 0.006  # m, either side
     mug_yaw: float = 0.3  # rad, either side
     light: float = 0.12  # either side of 1
-    saucer: float = 0.0  # share of the episodes in which it stands there without a need
 
 
-class TeaBagEnv:
-    """
-    One arm, one tea bag, a mug, and a saucer where a goal needs one.
+class TeaBagEnv(Task):
+    """One arm, one tea bag, a mug, and a saucer where a goal needs one."""
 
-    Time passes only in step(). The same seed and commands give bit-identical trajectories.
-    """
+    robot = 'so101'
+    cameras = ('top', 'left', 'gripper')
+    goals: ClassVar[dict[str, BagGoal]] = GOALS
+    goal: BagGoal
+    scene: TeaBagScene
 
-    def __init__(self, rate: float = 30.0, variation: Variation | None = None) -> None:
-        """Step ``rate`` times per simulated second; a rate that does not divide 600 raises."""
-        self.scene = Scene()
+    def __init__(self, plan: Plan, rate: float = 30.0, variation: Variation | None = None) -> None:
+        """Load the scene, whose starts differ by ``variation``."""
+        super().__init__(plan, rate)
         self.variation = variation or Variation()
-        steps = 1.0 / (rate * self.model.opt.timestep)
-        if abs(steps - round(steps)) > 1e-6:
-            raise VlaError(
-                f'control rate: got {rate} Hz, expected a divisor of '
-                f'{1 / self.model.opt.timestep:.0f} Hz such as 30, 50, 60 or 100'
-            )
-        self.rate = rate
-        self.cluster = VALIDATION_CLUSTER
-        self.seed = 0
-        self.goal = find_goal(DEFAULT_GOAL)
-        self._substeps = round(steps)
         self._bag = self.model.body('bag').id
         self._bag_geom = self.model.geom('bag').id
         self._pads = tuple(self.model.geom(name).id for name in ('pad_fixed', 'pad_moving'))
@@ -63,62 +54,24 @@ class TeaBagEnv:
         self._bag_qpos = self.model.joint('bag').qposadr[0]
         self._tag_qpos = self.model.joint('tag').qposadr[0]
 
-    @property
-    def model(self) -> mujoco.MjModel:
-        """Return MuJoCo's model."""
-        return self.scene.model
+    @staticmethod
+    def make_scene(width: int = 640, height: int = 480) -> TeaBagScene:
+        """Return a new scene, for pictures of up to that many pixels."""
+        return TeaBagScene(width, height)
 
-    @property
-    def data(self) -> mujoco.MjData:
-        """Return MuJoCo's data."""
-        return self.scene.data
-
-    @property
-    def time(self) -> float:
-        """Return the simulated seconds since the last reset."""
-        return self.data.time
-
-    @property
-    def positions(self) -> np.ndarray:
-        """Return the measured joint positions (6,), rad."""
-        return self.scene.positions
-
-    def reset(self, seed: int, cluster: int, goal: str = DEFAULT_GOAL) -> None:
-        """
-        Start an episode with the bag somewhere in ``cluster`` (1 to 11).
-
-        Goals that the same things stand ready for have the same start.
-        """
-        check_cluster(cluster)
-        self.goal = find_goal(goal)
-        rng = np.random.default_rng(seed)
-        self.seed, self.cluster = seed, cluster
-        mujoco.mj_resetData(self.model, self.data)
+    def set_up(self, rng: np.random.Generator) -> None:
+        """Lay the bag somewhere in its cluster; goals with the same things start alike."""
         self.model.geom_friction[list(self._pads)] = self._friction  # a mishap may have cut it
-        unneeded = np.random.default_rng([seed, 4]).random() < self.variation.saucer
+        unneeded = np.random.default_rng([self.seed, 4]).random() < self.clutter
         self.scene.show_saucer(SAUCER in self.goal.places or unneeded)
         self._vary(rng)
-        centre = np.array(CENTRES[cluster])
-        position = centre + rng.uniform(-_CLUSTER_HALF, _CLUSTER_HALF, 2)
+        centre = np.array(self.plan.clusters[self.cluster])
+        half = self.plan.cluster_size / 2 - _MARGIN
+        position = centre + rng.uniform(-half, half, 2)
         yaw = rng.uniform(-self.variation.bag_yaw, self.variation.bag_yaw)
         self._place_bag(position, yaw, rng.uniform(-0.7, 0.7))
-        self._place_arm(HOME + rng.normal(0, self.variation.home, 6) * [1, 0.5, 0.5, 0.5, 1, 0.5])
+        self.place_arm(HOME + rng.normal(0, self.variation.home, 6) * [1, 0.5, 0.5, 0.5, 1, 0.5])
         mujoco.mj_step(self.model, self.data, _SETTLE_STEPS)
-        self.data.time = 0.0
-
-    def step(self, target: np.ndarray) -> None:
-        """Drive the joints towards ``target`` (6,), rad, for one control period."""
-        self.data.ctrl[:] = np.clip(target, LOWER, UPPER)
-        mujoco.mj_step(self.model, self.data, self._substeps)
-
-    def assume(self, other: 'TeaBagEnv') -> None:
-        """Take over the state of another environment, and the task that it is at."""
-        self.goal, self.seed, self.cluster = other.goal, other.seed, other.cluster
-        pads = list(self._pads)
-        self.model.geom_friction[pads] = other.model.geom_friction[pads]
-        self.scene.apply(other.scene.state())
-        mujoco.mj_copyState(self.model, other.data, self.data, mujoco.mjtState.mjSTATE_INTEGRATION)
-        mujoco.mj_forward(self.model, self.data)
 
     @property
     def bag_position(self) -> np.ndarray:
@@ -149,6 +102,16 @@ class TeaBagEnv:
         """Return where the goal of the episode stands (2,), m."""
         return self.scene.position_of(self.goal.place.name)
 
+    def change_goal(self, name: str) -> None:
+        """Ask for another goal; raise VlaError where its place does not stand on the table."""
+        goal = self.find_goal(name)
+        if goal.place not in self.goal.places:
+            raise VlaError(
+                f'goal: got {name!r}, and the {goal.place.name} is not on the table; ask for it '
+                'before the episode begins'
+            )
+        self.goal = goal
+
     def bag_at(self, place: Place) -> bool:
         """Whether the bag's centre is in the mug, or on the saucer."""
         bag = self.bag_position
@@ -172,9 +135,33 @@ class TeaBagEnv:
         return any(map(self.bag_at, others)) and not self.grasped
 
     @property
-    def carried(self) -> bool:
-        """Whether the bag is on its way, high above the table."""
+    def holding(self) -> bool:
+        """Whether both fingers touch the bag."""
+        return self.grasped
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the bag is carried, high above the table."""
         return self.grasped and bool(self.bag_position[2] > _CARRIED)
+
+    @property
+    def rotation(self) -> float:
+        """Return the yaw of a bag that lies flat, rad, -pi to pi."""
+        w, z = self.data.qpos[self._bag_qpos + 3], self.data.qpos[self._bag_qpos + 6]
+        return float(np.arctan2(2 * w * z, 1 - 2 * z * z))
+
+    def wander(self, rng: np.random.Generator) -> np.ndarray | None:
+        """Return joints that are anywhere, in half of the cases with the hand near the bag."""
+        where = rng.random()
+        if where < 0.25:
+            return None
+        if where < 0.5:
+            return HOME + _SPREAD * rng.normal(0, 1, len(HOME))
+        place = self.bag_position[:2] + rng.normal(0, 0.03, 2)
+        pitch, roll = rng.uniform(np.radians(50), np.radians(90)), rng.uniform(-0.3, 2.75)
+        gripper = rng.choice([OPEN, OPEN / 2, 0.0])
+        reach = inverse(np.array([*place, rng.uniform(0.02, 0.16)]), pitch, roll, gripper)
+        return None if reach is None else reach.joints
 
     def _vary(self, rng: np.random.Generator) -> None:
         vary = self.variation
@@ -199,11 +186,6 @@ class TeaBagEnv:
     def _set_pose(self, address: int, position: np.ndarray, yaw: float) -> None:
         self.data.qpos[address : address + 3] = position
         self.data.qpos[address + 3 : address + 7] = yaw_quaternion(yaw)
-
-    def _place_arm(self, joints: np.ndarray) -> None:
-        joints = np.clip(joints, LOWER, UPPER)
-        self.data.qpos[: len(JOINT_NAMES)] = joints
-        self.data.ctrl[:] = joints
 
 
 def direction(angle: float) -> np.ndarray:

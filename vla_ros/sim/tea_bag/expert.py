@@ -15,8 +15,8 @@ import numpy as np
 
 from vla_ros.sim.motion import Segment
 from vla_ros.sim.robots.so101 import HOME, inverse
-from vla_ros.sim.tea_bag.env import TeaBagEnv
-from vla_ros.sim.tea_bag.grasp import CLOSED, OPEN, Grasp, GraspPlanner
+from vla_ros.sim.tea_bag.env import CLOSED, OPEN, TeaBagEnv
+from vla_ros.sim.tea_bag.grasp import Grasp, GraspPlanner
 
 PHASES = (
     'reach',

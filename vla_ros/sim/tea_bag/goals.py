@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vla_ros.core.errors import ConfigError
+from vla_ros.sim.task import Goal
 
 
 class Place(NamedTuple):
@@ -26,34 +26,20 @@ PLACES = (MUG, SAUCER)
 
 
 @dataclass(frozen=True)
-class Goal:
-    """What an episode is to end with; ``paraphrases`` say the same as ``instruction``."""
+class BagGoal(Goal):
+    """That the bag lies at ``place``; ``places`` are what stands on the table."""
 
-    name: str
-    place: Place
-    instruction: str
-    paraphrases: tuple[str, ...] = ()
-    held_out: tuple[str, ...] = ()  # further ones, which no demonstration uses
-    places: tuple[Place, ...] = PLACES  # what stands on the table
-
-    @property
-    def taught(self) -> tuple[str, ...]:
-        """Return what demonstrations may be told."""
-        return (self.instruction, *self.paraphrases)
-
-    def phrase(self, rng: np.random.Generator) -> str:
-        """Return one of the sentences that demonstrations may be told."""
-        return self.taught[rng.integers(len(self.taught))]
+    place: Place = MUG
+    places: tuple[Place, ...] = PLACES
 
 
 GOALS = {
     goal.name: goal
     for goal in (
         # The study's task: there is nothing else that could be meant.
-        Goal('only_mug', MUG, 'Grab the tea bag and place it in the mug.', places=(MUG,)),
-        Goal(
+        BagGoal('only_mug', 'Grab the tea bag and place it in the mug.', places=(MUG,)),
+        BagGoal(
             'mug',
-            MUG,
             'Put the tea bag into the mug.',
             (
                 'Place the tea bag in the mug.',
@@ -62,10 +48,10 @@ GOALS = {
                 'Into the mug with the tea bag.',
             ),
             ('Take the tea bag and leave it in the mug.',),
+            MUG,
         ),
-        Goal(
+        BagGoal(
             'saucer',
-            SAUCER,
             'Put the tea bag on the saucer.',
             (
                 'Place the tea bag on the saucer.',
@@ -74,26 +60,7 @@ GOALS = {
                 'Onto the saucer with the tea bag.',
             ),
             ('Take the tea bag and leave it on the saucer.',),
+            SAUCER,
         ),
     )
 }
-DEFAULT_GOAL = 'only_mug'
-
-
-def find_goal(name: str) -> Goal:
-    """Return the goal of a name, the study's for an empty one; raise ConfigError for others."""
-    if (name or DEFAULT_GOAL) not in GOALS:
-        raise ConfigError(f'goal: got {name!r}, expected one of {", ".join(GOALS)}')
-    return GOALS[name or DEFAULT_GOAL]
-
-
-def goal_of(instruction: str) -> Goal:
-    """Return what a sentence asks for; raise ConfigError for one that nobody has explained."""
-    for goal in GOALS.values():
-        if instruction.strip() in (*goal.taught, *goal.held_out):
-            return goal
-    known = '; '.join(goal.instruction for goal in GOALS.values())
-    raise ConfigError(
-        f'instruction: got {instruction!r}, whose goal is not known, expected one of: {known} '
-        '(or their paraphrases); or name the goal, too'
-    )

@@ -9,9 +9,7 @@ import mujoco
 import numpy as np
 
 from vla_ros.sim.robots.so101 import JOINT_NAMES, LOWER, UPPER, inverse
-from vla_ros.sim.tea_bag.env import TeaBagEnv
-
-OPEN, CLOSED = 0.80, -0.1745  # rad, gripper joint
+from vla_ros.sim.tea_bag.env import OPEN, TeaBagEnv
 
 _CLEARANCE = 0.006  # m, between the fixed finger and the bag's side
 _FIXED_FINGER = 0.019  # m, from the grasp site to the fixed finger's face

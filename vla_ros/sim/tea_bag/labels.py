@@ -5,8 +5,9 @@
 import numpy as np
 
 from vla_ros.dataset.arrays import LABEL
-from vla_ros.dataset.workspace import CENTRES, CLUSTER_SIZE
-from vla_ros.sim.tea_bag.scene import Scene
+from vla_ros.dataset.plan import Plan
+from vla_ros.sim.renderer import project
+from vla_ros.sim.task import Scene
 
 THINGS = ('bag', 'mug')
 
@@ -18,9 +19,10 @@ _LYING = 0.03  # m, highest centre of a bag on the table
 class Labeller:
     """Knows the things of one Scene."""
 
-    def __init__(self, scene: Scene) -> None:
-        """Label pictures of ``scene`` as it was last drawn."""
-        self._scene = scene
+    def __init__(self, scene: Scene, plan: Plan) -> None:
+        """Label pictures of ``scene`` as it was last drawn; the clusters are those of ``plan``."""
+        self._scene, self._plan = scene, plan
+        self._mug = scene.model.body('mug').id
         model = scene.model
         self._bag = model.body('bag').id
         self._bag_geom = model.geom('bag').id
@@ -52,9 +54,7 @@ class Labeller:
         bag = self._scene.data.xpos[self._bag]
         if bag[2] > _LYING:
             return None
-        away = {c: np.abs(bag[:2] - centre).max() for c, centre in CENTRES.items()}
-        nearest = min(away, key=away.__getitem__)
-        return nearest if away[nearest] < CLUSTER_SIZE / 2 else None
+        return self._plan.cluster_of(bag)
 
     def _bag_points(self) -> np.ndarray:
         data = self._scene.data
@@ -62,7 +62,9 @@ class Labeller:
         return np.array([centre, centre + _AXIS * data.xmat[self._bag].reshape(3, 3)[:, 0]])
 
     def _mug_points(self) -> np.ndarray:
-        return np.array([[*self._scene.mug_pose[:2], _MUG_RIM]])  # the mug is round
+        return np.array(
+            [[*self._scene.model.body_pos[self._mug][:2], _MUG_RIM]]
+        )  # the mug is round
 
     def _label(
         self, camera: str, height: int, width: int, points: np.ndarray, flag: float
@@ -76,14 +78,3 @@ class Labeller:
             angle = 2 * np.arctan2(y[1] - y[0], x[1] - x[0])
             turn = np.cos(angle), np.sin(angle)
         return np.array([x[0], y[0], *turn, flag])
-
-
-def project(scene: Scene, camera: str, height: int, width: int, points: np.ndarray) -> np.ndarray:
-    """Return where points (n, 3) appear in a picture, px, and how far they are, m: (n, 3)."""
-    number = scene.model.camera(camera).id
-    axes = scene.data.cam_xmat[number].reshape(3, 3)
-    seen = (points - scene.data.cam_xpos[number]) @ axes  # right, up, backwards
-    focal = 0.5 * height / np.tan(np.radians(scene.model.cam_fovy[number]) / 2)  # px
-    depth = -seen[:, 2]
-    x, y = width / 2 + focal * seen[:, 0] / depth, height / 2 - focal * seen[:, 1] / depth
-    return np.column_stack([x, y, depth])

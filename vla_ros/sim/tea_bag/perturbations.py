@@ -12,13 +12,14 @@ import mujoco
 import numpy as np
 
 from vla_ros.sim.robots.so101 import HOME, JOINT_NAMES, Reach, inverse
-from vla_ros.sim.tea_bag.env import TeaBagEnv, direction
+from vla_ros.sim.tea_bag.env import OPEN, TeaBagEnv, direction
 from vla_ros.sim.tea_bag.expert import Expert
-from vla_ros.sim.tea_bag.grasp import OPEN
 
 
 class Perturbation(ABC):
     """One disturbance of one episode; ``tick`` is called before each control step."""
+
+    needs_retry = True  # whether an expert that never had to try again was not disturbed
 
     def __init__(self, env: TeaBagEnv, expert: Expert, rng: np.random.Generator) -> None:
         """Prepare; may already change the world or the expert's plan."""
@@ -73,6 +74,8 @@ class Drop(Perturbation):
 class Push(Perturbation):
     """Somebody flicks the bag away while the arm reaches for it."""
 
+    needs_retry = False
+
     def __init__(self, env: TeaBagEnv, expert: Expert, rng: np.random.Generator) -> None:
         """Choose when."""
         super().__init__(env, expert, rng)
@@ -103,6 +106,8 @@ class Push(Perturbation):
 class FromMug(Perturbation):
     """The arm starts near the goal with an open, empty gripper, as after a lost bag."""
 
+    needs_retry = False
+
     def __init__(self, env: TeaBagEnv, expert: Expert, rng: np.random.Generator) -> None:
         """Put the arm near the goal."""
         super().__init__(env, expert, rng)
@@ -120,6 +125,7 @@ class FromMug(Perturbation):
 class Near(Perturbation):
     """The arm starts with its hand near the bag, turned anyhow, as if its reach went astray."""
 
+    needs_retry = False
     _TRIES = 50
 
     def __init__(self, env: TeaBagEnv, expert: Expert, rng: np.random.Generator) -> None:
