@@ -16,7 +16,7 @@ from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.hardware import sts3215
 from vla_ros.hardware.calibration import load_calibration, save_calibration
 from vla_ros.hardware.conformance import DriverConformance
-from vla_ros.hardware.simulated_bus import Weather
+from vla_ros.hardware.simulated_bus import COMPLIANCE, Weather
 from vla_ros.hardware.so101 import Scale, So101
 from vla_ros.hardware.sts3215 import Fault
 
@@ -147,7 +147,7 @@ def test_what_the_servos_feel_is_told_in_si_units(bus, driver):
     reading = patiently(driver.read)
     assert reading.temperature.tolist() == [25, 41, 25, 25, 25, 25]
     np.testing.assert_allclose(reading.voltage, 7.4)
-    assert reading.load[1] == pytest.approx(0.2 / sts3215.RADIANS_PER_TICK * 0.004, abs=0.01)
+    assert reading.load[1] == pytest.approx(0.2 / sts3215.RADIANS_PER_TICK * COMPLIANCE, abs=0.01)
     assert reading.current[1] == pytest.approx(2.0 * reading.load[1], abs=0.01)
     assert not reading.faults
 
