@@ -32,7 +32,7 @@ PORTS = ('/dev/serial/by-id/*', '/dev/ttyACM*', '/dev/ttyUSB*')
 GONE = (serial.SerialException, OSError, termios.error)
 
 
-class _Port(scservo_sdk.PortHandler):  # type: ignore[misc]
+class _Port(scservo_sdk.PortHandler):
     """The library's port, which sleeps until bytes come, and forgets what came too late."""
 
     answer_time = ANSWER_TIME

@@ -97,9 +97,9 @@ class Device(CameraSource):
             if abs(got - wanted) > TOLERANCE * max(1.0, wanted):
                 refused.append(f'{name}: got {got:g}, expected {wanted:g}')
         fourcc = self._settings.fourcc
-        got = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, 'little').decode(errors='replace')
-        if fourcc and got != fourcc:
-            refused.append(f'fourcc: got {got!r}, expected {fourcc!r}')
+        code = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, 'little')
+        if fourcc and code != fourcc.encode():
+            refused.append(f'fourcc: got {code.decode(errors="replace")!r}, expected {fourcc!r}')
         if refused:
             capture.release()
             raise ConfigError(

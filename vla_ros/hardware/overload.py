@@ -23,7 +23,9 @@ class OverloadWatch:
         self._names = joint_names
         self._max_temperature, self._max_current = max_temperature, max_current
         self._overload_time = overload_time
-        self._since = np.full(len(joint_names), np.inf)  # s, since when there is too much current
+        self._since: np.ndarray = np.full(
+            len(joint_names), np.inf
+        )  # s, since when there is too much current
 
     def objection(self, reading: Reading, now: float) -> str:
         """Return which motor is not well at ``now`` (s), and why; '' where all are."""

@@ -38,7 +38,7 @@ class Register(NamedTuple):
         """Return where the register is in the memory of a servo."""
         return slice(self.address, self.address + self.size)
 
-    def decode(self, data: bytes | list[int]) -> int:
+    def decode(self, data: bytes | bytearray | list[int]) -> int:
         """Return the value of ``data``, the bytes of this register."""
         value = int.from_bytes(bytes(data), 'little')
         if self.sign_bit and value >> self.sign_bit & 1:

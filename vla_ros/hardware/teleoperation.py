@@ -14,6 +14,7 @@ import termios
 import tty
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -98,9 +99,11 @@ class Keyboard(Teleoperator):
                 f'keyboard: got {len(robot.joint_names)} joints, expected at most {len(self.UP)}'
             )
         self._jog, self._leads = Jog(robot, settings.speed), False
-        self._held = np.zeros((2, len(robot.joint_names)))  # s that each key still counts
+        self._held: np.ndarray = np.zeros(
+            (2, len(robot.joint_names))
+        )  # s that each key still counts
         self._file = sys.stdin.fileno()
-        self._before: list[object] | None = None
+        self._before: Any = None
         if not os.isatty(self._file):
             raise ConfigError(
                 'keyboard: this is no terminal: run teleoperate --ros-args -p '

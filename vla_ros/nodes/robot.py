@@ -249,7 +249,8 @@ class RobotNode(VlaNode):
         obstacle = self._obstacle()
         if obstacle:
             self._follower.stop()
-        positions = self._follower.tick(now, elapsed, reading and reading.positions)
+        measured = reading.positions if reading else None
+        positions = self._follower.tick(now, elapsed, measured)
         if self._follower.denied:
             self.report('workspace', f'the command is not followed: {self._follower.denied}')
         if positions is not None:
