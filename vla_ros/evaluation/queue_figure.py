@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures of an evaluation: the action queue over time, and a video of an episode."""
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -73,6 +75,19 @@ def plot_queues(
     plt.close(figure)
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Drop what OpenCV prints of the tag that it replaces by another; the video is sound."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def write_video(
     task: type[Task],
     states: Iterable[SceneState],
@@ -83,9 +98,9 @@ def write_video(
     """Draw the task's cameras side by side; raise VlaError where OpenCV can't write the file."""
     scene = task.make_scene()
     renderer = Renderer(scene, *size)
-    writer = cv2.VideoWriter(
-        str(path), cv2.VideoWriter.fourcc(*'VP80'), fps, (size[0] * len(task.cameras), size[1])
-    )
+    width = size[0] * len(task.cameras)
+    with _quiet():
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'VP80'), fps, (width, size[1]))
     if not writer.isOpened():
         raise VlaError(f'video {path}: OpenCV could not open it for writing (VP8 in WebM)')
     for state in states:
