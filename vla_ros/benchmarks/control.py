@@ -30,7 +30,7 @@ from vla_ros.core.errors import VlaError
 from vla_ros.core.files import write_json
 from vla_ros.core.robot import load_robot
 from vla_ros.deployment.domain import isolate
-from vla_ros.deployment.supervisor import end_with_parent
+from vla_ros.runtime.tether import tethered
 from vla_ros.runtime.time_slices import CONTROL
 
 USUAL = 'priority: 0'
@@ -173,7 +173,7 @@ def _watch(seconds: float, environment: dict[str, str]) -> dict[str, str]:
 def _busy_cores(count: int) -> Iterator[None]:
     """Run ``count`` processes that compute without end."""
     busy = [
-        subprocess.Popen([sys.executable, '-S', '-c', BUSY], preexec_fn=end_with_parent)
+        subprocess.Popen([sys.executable, '-S', '-c', BUSY], preexec_fn=tethered())
         for _ in range(count)
     ]
     try:
@@ -186,7 +186,7 @@ def _busy_cores(count: int) -> Iterator[None]:
 
 @contextmanager
 def _process(command: list[str], environment: dict[str, str]) -> Iterator[None]:
-    process = subprocess.Popen(command, env=environment, preexec_fn=end_with_parent)
+    process = subprocess.Popen(command, env=environment, preexec_fn=tethered())
     try:
         yield
     finally:

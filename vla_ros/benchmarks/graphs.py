@@ -17,8 +17,9 @@ import numpy as np
 from vla_ros.benchmarks.contestants import random_observations
 from vla_ros.core.errors import VlaError
 from vla_ros.deployment.domain import isolate
-from vla_ros.deployment.supervisor import describe_exit, end_with_parent
+from vla_ros.deployment.supervisor import describe_exit
 from vla_ros.policy.spec import PolicySpec
+from vla_ros.runtime.tether import tethered
 from vla_ros.runtime.usage import read_cpu_time, read_memory
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class RunningGraph:
         """Start the nodes."""
         for name in self._graph.nodes:
             self._processes[name] = subprocess.Popen(
-                node_command(self._graph, name), preexec_fn=end_with_parent
+                node_command(self._graph, name), preexec_fn=tethered()
             )
         return self
 

@@ -51,10 +51,11 @@ def choose_policy(args: Namespace, folder: Path) -> Path:
     """Return the bundle to run; one with random weights is written into ``folder``."""
     if not args.height:
         return find_config('policies', args.policy)
+    from vla_ros.train.families.registry import DEFAULT
     from vla_ros.train.untrained import write_untrained
 
-    policy = folder / f'act_{args.height}x{args.width}'
-    write_untrained(policy, args.height, args.width)
+    policy = folder / f'{DEFAULT}_{args.height}x{args.width}'
+    write_untrained(policy, DEFAULT, args.height, args.width)
     return policy
 
 

@@ -26,7 +26,7 @@ from vla_ros.core.errors import VlaError
 from vla_ros.core.files import write_json
 from vla_ros.deployment.domain import isolate
 from vla_ros.deployment.fastdds import PROFILE, shipped_profile
-from vla_ros.deployment.supervisor import end_with_parent
+from vla_ros.runtime.tether import tethered
 
 ROOM = 4  # messages that the large profile has room for
 WARM_UP = 3  # hand-overs of each way that do not count
@@ -160,7 +160,7 @@ def _start(call: str, environment: dict[str, str]) -> 'subprocess.Popen[str]':
     argv = [sys.executable, '-c', program]
     pipe = subprocess.PIPE
     return subprocess.Popen(
-        argv, stdin=pipe, stdout=pipe, text=True, env=environment, preexec_fn=end_with_parent
+        argv, stdin=pipe, stdout=pipe, text=True, env=environment, preexec_fn=tethered()
     )
 
 

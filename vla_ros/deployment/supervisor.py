@@ -21,7 +21,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from types import FrameType
 from typing import TextIO
 
@@ -36,7 +35,7 @@ from vla_ros.deployment.restarts import (
     FrozenWatch,
     RestartBudget,
 )
-from vla_ros.runtime.tether import LAUNCHER, end_with_parent
+from vla_ros.runtime.tether import LAUNCHER, tethered
 from vla_ros.runtime.usage import Usage, read_memory
 
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)  # of a terminal, one for each process
@@ -79,7 +78,7 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=partial(end_with_parent, os.getpid()),
+                preexec_fn=tethered(),
             )
         except OSError as error:
             raise VlaError(f'{command.name}: {command.argv[0]}: {error.strerror}') from None

@@ -18,7 +18,8 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 LAUNCHER = 'VLA_ROS_LAUNCHER'  # environment variable: the process id of who started this process
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -35,6 +36,11 @@ def end_with_parent(launcher: int) -> None:
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != launcher and not is_running(launcher):
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def tethered() -> Callable[[], None]:
+    """Return what a child of this process does first, as ``preexec_fn``, to end with it."""
+    return partial(end_with_parent, os.getpid())
 
 
 def is_running(pid: int) -> bool:
