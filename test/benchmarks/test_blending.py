@@ -24,15 +24,16 @@ def test_ramp_has_no_seam_where_constant_weights_step(tmp_path, monkeypatch):
     monkeypatch.setattr(
         Rollout, 'play', lambda self, planned: rollouts.append(self) or play(self, planned)
     )
-    policy.row = lambda: round(rollouts[-1].env.time * FPS)
+    policy.row = lambda: round(rollouts[-1].task.time * FPS)
 
-    def uncertain(images, state):  # each chunk is off by a little, as those of a policy are
+    def uncertain(images, state, *ask):  # each chunk is off by a little, as those of a policy are
         actions, seconds = predict(images, state)
         return actions + rng.normal(0.0, 0.01, 6), seconds
 
     policy.predict = uncertain
     names = ['weighted_average', 'linear_ramp']
-    outcomes = blending.compare(policy, ROBOT, [policy.planned], names, [0.1], timeout=3.0)
+    played = {'none': policy}
+    outcomes = blending.compare(played, ROBOT, [policy.planned], names, [0.1], timeout=3.0)
     average, ramp = (outcome.as_dict() for outcome in outcomes)
     assert ramp['seam_max'] < 1e-6 < 1e-3 < average['seam_max']
     assert average['seams'] >= 1 and average['jerk'] > 0 and average['idle_ratio'] == 0.0
@@ -45,3 +46,22 @@ def test_jerk_of_a_cubic_is_its_third_derivative():
     commands = [np.full(2, time**3) for time in times]
     assert blending.jerk(times, commands) == pytest.approx(6.0)
     assert blending.jerk(times[:3], commands[:3]) == 0.0
+
+
+def test_policy_that_continues_is_told_what_is_queued_and_switches_without_blending():
+    policy, told = Demonstrator(9, 4), []
+
+    def continuing(images, state, instruction, sequence, queued):
+        told.append(queued)
+        return Demonstrator.predict(policy, images, state)
+
+    policy.predict = continuing
+    played = {'guide': policy}
+    blending.compare(played, ROBOT, [policy.planned], ['guide'], [0.25], 0.9, timeout=4.0)
+    assert told[0] is None and told[1] is not None
+    known = told[-1]
+    assert known.delay == pytest.approx(0.25 * FPS, abs=1.1)  # as measured
+    assert known.chunk.start <= known.start <= known.chunk.end
+    assert known.chunk.joint_names == policy.spec.joint_names
+    assert blending.chosen('guide') == ('latest_only', 'guide')
+    assert blending.chosen('linear_ramp') == ('linear_ramp', 'none')

@@ -3,11 +3,14 @@
 """
 Compare the ways to blend chunks: a policy plays the same episodes in simulation with each of them.
 
+guide and hold are not blended: a flow policy continues what is being played (real-time chunking).
+
 For each strategy and latency: by how much the plan steps where a chunk is merged (seam), how
 rough the commands are (jerk), how long the arm waited, and how many episodes succeeded.
 """
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,6 +28,7 @@ from vla_ros.core.robot import RobotSpec, load_robot
 from vla_ros.core.settings import ExecutorConfig
 from vla_ros.core.status import Tick
 from vla_ros.evaluation.statistics import success_rate
+from vla_ros.policy.family import CONTINUATIONS
 
 if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
     from vla_ros.dataset.plan import PlannedEpisode
@@ -127,8 +131,13 @@ def jerk(times: list[float], commands: list[np.ndarray]) -> float:
     return float(np.sqrt(np.mean(third**2)))
 
 
+def chosen(strategy: str) -> tuple[str, str]:
+    """Return how the queue blends, and how the policy continues, for a strategy of the table."""
+    return ('latest_only', strategy) if strategy in CONTINUATIONS else (strategy, 'none')
+
+
 def compare(
-    policy: 'Predicts',
+    policies: 'Mapping[str, Predicts]',
     robot: RobotSpec,
     plan: 'list[PlannedEpisode]',
     strategies: list[str],
@@ -136,16 +145,23 @@ def compare(
     threshold: float = 0.2,
     timeout: float = 30.0,
 ) -> list[Outcome]:
-    """Return the outcomes for each strategy and latency; the strategies take turns."""
+    """
+    Return the outcomes for each strategy and latency; the strategies take turns.
+
+    ``policies`` are by the way in which they continue what is being played.
+    """
     from vla_ros.sim.rollout import Rollout, RolloutConfig
 
     outcomes = []
     for latency in latencies:
         for strategy in strategies:
-            config = ExecutorConfig(chunk_size_threshold=threshold, aggregate_fn_name=strategy)
-            rollout = Rollout(
-                policy, robot, RolloutConfig(config, timeout=timeout, latency=latency)
+            blending, continuation = chosen(strategy)
+            config = ExecutorConfig(chunk_size_threshold=threshold, aggregate_fn_name=blending)
+            told = continuation != 'none'
+            played = RolloutConfig(
+                config, timeout=timeout, latency=latency, real_time_chunking=told
             )
+            rollout = Rollout(policies[continuation], robot, played)
             outcome = Outcome(strategy, latency)
             for planned in plan:
                 made: list[MeasuredExecutor] = []
@@ -171,7 +187,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--set', default='test', help='where the bag starts')
     parser.add_argument('--seed', type=int, default=0, help='other seeds, other episodes')
     parser.add_argument(
-        '--strategies', nargs='+', choices=AGGREGATES, default=list(AGGREGATES), metavar='NAME'
+        '--strategies',
+        nargs='+',
+        choices=(*AGGREGATES, *CONTINUATIONS[1:]),
+        default=list(AGGREGATES),
+        metavar='NAME',
+        help=f'of {", ".join(AGGREGATES)}; of a flow policy also guide and hold',
     )
     parser.add_argument(
         '--latencies', nargs='+', type=float, default=[0.05, 0.2, 0.5], metavar='S'
@@ -189,16 +210,21 @@ def run(args: Namespace) -> int:
     from vla_ros.dataset.plan import find_plan
     from vla_ros.evaluation.protocol import plan_set
     from vla_ros.policy.bundle import load_bundle
+    from vla_ros.policy.family import ExpertSettings
     from vla_ros.policy.pipeline import Policy
     from vla_ros.runtime.placement import NodePlacement, Placement
 
     bundle = load_bundle(find_config('policies', args.policy))
-    policy = Policy(bundle, Placement(default=NodePlacement(threads=1)))
+    placement = Placement(default=NodePlacement(threads=1))
+    needed = dict.fromkeys(chosen(strategy)[1] for strategy in args.strategies)
+    policies = {
+        how: Policy(bundle, placement, settings=ExpertSettings(continuation=how)) for how in needed
+    }
     robot = load_robot(find_config('robots', args.robot))
     plan = plan_set(find_plan(TASK), args.set, args.episodes, args.seed)
     print(_HEAD)
     outcomes = compare(
-        policy,
+        policies,
         robot,
         plan,
         args.strategies,

@@ -10,7 +10,7 @@ latency later in simulated time, while the arm goes on (or waits, in synchronous
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.executor import Executor, ExecutorConfig, Mode
 from vla_ros.core.robot import RobotSpec
 from vla_ros.dataset.plan import PlannedEpisode
+from vla_ros.policy.family import Queued
 from vla_ros.policy.reuse import PictureMemory
 from vla_ros.policy.spec import PolicySpec
 from vla_ros.sim.renderer import Renderer
@@ -52,6 +53,15 @@ class RolloutConfig:
     latency: float | None = None  # s from observation to chunk; None: as long as it took
     reuse_threshold: float = 0.0  # of the policy's cameras, see PictureMemory; 0 is off
     task: TaskChoice = TaskChoice()
+    real_time_chunking: bool = False  # the policy is told what is queued, to continue it
+
+
+class Request(NamedTuple):
+    """What the queue asked for, and what the policy is told with it."""
+
+    time: float  # s
+    number: int
+    instruction: str | None
 
 
 class QueueSample(NamedTuple):
@@ -143,7 +153,8 @@ class Rollout:
                 chunk = None
             tick = executor.tick(now, task.positions)
             if tick.request is not None:
-                chunk, seconds = self._infer(now, tick.request, told)
+                asked = Request(now, tick.request, told)
+                chunk, seconds = self._infer(asked, executor)
                 result.latencies.append(seconds)
                 arrival = now + (seconds if config.latency is None else config.latency)
             playing = tick.mode is Mode.RUNNING
@@ -167,9 +178,7 @@ class Rollout:
         result.pictures = self._memory.encoded + self._memory.reused
         return result
 
-    def _infer(
-        self, now: float, request: int, instruction: str | None
-    ) -> tuple[ActionChunk, float]:
+    def _infer(self, asked: Request, executor: Executor) -> tuple[ActionChunk, float]:
         """Return the chunk for what the cameras see now, and the seconds that it took."""
         spec = self._policy.spec
         self._scene.apply(self.task.scene.state())
@@ -179,9 +188,21 @@ class Rollout:
         }
         state = dict(zip(self._robot.joint_names, self.task.positions, strict=True))
         positions = np.array([state[name] for name in spec.joint_names])
-        actions, seconds = self._policy.predict(images, positions, instruction, request)
+        now, request, instruction = asked
+        more = {'queued': self._queued(now, executor)} if self._config.real_time_chunking else {}
+        actions, seconds = self._policy.predict(images, positions, instruction, request, **more)
         columns = [spec.joint_names.index(name) for name in self._robot.joint_names]
         chunk = ActionChunk(
             actions[:, columns].astype(float), now, 1 / spec.fps, request, self._robot.joint_names
         )
         return chunk, sum(seconds.values())
+
+    def _queued(self, now: float, executor: Executor) -> Queued | None:
+        """Return what will be played while the policy computes; None before there is anything."""
+        rest = executor.queue.rest(now)
+        if rest is None:
+            return None
+        names = self._policy.spec.joint_names
+        columns = [self._robot.joint_names.index(name) for name in names]
+        rows = replace(rest, values=rest.values[:, columns], joint_names=names)
+        return Queued(rows, now, executor.inference_delay)
