@@ -59,3 +59,15 @@ def test_processor_without_8_bit_products_is_told_to_take_other_recipes(monkeypa
     monkeypatch.setattr(capabilities, 'isa', lambda: {'avx2': 'fp32 products'})
     missing = [item for item in capabilities._machine() if not item.there]
     assert [item.name for item in missing] == ['8-bit products', 'bf16 products']
+
+
+def test_each_view_says_what_it_lacks(monkeypatch, tmp_path):
+    (tmp_path / 'lib' / 'rviz2').mkdir(parents=True)
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path))
+    monkeypatch.setattr(capabilities, 'find_spec', lambda name: None)
+    monkeypatch.setattr(capabilities, 'version', lambda name: '')
+    views = {item.name: item for item in capabilities._views()}
+    assert views['rviz'].there and not views['rviz'].missing
+    assert views['foxglove'].missing.endswith('apt install ros-$ROS_DISTRO-foxglove-bridge')
+    assert 'pip install aiohttp' in views['web'].missing and not views['web'].there
+    assert 'no /tf' in views['frames'].missing

@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -32,6 +33,9 @@ EXTRAS = {
     'onnx': ('quantize', 'no quantizing and no planning'),
     'lerobot': ('train', 'no training, no export, and no datasets to quantize with'),
 }
+# the package that each view of a deployment needs, besides this one
+VIEWS = {'rviz': 'rviz2', 'foxglove': 'foxglove_bridge'}
+_NO_PAGE = 'no live page: pip install aiohttp, or apt install python3-aiohttp'
 ENOUGH_SHARED_MEMORY = 256e6  # bytes: segments of Fast DDS and the tensors of a SmolVLA
 
 
@@ -57,6 +61,7 @@ def capabilities() -> list[Capability]:
         *_system(),
         *(item for name in BACKENDS for item in _backend(name)),
         *_packages(),
+        *_views(),
         *_devices(),
     ]
 
@@ -126,6 +131,21 @@ def _packages() -> Iterator[Capability]:
         found = version(name)
         text = '' if found else f"{lacking}: pip install 'vla_ros[{extra}]'"
         yield Capability('packages', name, bool(found), found or '', text)
+
+
+def _views() -> Iterator[Capability]:
+    """Yield what there is to watch an arm with (the argument ``view`` of a deployment)."""
+    page = version('aiohttp')
+    yield Capability('views', 'web', bool(page), f'aiohttp {page}', '' if page else _NO_PAGE)
+    prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
+    for view, package in VIEWS.items():
+        there = any(Path(prefix, 'lib', package).is_dir() for prefix in prefixes if prefix)
+        deb = package.replace('_', '-')
+        text = '' if there else f'no view:={view}: apt install ros-$ROS_DISTRO-{deb}'
+        yield Capability('views', view, there, package, text)
+    frames = find_spec('tf2_msgs') is not None
+    text = '' if frames else 'no /tf, so that RViz draws no arm: source a ROS 2, PyPI has none'
+    yield Capability('views', 'frames', frames, 'tf2_msgs', text)
 
 
 def _devices() -> Iterator[Capability]:
