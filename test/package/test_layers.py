@@ -29,7 +29,7 @@ BELOW = {
     'view': {'core'},
     'evaluation': WORLD | {'planning', 'quantization'},
     'train': WORLD | {'evaluation'},
-    'ros': BASE | {'dataset', 'deployment', 'planning', 'view'},
+    'ros': BASE | {'hardware', 'dataset', 'deployment', 'planning', 'view'},
     'nodes': WORLD | {'deployment', 'ros', 'view'},
     'benchmarks': WORLD | {'deployment', 'evaluation', 'planning', 'quantization'},
     'benchmarks/probes': BASE | {'dataset', 'deployment', 'ros', 'nodes', 'benchmarks'},

@@ -8,10 +8,10 @@ in its own process, from the state that the simulation publishes. What the sourc
 hardware/camera.py.
 """
 
-import math
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
@@ -23,6 +23,7 @@ from vla_ros.hardware.lookup import find
 from vla_ros.hardware.opencv import resize
 from vla_ros.msg import SimState
 from vla_ros.ros import messages, qos
+from vla_ros.ros.camera_info import load_camera_info, pinhole
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import Change, declare, param
 from vla_ros.ros.process import spin_node
@@ -48,6 +49,9 @@ class CameraParams:
     task: str = param(TASK, 'sim: the task that is simulated, or module:class.')
     field_of_view: float = param(
         0.0, 'Vertical field of view in rad for camera_info; 0: not calibrated.', 0.0, 3.1
+    )
+    calibration_file: str = param(
+        '', 'For camera_info: what camera_calibration wrote, with distortion; empty: a pinhole.'
     )
     fourcc: str = param('', 'v4l2: format on the cable, as MJPG or YUYV; empty: as it likes.')
     exposure: float = param(-1.0, 'v4l2: fixed exposure, in its units; below 0: automatic.')
@@ -82,7 +86,12 @@ class CameraNode(VlaNode):
         given = {name: getattr(self._params, name) for name in names}
         open_source = find(f'{self.get_name()}: source', self._params.source, SOURCES)
         self._source = source = open_source(CameraSettings(size=self._size, **given))
-        self._info = self._camera_info(source.field_of_view)
+        file = self._params.calibration_file
+        self._info = (
+            load_camera_info(Path(file), self._size)
+            if file
+            else pinhole(self._size, source.field_of_view)
+        )
 
     def activate(self) -> None:
         """Begin to publish."""
@@ -156,19 +165,6 @@ class CameraNode(VlaNode):
         self._images.publish(msg)
         self._infos.publish(self._info)
         self._published += 1
-
-    def _camera_info(self, field_of_view: float) -> CameraInfo:
-        """Return a pinhole without distortion; a focal length of 0 says: not calibrated."""
-        width, height = self._size
-        info = CameraInfo(width=width, height=height, distortion_model='plumb_bob')
-        info.d = [0.0] * 5
-        if field_of_view:
-            focal = height / 2 / math.tan(field_of_view / 2)
-            x, y = width / 2, height / 2
-            info.k = [focal, 0.0, x, 0.0, focal, y, 0.0, 0.0, 1.0]
-            info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
-            info.p = [focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0]
-        return info
 
 
 def main(args: list[str] | None = None) -> int:
