@@ -8,7 +8,7 @@ import pytest
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.robot import load_robot
-from vla_ros.dataset.coverage import load_plan
+from vla_ros.dataset.plan import load_plan
 from vla_ros.deployment.deployment import load_deployment
 from vla_ros.deployment.template import Camera, Joint, RobotFiles, parse_camera, parse_joint
 from vla_ros.tools.main import main
