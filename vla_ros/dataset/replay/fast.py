@@ -29,6 +29,7 @@ def answer_all(track: Track, asks: Sequence[Ask], policy: Policy) -> list[Answer
     for ask, messages in zip(asks, gather(track.episode, chosen), strict=True):
         images = {name: read_picture(messages[topic]) for name, topic in cameras.items()}
         state = track.states[ask.samples[track.streams.state]]
-        chunk, times = policy.predict(images, state, ask.text or None)
+        number = ask.number + 1  # as the player numbers its requests
+        chunk, times = policy.predict(images, state, ask.text or None, number)
         answers.append(Answered(chunk, {**times, 'total': sum(times.values())}))
     return answers
