@@ -88,6 +88,7 @@ def episode_event(time, event, cluster=4, seed=0, detail=''):
         detail,
         0.0,
         np.array([]),
+        '',
     )
 
 

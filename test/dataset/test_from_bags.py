@@ -14,6 +14,7 @@ from recordings import (
     FPS,
     JOINTS,
     START,
+    header,
     instruction,
     joint_commands,
     make_messages,
@@ -27,7 +28,7 @@ from recordings import (
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.observation import Observations
 from vla_ros.dataset.align import align, nearest
-from vla_ros.dataset.bag import EpisodeInfo, header_time
+from vla_ros.dataset.bag import EpisodeInfo, decode, header_time
 from vla_ros.dataset.from_bags import convert, describe, make_frames
 from vla_ros.dataset.streams import find_streams
 
@@ -300,3 +301,46 @@ def test_a_picture_that_is_damaged_within_an_episode_leaves_nothing_behind(datas
     with pytest.raises(VlaError, match="got encoding '32FC1'"):
         convert([dataset[1][0], write_episode(tmp_path, messages=messages)], tmp_path / 'set')
     assert not list(tmp_path.glob('set*'))
+
+
+def states_of(time, joints):
+    none = np.zeros(0)
+    values = np.array(list(joints.values()))
+    fields = (header(time), list(joints), values, none, none)
+    return message('/joint_states', 'sensor_msgs/msg/JointState', time, *fields)
+
+
+def test_joints_that_nobody_commands_are_left_out(tmp_path):
+    messages = [
+        states_of(header_time(m.data), {'finger': 9.0, 'elbow': 1.0, 'shoulder': 0.5})
+        if m.topic == '/joint_states'
+        else m
+        for m in make_messages()
+    ]
+    frames = frames_of(write_episode(tmp_path, messages=messages))
+    assert {tuple(frame.state) for frame in frames} == {(0.5, 1.0)}
+
+
+def test_states_in_parts_are_put_together(tmp_path):
+    def split(m):
+        time = header_time(m.data)
+        shoulder, elbow = decode(m).position
+        yield states_of(time, {'elbow': elbow})
+        yield states_of(time + 1e-4, {'shoulder': shoulder})
+
+    messages = [
+        part
+        for m in make_messages()
+        for part in (split(m) if m.topic == '/joint_states' else (m,))
+    ]
+    for number, frame in enumerate(frames_of(write_episode(tmp_path, messages=messages))):
+        np.testing.assert_allclose(frame.state, [number / FPS, 1.0], atol=1 / 60 + 1e-6)
+
+
+def test_a_commanded_joint_without_a_state_is_named(tmp_path):
+    messages = [
+        states_of(header_time(m.data), {'elbow': 1.0}) if m.topic == '/joint_states' else m
+        for m in make_messages()
+    ]
+    with pytest.raises(VlaError, match='got joints elbow, expected also shoulder'):
+        frames_of(write_episode(tmp_path, messages=messages))

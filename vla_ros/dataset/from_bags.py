@@ -121,7 +121,7 @@ def set_apart(episodes: Sequence[Episode], held_out: int) -> tuple[list[Episode]
 def describe(episode: Episode, fps: int) -> DatasetSpec:
     """Return what every frame of a dataset with this episode holds."""
     streams = find_streams(episode)
-    joints = decode(_first(episode, streams.state)).name
+    joints = decode(_first(episode, streams.action)).joint_names  # states may hold more of them
     return DatasetSpec(
         fps,
         tuple(joints),
@@ -172,12 +172,48 @@ def make_frames(
     check_alike(episode, spec)
     readers = _readers(episode, streams, spec)
     tasks = alignment.tasks or [''] * len(alignment.times)
-    gathered = gather(episode, alignment.chosen)
-    for messages, task in zip(gathered, tasks, strict=True):
+    states = _read_states(episode, streams, spec)[alignment.chosen[streams.state]]
+    others = {t: rows for t, rows in alignment.chosen.items() if t != streams.state}
+    for messages, state, task in zip(gather(episode, others), states, tasks, strict=True):
         values = {topic: readers[topic](message) for topic, message in messages.items()}
         images = {name: values[topic] for name, topic in streams.cameras.items()}
         phase = values.get(streams.phase)
-        yield Frame(values[streams.state], values[streams.action], images, phase, task)
+        yield Frame(state, values[streams.action], images, phase, task)
+
+
+def _read_states(episode: Episode, streams: Streams, spec: DatasetSpec) -> np.ndarray:
+    """
+    Return the joints (messages, joints) as they were known at each message of their state.
+
+    States may come in parts: a joint that a message leaves out stands where the last one that
+    named it had it, and before that where the first one has it.
+    """
+    known, rows = np.full(len(spec.joint_names), np.nan), []
+    seen: set[str] = set()
+    for message in episode.messages([streams.state]):
+        msg = decode(message)
+        found = dict(zip(msg.name, msg.position, strict=False))
+        seen.update(found)
+        for place, name in enumerate(spec.joint_names):
+            known[place] = found.get(name, known[place])
+        if not np.isfinite([found[name] for name in spec.joint_names if name in found]).all():
+            raise VlaError(
+                f'{episode.path.name}: {message.topic}: got {found}, expected finite positions '
+                f'of {", ".join(spec.joint_names)}; record the episode anew'
+            )
+        rows.append(known.copy())
+    missing = [name for name in spec.joint_names if name not in seen]
+    if missing:
+        raise VlaError(
+            f'{episode.path.name}: {streams.state}: got joints {", ".join(sorted(seen))}, '
+            f'expected also {", ".join(missing)}, which are commanded; record them, or choose '
+            'another topic'
+        )
+    states = np.array(rows)
+    first = np.isfinite(states).argmax(axis=0)
+    for place, row in enumerate(first):
+        states[:row, place] = states[row, place]
+    return states
 
 
 def _readers(
@@ -187,12 +223,8 @@ def _readers(
 
     def positions(message: Message) -> np.ndarray:
         msg = decode(message)
-        joint_names, values = (
-            (msg.name, msg.position)
-            if message.topic == streams.state
-            else (msg.joint_names, msg.points[-1].positions if msg.points else ())
-        )
-        found = dict(zip(joint_names, values, strict=False))
+        values = msg.points[-1].positions if msg.points else ()
+        found = dict(zip(msg.joint_names, values, strict=False))
         vector = np.array([found.get(name, np.nan) for name in spec.joint_names])
         if not np.isfinite(vector).all():
             raise VlaError(
@@ -210,7 +242,6 @@ def _readers(
         return np.ascontiguousarray(pixels)
 
     return {
-        streams.state: positions,
         streams.action: positions,
         **dict.fromkeys(streams.cameras.values(), picture),
         streams.phase: lambda message: int(decode(message).data),
