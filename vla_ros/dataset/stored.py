@@ -13,6 +13,7 @@ import numpy as np
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.bag import EpisodeInfo
 from vla_ros.dataset.bags import UNKNOWN
+from vla_ros.dataset.feature_names import camera_names, joint_names
 from vla_ros.dataset.from_bags import INFO
 from vla_ros.dataset.lerobot import Frame, first_line, open_dataset, read_tasks
 from vla_ros.dataset.pictures import PictureReader
@@ -45,7 +46,7 @@ class StoredDataset:
     @property
     def cameras(self) -> dict[str, str]:
         """Return the column of each camera by its name."""
-        return {key.rpartition('.')[2]: key for key in self._dataset.meta.camera_keys}
+        return camera_names(self._dataset.meta.camera_keys)
 
     @property
     def _labelled(self) -> bool:
@@ -55,11 +56,9 @@ class StoredDataset:
 
     def names(self, key: str) -> tuple[str, ...]:
         """Return what the elements of a vector are called."""
-        names = self._dataset.features[key].get('names') or ()
-        if isinstance(names, dict):
-            names = next(iter(names.values()), ())
-        count = self._dataset.features[key]['shape'][0]
-        return tuple(map(str, names)) or tuple(f'joint_{index}' for index in range(count))
+        feature = self._dataset.features[key]
+        numbers = range(feature['shape'][0])
+        return joint_names(feature) or tuple(f'joint_{number}' for number in numbers)
 
     def info(self, index: int) -> EpisodeInfo:
         """Return what is known about an episode."""

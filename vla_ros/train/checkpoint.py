@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.files import find_damage
+from vla_ros.dataset import feature_names
 from vla_ros.train.families.family import Size, family_of, split_features
 from vla_ros.train.frames import ACTION
 
@@ -201,10 +202,26 @@ def replace_folder(new: Path, path: Path) -> None:
 
 def joint_names(features: Mapping[str, dict[str, Any]]) -> tuple[str, ...]:
     """Return the names of the action's numbers, without LeRobot's ending ``.pos``."""
-    names = features[ACTION].get('names')
-    if isinstance(names, dict):  # {'motors': [...]}, as some recorders write it
-        names = [name for part in names.values() for name in part]
-    return tuple(str(name).removesuffix('.pos') for name in names or ())
+    return feature_names.joint_names(features[ACTION])
+
+
+def camera_sources(checkpoint: Checkpoint) -> dict[str, str]:
+    """
+    Return the camera's column in the data for each that the policy looks at, in its order.
+
+    They differ where it was trained with LeRobot's rename_map. Raises ConfigError where two
+    cameras would have one name in topics.
+    """
+    config = checkpoint.policy.config
+    renamed = {
+        new: old
+        for step in checkpoint.preprocess.steps
+        for old, new in getattr(step, 'rename_map', {}).items()
+    }
+    cameras = family_of(config.type).cameras(config)
+    sources = {key: renamed.get(key, key) for key in cameras}
+    feature_names.camera_names(sources.values())
+    return sources
 
 
 def _new_processors(

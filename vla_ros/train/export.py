@@ -17,6 +17,7 @@ import numpy as np
 from lerobot.configs import PreTrainedConfig
 
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.dataset.feature_names import camera_name, camera_names
 from vla_ros.dataset.lerobot import open_dataset
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.integrity import file_sha256
@@ -25,13 +26,14 @@ from vla_ros.policy.spec import FORMAT
 from vla_ros.train.checkpoint import (
     Checkpoint,
     DatasetFacts,
+    camera_sources,
     replace_folder,
 )
 from vla_ros.train.families.family import family_of
 from vla_ros.train.families.split import Model, Split, SplitOptions
 from vla_ros.train.frames import ACTION, STATE
 from vla_ros.train.onnx_file import write_model
-from vla_ros.train.torch_policy import TorchPolicy, camera_name
+from vla_ros.train.torch_policy import TorchPolicy
 
 FILES = {
     'vision_encoder': 'vision_encoder.onnx',
@@ -68,6 +70,7 @@ def export(
     """
     if output.exists():
         raise ConfigError(f'{output}: is there already; remove it, or name another folder')
+    _check_cameras(checkpoint, observations)
     partial = output.with_name(f'{output.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -124,14 +127,14 @@ def random_observations(
     """Return pictures of noise and states spread like the data's, one for each instruction."""
     rng = np.random.default_rng(0)
     config = checkpoint.policy.config
-    cameras = family_of(config.type).cameras(config)
+    sources = camera_sources(checkpoint)
     stats = _statistics(checkpoint)[STATE]
     mean, std = np.array(stats['mean']), np.array(stats['std'])
     return [
         Observation(
             {
-                camera_name(key): rng.integers(0, 256, (*feature.shape[1:], 3), np.uint8)
-                for key, feature in cameras.items()
+                camera_name(source): _noise(rng, config.input_features[key].shape)
+                for key, source in sources.items()
             },
             mean + std * rng.standard_normal(len(mean)),
             instruction,
@@ -143,17 +146,13 @@ def random_observations(
 def dataset_observations(root: Path, count: int = 3) -> list[Observation]:
     """Return observations from all over a dataset."""
     dataset = open_dataset(root)
+    cameras = camera_names(dataset.meta.camera_keys)
     seen = [dataset[int(row)] for row in np.linspace(0, len(dataset) - 1, count)]
     return [
         Observation(
             {
-                camera_name(key): (item[key] * 255)
-                .round()
-                .byte()
-                .permute(1, 2, 0)
-                .contiguous()
-                .numpy()
-                for key in dataset.meta.camera_keys
+                name: (item[key] * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+                for name, key in cameras.items()
             },
             item[STATE].numpy(),
             str(item['task']),
@@ -175,14 +174,14 @@ def _write(
     blocks = {name: _write_block(split.blocks[name], folder / FILES[name]) for name in FILES}
     cameras = [
         {
-            'name': camera_name(key),
-            'key': key,
-            'height': feature.shape[1],
-            'width': feature.shape[2],
+            'name': camera_name(source),
+            'key': source,
+            'height': config.input_features[key].shape[1],
+            'width': config.input_features[key].shape[2],
             'mean': split.images[key].offset.tolist(),
             'std': split.images[key].scale.tolist(),
         }
-        for key, feature in family_of(config.type).cameras(config).items()
+        for key, source in camera_sources(checkpoint).items()
     ]
     content = {
         'format': FORMAT,
@@ -199,6 +198,24 @@ def _write(
         'source': {'datasets': list(facts.datasets), **source},
     }
     (folder / 'policy.json').write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+
+
+def _check_cameras(checkpoint: Checkpoint, observations: Sequence[Observation]) -> None:
+    """Raise ConfigError where the data have no picture of a camera that the policy looks at."""
+    expected = [camera_name(source) for source in camera_sources(checkpoint).values()]
+    for seen in observations:
+        missing = sorted(set(expected) - seen.images.keys())
+        if missing:
+            raise ConfigError(
+                f'dataset: got cameras {", ".join(sorted(seen.images))}, expected also '
+                f'{", ".join(missing)} as the checkpoint takes them; give the dataset that it was '
+                "trained on, or rename the cameras in training, with LeRobot's rename_map"
+            )
+
+
+def _noise(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
+    """Return a picture of noise, (height, width, 3) uint8, for a feature of that shape."""
+    return rng.integers(0, 256, (*shape[1:], 3), np.uint8)
 
 
 def _write_block(model: Model, path: Path) -> dict[str, Any]:

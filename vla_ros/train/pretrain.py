@@ -22,6 +22,7 @@ from lerobot.policies.act.modeling_act import ACTPolicy
 from torch import nn
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.feature_names import camera_name
 from vla_ros.train.batches import Batches
 from vla_ros.train.checkpoint import Checkpoint
 from vla_ros.train.dense import CHANNELS, DenseErrors, dense_errors, dense_loss, read
@@ -90,7 +91,7 @@ class _Pupil:
         channels = self._policy.model.encoder_img_feat_input_proj.in_channels
         self._device = torch.device(self._policy.config.device)
         self._heads = nn.ModuleDict(
-            {_name(key): nn.Conv2d(channels, things * CHANNELS, 1) for key in self._sizes}
+            {camera_name(key): nn.Conv2d(channels, things * CHANNELS, 1) for key in self._sizes}
         ).to(self._device)
         self._parameters = [*self._backbone.parameters(), *self._heads.parameters()]
         groups = [
@@ -182,7 +183,7 @@ class _Pupil:
             else:
                 maps = [self._backbone(image)['feature_map'] for image in images]
         return {
-            key: self._heads[_name(key)](each.float())
+            key: self._heads[camera_name(key)](each.float())
             for key, each in zip(keys, maps, strict=True)
         }
 
@@ -198,12 +199,8 @@ def _tell(
     told = {name: pupil.errors(Batches(parts, AT_ONCE, 1)) for name, parts in tests.items()}
     for name, errors in told.items():
         for key, things in errors.items():
-            report(f'  {name}, {_name(key)}: {"; ".join(map(str, things))}')
+            report(f'  {name}, {camera_name(key)}: {"; ".join(map(str, things))}')
     return told
-
-
-def _name(key: str) -> str:
-    return key.rpartition('.')[2]
 
 
 def _check(policy: ACTPolicy, datasets: Sequence[Frames]) -> None:

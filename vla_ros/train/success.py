@@ -9,6 +9,7 @@ from typing import Any
 
 from vla_ros.core.config import find_config
 from vla_ros.core.robot import load_robot
+from vla_ros.dataset.feature_names import camera_name
 from vla_ros.evaluation.protocol import plan_set, score
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
@@ -23,7 +24,6 @@ from vla_ros.train.checkpoint import (
     load_facts,
 )
 from vla_ros.train.export import export
-from vla_ros.train.torch_policy import camera_name
 
 SETS = ('test', 'validation')
 _SEED = 1  # of the episodes that choose a checkpoint; `vla_ros evaluate` plays others

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from vla_ros.train.checkpoint import Checkpoint, DatasetFacts
+from vla_ros.dataset.feature_names import camera_name
+from vla_ros.train.checkpoint import Checkpoint, DatasetFacts, camera_sources
 from vla_ros.train.families.family import family_of
 from vla_ros.train.frames import STATE
 
@@ -36,10 +37,10 @@ class TorchPolicy:
     def __init__(self, checkpoint: Checkpoint, facts: DatasetFacts) -> None:
         """Take the cameras from the checkpoint, and the rest of the facts from its data."""
         self._checkpoint, self._instruction = checkpoint, facts.instruction
-        family = family_of(checkpoint.policy.config.type)
+        features = checkpoint.policy.config.input_features
         cameras = [
-            Camera(camera_name(key), key, *feature.shape[1:])
-            for key, feature in family.cameras(checkpoint.policy.config).items()
+            Camera(camera_name(source), source, *features[key].shape[1:])
+            for key, source in camera_sources(checkpoint).items()
         ]
         self.spec = Spec(facts.fps, facts.joint_names, tuple(cameras))
 
@@ -65,8 +66,3 @@ class TorchPolicy:
         family = family_of(checkpoint.policy.config.type)
         actions = family.answer(checkpoint.policy, checkpoint.preprocess(batch), sequence)
         return checkpoint.postprocess(actions)[0].float().numpy(), {}
-
-
-def camera_name(key: str) -> str:
-    """Return the name of the camera in topics: the end of its key in the dataset."""
-    return key.rsplit('.', 1)[-1]

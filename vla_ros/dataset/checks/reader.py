@@ -19,6 +19,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.checks import skew
 from vla_ros.dataset.checks.episodes import Changes, Episode, Episodes, Facts, Progress
 from vla_ros.dataset.checks.picture_statistics import Look, look_at
+from vla_ros.dataset.feature_names import camera_names, joint_names
 from vla_ros.dataset.lerobot import open_dataset
 from vla_ros.dataset.pictures import PictureReader
 
@@ -99,6 +100,7 @@ class _Dataset:
         dataset = open_dataset(root, check_rate=False)  # a check of its own
         self.meta, self.features = dataset.meta, dataset.features
         self.fps = float(dataset.fps)
+        self._cameras = camera_names(self.meta.camera_keys)
         self._reader = PictureReader(dataset)
         table = dataset.hf_dataset.with_format('numpy')
         self._columns = {key: np.asarray(table[key]) for key in ('timestamp', *self._vectors())}
@@ -109,10 +111,7 @@ class _Dataset:
 
     def names(self, key: str) -> tuple[str, ...]:
         """Return what the elements of a vector are called."""
-        names = self.features[key].get('names') or ()
-        if isinstance(names, dict):
-            names = next(iter(names.values()), ())
-        return tuple(map(str, names))
+        return joint_names(self.features[key])
 
     def episode(self, index: int, watched: bool = False) -> Episode:
         """Return one episode; of one that is ``watched``, with a stretch picture by picture."""
@@ -130,8 +129,7 @@ class _Dataset:
             for key in self._vectors()
         )
         looks, changes, strays = {}, {}, {}
-        for key in self.meta.camera_keys:
-            camera = key.rpartition('.')[2]
+        for camera, key in self._cameras.items():
             looks[camera] = self._look(key, index, rows.start + pairs)
             if key in self.meta.video_keys:
                 strays[camera] = abs(self._video_length(key, index) - len(time))

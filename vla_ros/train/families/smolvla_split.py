@@ -13,6 +13,7 @@ from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.feature_names import camera_name
 from vla_ros.policy.integrity import file_sha256
 from vla_ros.train.checkpoint import Checkpoint
 from vla_ros.train.families.smolvla_blocks import ActionExpert, Backbone, VisionEncoder
@@ -37,7 +38,7 @@ def real_cameras(config: SmolVLAConfig) -> dict[str, PolicyFeature]:
     return {
         key: feature
         for key, feature in config.image_features.items()
-        if EMPTY_CAMERA not in key.rpartition('.')[2]
+        if EMPTY_CAMERA not in camera_name(key)
     }
 
 

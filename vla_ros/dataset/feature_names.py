@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What LeRobot's features are called in topics and on the robot: one rule for all who ask.
+
+A camera has the rest of its column's name, ``observation.images.left.wrist`` is ``left_wrist``;
+never less than the whole rest, which other columns may share. A joint has the name of its motor,
+without the ending ``.pos`` of lerobot-record.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from vla_ros.core.errors import ConfigError
+
+_PREFIXES = ('observation.images.', 'observation.image.', 'observation.')
+_UNSAFE = re.compile('[^A-Za-z0-9_]')  # in the name of a topic
+_POSITION = '.pos'
+
+
+def camera_name(key: str) -> str:
+    """Return the name of the camera whose pictures lie in column ``key``."""
+    prefix = next((prefix for prefix in _PREFIXES if key.startswith(prefix)), '')
+    return _UNSAFE.sub('_', key.removeprefix(prefix))
+
+
+def camera_names(keys: Iterable[str]) -> dict[str, str]:
+    """Return the column of each camera by its name; raise ConfigError where two have one name."""
+    named: dict[str, str] = {}
+    for key in keys:
+        name = camera_name(key)
+        if name in named:
+            raise ConfigError(
+                f'cameras: got {named[name]} and {key}, which are both called {name} in topics; '
+                'rename one of the columns'
+            )
+        named[name] = key
+    return named
+
+
+def joint_names(feature: Mapping[str, Any]) -> tuple[str, ...]:
+    """
+    Return what the numbers of a vector are called, () where the feature does not say.
+
+    Takes every form in which LeRobot and its converters write them: a list, a list in a list,
+    lists by kind ({'motors': [...]}), and places by name ({'pan': 0, ...}).
+    """
+    names = [str(name) for name in _flat(feature.get('names') or ())]
+    short = [name.removesuffix(_POSITION) for name in names]
+    return tuple(short if len(set(short)) == len(set(names)) else names)
+
+
+def _flat(names: Any) -> Iterable[Any]:
+    """Yield the names in whatever they are wrapped in, in order."""
+    if isinstance(names, Mapping):
+        if names and all(type(place) is int for place in names.values()):
+            yield from sorted(names, key=lambda name: names[name])
+            return
+        names = names.values()
+    for name in names:
+        if isinstance(name, str) or not isinstance(name, Iterable):
+            yield name
+        else:
+            yield from _flat(name)
