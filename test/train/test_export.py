@@ -172,3 +172,39 @@ def test_unfolded_blocks_compute_the_same(tmp_path):
     export(policy(), FACTS, folded)
     sizes = [(path / 'action_expert.onnx').stat().st_size for path in (unfolded, folded)]
     assert sizes[0] > sizes[1]
+
+
+# --- names of cameras
+
+
+def test_cameras_whose_names_end_alike_stay_two(tmp_path):
+    checkpoint = policy({'left.wrist': (32, 64), 'right.wrist': (32, 64)})
+    assert export(checkpoint, FACTS, tmp_path / 'two') < 1e-5
+    cameras = load_bundle(tmp_path / 'two').spec.cameras
+    assert [camera.name for camera in cameras] == ['left_wrist', 'right_wrist']
+    seen = random_observations(checkpoint)[0]
+    assert set(seen.images) == {'left_wrist', 'right_wrist'}
+
+
+def test_cameras_that_would_have_one_name_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match='both called a_b in topics'):
+        export(policy({'a.b': (32, 64), 'a_b': (32, 64)}), FACTS, tmp_path / 'one')
+
+
+def test_cameras_that_were_renamed_for_training_have_the_names_of_the_data(tmp_path, dataset_root):
+    checkpoint = policy({'camera1': (32, 64), 'camera2': (32, 64)})
+    rename = next(step for step in checkpoint.preprocess.steps if hasattr(step, 'rename_map'))
+    rename.rename_map = {
+        'observation.images.top': 'observation.images.camera1',
+        'observation.images.gripper': 'observation.images.camera2',
+    }
+    seen = dataset_observations(dataset_root)
+    assert export(checkpoint, FACTS, tmp_path / 'renamed', seen) < 1e-5
+    cameras = load_bundle(tmp_path / 'renamed').spec.cameras
+    assert [camera.name for camera in cameras] == ['top', 'gripper']
+
+
+def test_dataset_without_a_camera_of_the_policy_is_named(tmp_path, dataset_root):
+    checkpoint = policy({'camera1': (32, 64), 'camera2': (32, 64)})
+    with pytest.raises(ConfigError, match='got cameras gripper, top, expected also camera1, cam'):
+        export(checkpoint, FACTS, tmp_path / 'other', dataset_observations(dataset_root))

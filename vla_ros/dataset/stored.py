@@ -3,7 +3,7 @@
 """Read a LeRobotDataset v3 frame by frame; needs the [train] extra."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.robot import RobotSpec
+from vla_ros.core.units import Bounds, Conversion, to_rad
 from vla_ros.dataset.bag import EpisodeInfo
 from vla_ros.dataset.bags import UNKNOWN
 from vla_ros.dataset.feature_names import camera_names, joint_names
@@ -60,6 +62,18 @@ class StoredDataset:
         numbers = range(feature['shape'][0])
         return joint_names(feature) or tuple(f'joint_{number}' for number in numbers)
 
+    def to_rad(self, units: str, robot: RobotSpec | None) -> Mapping[str, Conversion]:
+        """
+        Return the way to rad of states and of actions, which are in ``units``; '' is not known.
+
+        Raises ConfigError as `units.to_rad` does.
+        """
+        return {
+            key: to_rad(f'dataset {self.root}: {key}', units, self.names(key), bounds, robot)
+            for key in _VECTORS
+            for bounds in [stored_bounds(self._dataset.meta.stats, key)]
+        }
+
     def info(self, index: int) -> EpisodeInfo:
         """Return what is known about an episode."""
         return self._infos[index]
@@ -88,6 +102,24 @@ class StoredDataset:
                 f'dataset {self.root}: got columns {sorted(self._dataset.features)}, expected '
                 f'also {", ".join(missing) or "observation.images.<camera>"}'
             )
+
+
+def stored_bounds(stats: Mapping[str, Mapping[str, Any]], key: str) -> Bounds:
+    """
+    Return how far a vector goes, by the statistics that a dataset or a checkpoint has.
+
+    Where they have no least and largest values, it is three times the deviation from the mean.
+    """
+    known = {name: np.asarray(value, np.float64) for name, value in stats.get(key, {}).items()}
+    if {'min', 'max'} <= known.keys():
+        return Bounds(known['min'].ravel(), known['max'].ravel())
+    if not {'mean', 'std'} <= known.keys():
+        raise ConfigError(
+            f'{key}: got the statistics {sorted(known) or "none"}, expected min and max; compute '
+            "them with LeRobot's own tools"
+        )
+    mean, spread = known['mean'].ravel(), 3.0 * known['std'].ravel()
+    return Bounds(mean - spread, mean + spread)
 
 
 def _read_infos(root: Path, count: int) -> list[EpisodeInfo]:

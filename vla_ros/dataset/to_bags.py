@@ -7,7 +7,7 @@ All messages of a frame carry the frame's time. The pictures are those of the da
 label phase, which no policy sees, has a topic of its own; no other label is carried over.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.robot import RobotSpec
+from vla_ros.core.units import Conversion
 from vla_ros.dataset import bag
 from vla_ros.dataset.bag import CALIBRATION, Episode, EpisodeInfo, EpisodeWriter, Message
 from vla_ros.dataset.from_bags import Progress, calibration_file
@@ -29,21 +31,28 @@ _NONE = np.zeros(0)
 
 
 def convert_to_bags(
-    root: Path, output: Path, on_progress: Progress = lambda done, total: None
+    root: Path,
+    output: Path,
+    on_progress: Progress = lambda done, total: None,
+    units: str = '',
+    robot: RobotSpec | None = None,
 ) -> list[Episode]:
     """
     Append the episodes of the dataset in ``root`` to the recordings in ``output``.
 
-    Raise ConfigError where the dataset cannot be used or the folder not be written.
+    Its joints are in ``units``, '' where nobody knows; recordings are in rad. Raise ConfigError
+    where the dataset cannot be used, where its numbers are not of that unit (of the ``robot``, if
+    given) and where the folder cannot be written.
     """
     dataset = StoredDataset(root)
+    in_rad = dataset.to_rad(units, robot)
     episodes = []
     time = float(EPOCH)
     with bag.claim(output):
         for index in range(len(dataset)):
             info = dataset.info(index)
             writer = EpisodeWriter(output, _calibration(root, info))
-            for message in _messages(dataset, index, time):
+            for message in _messages(dataset, in_rad, index, time):
                 writer.write(message)
             time = message.time * 1e-9 + PAUSE
             episodes.append(writer.keep(replace(info, robot=info.robot or dataset.robot)))
@@ -64,7 +73,9 @@ def _calibration(root: Path, info: EpisodeInfo) -> list[Path]:
     return files
 
 
-def _messages(dataset: StoredDataset, index: int, begin: float) -> Iterator[Message]:
+def _messages(
+    dataset: StoredDataset, in_rad: Mapping[str, Conversion], index: int, begin: float
+) -> Iterator[Message]:
     """Yield the messages of an episode that begins at ``begin`` (s)."""
     info = dataset.info(index)
     yield _event(begin, _START, index, info, 0.0)
@@ -74,18 +85,21 @@ def _messages(dataset: StoredDataset, index: int, begin: float) -> Iterator[Mess
         if frame.task != task:
             task = frame.task
             yield _message(INSTRUCTION, 'std_msgs/msg/String', time, task)
-        yield from _frame_messages(dataset, frame, time)
+        state = in_rad['observation.state'](np.asarray(frame.state, np.float64))
+        action = in_rad['action'](np.asarray(frame.action, np.float64))
+        yield from _frame_messages(dataset, replace(frame, state=state, action=action), time)
     yield _event(time, _SUCCESS, index, info, time - begin)
 
 
 def _frame_messages(dataset: StoredDataset, frame: Frame, time: float) -> Iterator[Message]:
     types = bag.typestore().types
-    state, action = (np.asarray(v, np.float64) for v in (frame.state, frame.action))
     names = list(dataset.names('observation.state'))
     header = _header(time, '')
-    yield _message(STATE, 'sensor_msgs/msg/JointState', time, header, names, state, _NONE, _NONE)
+    joints = (names, frame.state, _NONE, _NONE)
+    yield _message(STATE, 'sensor_msgs/msg/JointState', time, header, *joints)
     step = types['builtin_interfaces/msg/Duration'](0, round(1e9 / dataset.fps))
-    point = types['trajectory_msgs/msg/JointTrajectoryPoint'](action, _NONE, _NONE, _NONE, step)
+    targets = (frame.action, _NONE, _NONE, _NONE)
+    point = types['trajectory_msgs/msg/JointTrajectoryPoint'](*targets, step)
     commanded = list(dataset.names('action'))
     yield _message(ACTION, 'trajectory_msgs/msg/JointTrajectory', time, header, commanded, [point])
     if frame.phase is not None:

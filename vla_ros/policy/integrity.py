@@ -14,9 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from vla_ros.core.chunk import LONGEST_CHUNK, MOST_ROWS, SHORTEST_STEP
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.robot import MOST_JOINTS
+from vla_ros.core.units import MEND as MEND_UNITS
+from vla_ros.core.units import RAD, Bounds, find_other_units
 from vla_ros.runtime.onnx_references import check_self_contained
 from vla_ros.runtime.session import TensorSpec
 
@@ -145,6 +149,25 @@ def check_statistics(statistics: Mapping[str, Any], joints: int) -> None:
             check_numbers(what, numbers, least=0.0 if name == 'std' else -math.inf)
         if {'min', 'max'} <= values.keys() and any(map(_falls, values['min'], values['max'])):
             raise ConfigError(f'statistics: {key}: got a min above its max')
+
+
+def check_units(
+    units: str, joint_names: Sequence[str], statistics: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Raise ConfigError for a policy in other units than rad, by what it says or by its data."""
+    if units not in ('', RAD):
+        raise ConfigError(
+            f'units: got {units!r}, expected {RAD}; export the policy again, and tell its units: '
+            'it is converted then'
+        )
+    for key in ('action', 'observation.state'):
+        known = statistics.get(key, {})
+        if units or not {'min', 'max'} <= known.keys():
+            continue
+        bounds = Bounds(*(np.array(known[name], np.float64) for name in ('min', 'max')))
+        wrong = find_other_units(joint_names, bounds)
+        if wrong:
+            raise ConfigError(f'statistics: {key}: {wrong} Export it again, and {MEND_UNITS}')
 
 
 def check_numbers(

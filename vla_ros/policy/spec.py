@@ -132,6 +132,7 @@ class PolicySpec:
     recipe: dict[str, Any] = field(default_factory=dict)  # how it was quantized; empty: it wasn't
     language: LanguageSpec | None = None  # of a policy that reads the instruction
     flow: FlowSpec | None = None  # of one that denoises
+    units: str = ''  # of states and actions: rad, m where a joint slides; '': nobody said
 
     def __post_init__(self) -> None:
         """Build the nested specifications and check what other code relies on."""
@@ -182,6 +183,7 @@ class PolicySpec:
                 self._check_input(block, 'state', state, 'joint_names')
         self._check_actions()
         integrity.check_statistics(self.statistics, len(self.joint_names))
+        integrity.check_units(self.units, self.joint_names, self.statistics)
 
     def _check_actions(self) -> None:
         """Raise ConfigError where the last block makes other actions than the policy has."""

@@ -11,6 +11,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import check_writable
 
 if TYPE_CHECKING:
+    from vla_ros.core.robot import RobotSpec
     from vla_ros.dataset.streams import TopicChoice
 
 
@@ -99,3 +100,30 @@ def tell_end(reports: Iterable[Path | str | None] = (), following: str = '') -> 
         print(f'report: {path}', flush=True)
     if following:
         print(f'next: {following}', flush=True)
+
+
+def add_units(parser: ArgumentParser) -> None:
+    """Declare in what unit the joints of LeRobot's data are."""
+    parser.add_argument(
+        '--units',
+        choices=('rad', 'degrees', 'normalized'),
+        default='',
+        help="of the data's joints, which LeRobot does not say: degrees, or normalized (-100 to "
+        '100), each with a gripper of 0 to 100, as lerobot-record writes them; what comes out is '
+        'in rad (default: rad, and an error where that can not be)',
+    )
+    parser.add_argument(
+        '--robot',
+        default='',
+        metavar='NAME',
+        help='the arm that recorded the data, in config/robots, or the path of its file: its '
+        'limits are the ends of shares, and what goes beyond them is refused',
+    )
+
+
+def chosen_robot(args: Namespace) -> 'RobotSpec | None':
+    """Return the robot that the arguments of `add_units` name, if any; raise ConfigError."""
+    from vla_ros.core.config import find_config
+    from vla_ros.core.robot import load_robot
+
+    return load_robot(find_config('robots', args.robot)) if args.robot else None

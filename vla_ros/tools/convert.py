@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from vla_ros.core.defaults import TASK
 from vla_ros.tools.arguments import (
     add_topic_choice,
+    add_units,
+    chosen_robot,
     existing,
     made,
     tell_end,
@@ -45,6 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='what was to be done, where a recording does not say it',
     )
     add_topic_choice(parser)
+    add_units(parser)
     parser.add_argument('--clusters', type=int, nargs='+', help='clusters to convert')
     parser.add_argument(
         '--plan', default=TASK, help='that was recorded: a name or a file (default: %(default)s)'
@@ -64,8 +67,9 @@ def run(args: Namespace) -> int:
 def _to_bags(args: Namespace) -> int:
     from vla_ros.dataset.to_bags import convert_to_bags
 
+    robot = chosen_robot(args)
     with _progress() as progress:
-        episodes = convert_to_bags(args.source, args.output, progress)
+        episodes = convert_to_bags(args.source, args.output, progress, args.units, robot)
     print(f'{len(episodes)} episodes in {args.output}')
     tell_end(following=f'vla_ros replay {args.output} --policy ./my_policy')
     return 0

@@ -11,7 +11,7 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vla_ros.tools.arguments import existing, made, tell_end
+from vla_ros.tools.arguments import add_units, chosen_robot, existing, made, tell_end
 
 if TYPE_CHECKING:
     from vla_ros.train.checkpoint import DatasetFacts
@@ -54,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='the LeRobotDataset v3 that it was trained on: joint names, rate and instruction, '
         'and observations to compare on (not needed for what `vla_ros train` trained)',
     )
+    add_units(parser)
     add('--joint-names', nargs='+', metavar='NAME', help="instead of the dataset's")
     add('--fps', type=float, help="actions per second, instead of the dataset's")
     add('--instruction', help="what the policy does, instead of the dataset's")
@@ -71,14 +72,19 @@ def run(args: argparse.Namespace) -> int:
     from vla_ros.train.checkpoint import blend, load_checkpoint
     from vla_ros.train.export import dataset_observations, export
     from vla_ros.train.families.split import SplitOptions
+    from vla_ros.train.frames import STATE
+    from vla_ros.train.units import find_conversions, in_rad
 
     checkpoint = load_checkpoint(args.checkpoint, vlm=args.vlm)
     facts = _facts(args)
     seen = dataset_observations(args.dataset) if args.dataset else []
-    source = {'checkpoint': args.checkpoint.resolve().name}
+    source = {'checkpoint': args.checkpoint.resolve().name, 'units': args.units or 'rad'}
     if args.blend:
         blend(checkpoint, load_checkpoint(args.blend, vlm=args.vlm), args.blend_share)
         source['blend'] = f'{args.blend_share:g} of {args.blend.resolve().name}'
+    ways = find_conversions(checkpoint, args.units, facts.joint_names, chosen_robot(args))
+    checkpoint = in_rad(checkpoint, ways)
+    seen = [item._replace(state=ways[STATE](item.state)) for item in seen]
     options = SplitOptions(words=args.words)
     difference = export(checkpoint, facts, args.output, seen, source, options=options)
     print(f'{args.output}: written; the blocks differ from torch by at most {difference:.1e}')

@@ -17,6 +17,7 @@ import numpy as np
 from lerobot.configs import PreTrainedConfig
 
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.units import RAD
 from vla_ros.dataset.feature_names import camera_name, camera_names
 from vla_ros.dataset.lerobot import open_dataset
 from vla_ros.policy.bundle import load_bundle
@@ -189,6 +190,7 @@ def _write(
         'type': config.type,
         'fps': facts.fps,
         'chunk_size': config.chunk_size,
+        'units': RAD,
         'instruction': facts.instruction,
         'joint_names': list(facts.joint_names),
         'cameras': cameras,

@@ -4,7 +4,7 @@
 
 from collections.abc import Callable
 
-from vla_ros.dataset.checks import cameras, motion, plan_coverage
+from vla_ros.dataset.checks import cameras, motion, plan_coverage, units
 from vla_ros.dataset.checks.episodes import Episodes
 from vla_ros.dataset.checks.finding import Finding
 from vla_ros.dataset.checks.thresholds import Thresholds
@@ -33,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     motion.check_image_skew,
     motion.check_uneven_steps,
     motion.check_joint_jumps,
+    units.check_units,
     motion.check_static,
     motion.check_length,
     plan_coverage.check_clusters,
