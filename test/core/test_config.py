@@ -61,3 +61,32 @@ def test_key_that_overrides_a_merged_one_is_no_repetition(tmp_path):
 def test_file_that_is_missing_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r'absent\.yaml: cannot be read'):
         load_yaml(tmp_path / 'absent.yaml', ())
+
+
+BOMB = 'a0: &a0 [x, x]\n' + ''.join(
+    f'a{i}: &a{i} [{", ".join([f"*a{i - 1}"] * 9)}]\n' for i in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        pytest.param('a: &a [*a]', id='list'),
+        pytest.param('a: &a {b: *a}', id='mapping'),
+        pytest.param('a: &a\n  b: {c: [*a]}', id='deep'),
+        pytest.param(BOMB, id='bomb'),
+        pytest.param('a: ' + '[' * 5000, id='nested'),
+        pytest.param('a: 1\n' * 400_000, id='huge'),
+    ],
+)
+def test_file_that_contains_itself_or_is_endless_is_refused_at_once(tmp_path, text):
+    path = tmp_path / 'file.yaml'
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r'file.yaml: (cannot be read|got more than)'):
+        load_yaml(path, ('a',))
+
+
+def test_alias_that_only_repeats_something_is_allowed(tmp_path):
+    path = tmp_path / 'file.yaml'
+    path.write_text('a: &limits [1, 2]\nb: *limits\n')
+    assert load_yaml(path, ('a', 'b')) == {'a': [1, 2], 'b': [1, 2]}

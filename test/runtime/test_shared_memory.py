@@ -274,3 +274,40 @@ def test_full_memory_is_an_error_with_the_mend_and_not_the_end(tmp_path: Path) -
     assert process.returncode == 0, errors
     assert 'no room for 3.2 MB of tensors' in out and 'make /dev/shm larger' in out
     assert out.splitlines()[-1] == '1'
+
+
+# --- descriptors that are forged
+
+
+@pytest.mark.parametrize(
+    ('dtype', 'shape'),
+    [('object', (4,)), ('O', (4,)), ('float32', (1,) * 65), ('V8', (4,)), ('nonsense', (4,))],
+)
+def test_array_that_no_tensor_is_makes_an_error_and_no_crash(
+    tmp_path: Path, dtype: str, shape: tuple[int, ...]
+) -> None:
+    writer, reader = SharedWriter(tmp_path), SharedReader(tmp_path)
+    place = writer.put('x', VALUES)
+    with pytest.raises(VlaError, match='tensor x: got .* axes of .*, expected at most 8 of bool'):
+        reader.view('x', place, dtype, shape)
+    writer.close()
+
+
+@pytest.mark.parametrize('kind', ['pipe', 'link', 'folder', 'empty'])
+def test_segment_that_is_no_file_with_slots_keeps_nobody_waiting(
+    tmp_path: Path, kind: str
+) -> None:
+    writer, reader = SharedWriter(tmp_path), SharedReader(tmp_path)
+    place = writer.put('x', VALUES)._replace(segment='vla_ros_' + 16 * 'a')
+    path = tmp_path / place.segment
+    if kind == 'pipe':
+        os.mkfifo(path)
+    elif kind == 'link':
+        path.symlink_to('/etc/hostname')
+    elif kind == 'folder':
+        path.mkdir()
+    else:
+        path.touch()
+    with pytest.raises(VlaError, match=f'tensor x: {path}: '):
+        reader.view('x', place, 'float32', VALUES.shape)
+    writer.close()

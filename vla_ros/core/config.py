@@ -12,6 +12,8 @@ import yaml
 
 from vla_ros.core.errors import ConfigError, suggest
 
+LARGEST_YAML = 2**20  # bytes
+MOST_NODES = 100_000  # of a file of settings, once aliases are written out
 _CHECKOUT = Path(__file__).resolve().parents[2] / 'config'
 
 
@@ -54,8 +56,14 @@ def load_yaml(path: Path, keys: Collection[str]) -> dict[str, Any]:
     Raises ConfigError for a key that is not in ``keys``, and for one that comes twice anywhere.
     """
     try:
+        if path.stat().st_size > LARGEST_YAML:
+            raise ConfigError(f'{path}: got more than {LARGEST_YAML} bytes, expected settings')
         content = yaml.load(path.read_text(encoding='utf-8'), _StrictLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except RecursionError:
+        raise ConfigError(f'{path}: cannot be read: it is nested too deeply') from None
+    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
+        if isinstance(error, ConfigError):
+            raise
         raise ConfigError(f'{path}: cannot be read: {error}') from None
     if not isinstance(content, dict):
         raise ConfigError(f'{path}: got {type(content).__name__}, expected a mapping')
@@ -69,7 +77,17 @@ def load_yaml(path: Path, keys: Collection[str]) -> dict[str, Any]:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Refuses a key that comes twice in a mapping; YAML's own loaders keep the last one."""
+    """
+    Refuses what YAML's own loaders let pass.
+
+    That is a key that comes twice in a mapping, of which they keep the last one; and aliases that
+    make a short file contain itself, or almost endless.
+    """
+
+    def compose_document(self) -> Any:
+        node: Any = super().compose_document()
+        _count(node, {})
+        return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -80,6 +98,23 @@ class _StrictLoader(yaml.SafeLoader):
                 problem=f'key {", ".join(sorted(twice))} comes twice', problem_mark=node.start_mark
             )
         return node
+
+
+def _count(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return how many nodes there are once every alias is written out."""
+    if id(node) in known:
+        return known[id(node)]
+    known[id(node)] = MOST_NODES + 1  # as long as it is not known: what contains itself is endless
+    children = node.value if isinstance(node, yaml.CollectionNode) else []
+    flat = (item for child in children for item in (child if type(child) is tuple else (child,)))
+    count = 1 + sum(_count(child, known) for child in flat)
+    if count > MOST_NODES:
+        raise yaml.MarkedYAMLError(
+            problem='its aliases make it contain itself, or far too much',
+            problem_mark=node.start_mark,
+        )
+    known[id(node)] = count
+    return count
 
 
 def _folders() -> list[Path]:

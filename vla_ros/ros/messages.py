@@ -24,6 +24,7 @@ from vla_ros.core.robot import MOST_JOINTS
 from vla_ros.msg import ActionChunk as ActionChunkMsg
 from vla_ros.msg import Features, StageTiming, Tensor
 from vla_ros.policy.spec import PolicySpec
+from vla_ros.runtime.shared_memory import DTYPES, MOST_AXES
 
 
 def seconds(time: Time) -> float:
@@ -61,10 +62,13 @@ def tensor_to_msg(name: str, values: np.ndarray) -> Tensor:
 
 def tensor_from_msg(msg: Tensor) -> np.ndarray:
     """Return the array of a Tensor message; raise VlaError where its bytes do not fill it."""
+    shape = tuple(msg.shape)
     try:
-        return np.frombuffer(msg.data, np.dtype(msg.dtype)).reshape(tuple(msg.shape))
+        if msg.dtype not in DTYPES or len(shape) > MOST_AXES:
+            raise ValueError
+        return np.frombuffer(msg.data, np.dtype(msg.dtype)).reshape(shape)
     except (TypeError, ValueError):
-        text = f'{msg.dtype} {list(msg.shape)} in {len(msg.data)} bytes'
+        text = f'{msg.dtype[:40]} {list(shape[:16])} in {len(msg.data)} bytes'
         raise VlaError(
             f'tensor {msg.name}: got {text}, expected bytes that fill the shape; '
             'run the same version of vla_ros in every node'

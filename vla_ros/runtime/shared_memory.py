@@ -17,6 +17,7 @@ import mmap
 import os
 import re
 import secrets
+import stat
 from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
@@ -31,6 +32,11 @@ SHARED_MEMORY = Path('/dev/shm')
 PREFIX = 'vla_ros_'
 SEGMENT = re.compile(PREFIX + '[0-9a-f]{16}')
 SLOTS = 4  # one is read, one waits in the reader's queue, one is on its way, one is written
+MOST_AXES = 8
+DTYPES = frozenset(  # NumPy's names of what tensors are made of: numbers, and no objects
+    ('bool', 'uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'uint64', 'int64')
+    + ('float16', 'float32', 'float64')
+)
 HEADER = 64  # bytes before the elements: the generation, and the elements start a cache line
 
 
@@ -106,8 +112,8 @@ class SharedReader:
         It is whole where ``verify`` says so after its use. Raise VlaError where it is out of
         reach, makes no sense or is overwritten already.
         """
+        element = _element(name, dtype, shape)
         memory = self._open(name, place)
-        element = np.dtype(dtype)
         end = place.offset + HEADER + prod(shape) * element.itemsize
         if place.offset % HEADER or end > len(memory):
             raise VlaError(
@@ -147,17 +153,35 @@ class SharedReader:
             )
         path = self._folder / place.segment
         try:
-            descriptor = os.open(path, os.O_RDONLY)
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
         except OSError as error:
             raise VlaError(
                 f'tensor {name}: {path}: {error.strerror}; if its writer lives, let both nodes '
                 'share /dev/shm and the user, or set shared_memory:=never for the writer'
             ) from None
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size < HEADER:
+            os.close(descriptor)  # a pipe would have kept who opens it waiting, but for O_NONBLOCK
+            raise VlaError(
+                f'tensor {name}: {path}: got no file with slots, expected one of vla_ros; '
+                'run the same version of vla_ros in every node'
+            )
         return _map(descriptor, mmap.PROT_READ)
 
     def _check_generation(self, name: str, place: Place, memory: np.ndarray) -> None:
         if _generation(memory, place.offset)[0] != place.generation:
             raise _overwritten(name)
+
+
+def _element(name: str, dtype: str, shape: Sequence[int]) -> np.dtype:
+    """Return the type of a tensor's elements; raise VlaError for what no array of numbers is."""
+    if dtype not in DTYPES or len(shape) > MOST_AXES:
+        raise VlaError(
+            f'tensor {name}: got {len(shape)} axes of {dtype[:40]!r}, expected at most '
+            f'{MOST_AXES} of {", ".join(sorted(DTYPES))}; run the same version of vla_ros in '
+            'every node'
+        )
+    return np.dtype(dtype)
 
 
 @lru_cache
