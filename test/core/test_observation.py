@@ -109,4 +109,15 @@ def test_clock_that_went_back_starts_anew(observations):
 def test_memory_is_bounded(observations):
     for tick in range(1000):
         observations.add('joint_states', tick * 0.01, tick)
-    assert len(observations._samples['joint_states']) <= 16
+    assert len(observations._samples['joint_states']) <= 52  # max_age, while others may be late
+
+
+def test_sources_that_are_late_but_well_stamped_are_used(observations):
+    """A camera whose pictures take 0.25 s is younger than max_age all the same."""
+    late, given = SOURCES[0], 0
+    for tick in range(300):
+        now = tick / 30
+        for source in SOURCES:
+            observations.add(source, now - 0.25 * (source == late), tick)
+        given += observations.take(now) is not None
+    assert given > 280

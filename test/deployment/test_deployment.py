@@ -229,3 +229,20 @@ def test_tea_bag_sets_the_transport_profile_that_ships(
 def test_tea_bag_refuses_a_configuration_that_is_not_there(tmp_path: Path, argument: str) -> None:
     with pytest.raises(ConfigError, match='nowhere'):
         resolve_tea_bag(tmp_path, **{argument: 'nowhere'})
+
+
+@pytest.mark.parametrize('name', ['my-arm', '2nd', 'a b', '', 'arm/left'])
+def test_a_node_name_that_ros_does_not_allow_is_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / 'job.yaml'
+    path.write_text(yaml.safe_dump({'nodes': [{'name': name, 'executable': 'sim'}]}))
+    with pytest.raises(ConfigError, match=f'name: got {name!r}, expected letters'):
+        load_deployment(str(path))
+
+
+@pytest.mark.parametrize('namespace', ['left-arm', 'a/2nd'])
+def test_a_namespace_that_ros_does_not_allow_is_named(tmp_path: Path, namespace: str) -> None:
+    path = tmp_path / 'job.yaml'
+    nodes = [{'name': 'sim', 'executable': 'sim'}]
+    path.write_text(yaml.safe_dump({'namespace': namespace, 'nodes': nodes}))
+    with pytest.raises(ConfigError, match=f"namespace: got '{namespace}'"):
+        load_deployment(str(path)).resolve({})

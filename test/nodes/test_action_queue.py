@@ -341,3 +341,12 @@ def test_rate_can_be_set_after_a_clean_up(start_arm):
     assert result.successful and arm.node.start()
     arm.begin()
     assert arm.commands[-1].points[0].time_from_start.nanosec == 10_000_000
+
+
+def test_what_the_node_dumps_can_be_loaded_again(start_arm):
+    """As `ros2 param dump` and `ros2 param load` do; one parameter is rclpy's own and constant."""
+    node = start_arm().node
+    own = [p for n, p in node._parameters.items() if n != 'start_type_description_service']
+    results = dict(zip([p.name for p in own], node.set_parameters(own), strict=True))
+    assert {name: r.reason for name, r in results.items() if not r.successful} == {}
+    assert 'qos_overrides./joint_commands.publisher.reliability' in results

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from vla_ros.core.timing import round_up
 
-KEEP = 3.0  # times max_skew: older samples can't belong to a set that is wanted
+KEEP = 3.0  # times max_skew, before what all sources have reached: older ones can't be wanted
 
 
 class Sample(NamedTuple):
@@ -55,7 +55,9 @@ class Observations:
         self._newest[source] = time
         samples = self._samples[source]
         samples.append(Sample(time, value))
-        while samples[0].time < time - KEEP * self.max_skew:
+        # a source may be late, and the others' samples of its time are then waited for
+        useless = self.reached - KEEP * self.max_skew
+        while samples[0].time < max(useless, time - max(self.max_age, KEEP * self.max_skew)):
             samples.popleft()
 
     def clear(self) -> None:

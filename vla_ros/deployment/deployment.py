@@ -24,6 +24,7 @@ from vla_ros.deployment.fastdds import PROFILE, shipped_profile
 
 Scalar = bool | int | float | str
 Entry = TypeVar('Entry')
+NODE_NAME = re.compile('[A-Za-z_][A-Za-z0-9_]*')  # that ROS allows
 REFERENCE = re.compile(r'\$\{(\w*)\}')
 TYPE_NAMES = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}
 
@@ -75,7 +76,11 @@ class NodeEntry:
     images: bool = True  # false: it stays off the shared memory of the middleware
 
     def __post_init__(self) -> None:
-        """Check that the node has one role."""
+        """Check that ROS allows the name, and that the node has one role."""
+        if not NODE_NAME.fullmatch(self.name):
+            raise ConfigError(
+                f'name: got {self.name!r}, expected letters, digits and _, and no digit first'
+            )
         if self.respawn and (self.required or self.ends_run):
             raise ConfigError('respawn: got true, expected false for a node that ends the run')
 
@@ -158,11 +163,17 @@ class Deployment:
 
     def _process(self, entry: NodeEntry, values: Mapping[str, Scalar]) -> ProcessSpec:
         executable = str(_fill(entry.executable, values))
+        namespace = str(_fill(self.namespace, values))
+        if not all(map(NODE_NAME.fullmatch, filter(None, namespace.split('/')))):
+            raise ConfigError(
+                f'namespace: got {namespace!r}, expected letters, digits and _ between its '
+                'slashes, and no digit first'
+            )
         given = {PROFILE: str(shipped_profile(entry.images)), **self.environment}
         env = {name: as_text(_fill(text, values)) for name, text in given.items()}
         return ProcessSpec(
             name=entry.name,
-            namespace=str(_fill(self.namespace, values)),
+            namespace=namespace,
             package='' if '/' in executable else entry.package,
             executable=executable,
             parameters=_fill({**self.parameters, **entry.parameters}, values),

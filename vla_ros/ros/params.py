@@ -200,8 +200,15 @@ def declare_qos(node: Node, topic: str, profile: QoSProfile, kind: str) -> QoSPr
     publisher. Raise ConfigError, naming the parameter, for a value that is none.
     """
     wanted = copy.copy(profile)
+    try:
+        resolved = node.resolve_topic_name(topic)
+    except RuntimeError:  # RCLError, which rclpy hides
+        raise ConfigError(
+            f'{node.get_name()}: topic: got {topic!r}, expected letters, digits and _ between its '
+            'slashes, and no digit first; rename what it is called after'
+        ) from None
     for policy, choices in QOS_POLICIES.items():
-        name = f'qos_overrides.{node.resolve_topic_name(topic)}.{kind}.{policy}'
+        name = f'qos_overrides.{resolved}.{kind}.{policy}'
         value = getattr(profile, policy)
         default = value.name.lower() if choices else value
         if not node.has_parameter(name):

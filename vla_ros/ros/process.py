@@ -14,6 +14,7 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -103,6 +104,13 @@ def limit_exit(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds + 1.0)
 
 
+def name_home() -> None:
+    """Name the home folder, where ROS keeps its logs, if whoever started the node named none."""
+    home = os.path.expanduser('~')
+    usable = os.path.isdir(home) and os.access(home, os.W_OK)
+    os.environ.setdefault('HOME', home if usable else tempfile.gettempdir())
+
+
 def spin_node(
     factory: Callable[[], VlaNode], args: list[str] | None = None, images: bool = True
 ) -> int:
@@ -115,8 +123,13 @@ def spin_node(
     """
     keep_freed_memory()
     use_profile(images)
-    # rclpy's own handlers would cut the node off from ROS before an arm can brake
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    name_home()
+    try:
+        # rclpy's own handlers would cut the node off from ROS before an arm can brake
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # RCLError, which rclpy hides
+        print(f'ROS 2 does not start: {error}; mend the names after --ros-args', file=sys.stderr)
+        return 1
     ending = Ending()
     faulthandler.enable()
     try:
