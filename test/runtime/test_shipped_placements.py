@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vla_ros.core.config import find_config
+from vla_ros.core.config import config_names, find_config
 from vla_ros.deployment.deployment import load_deployment
 from vla_ros.runtime.placement import load_placement
 
@@ -14,8 +14,9 @@ FOLDER = find_config('placement', 'cpu').parent
 
 
 @pytest.mark.parametrize('path', sorted(FOLDER.glob('*.yaml')), ids=lambda path: path.stem)
-def test_a_placement_places_nodes_of_the_tea_bag_job(path: Path) -> None:
-    names = {entry.name for entry in load_deployment('tea_bag').nodes}
+def test_a_placement_places_nodes_of_the_jobs_that_ship(path: Path) -> None:
+    jobs = [load_deployment(name) for name in config_names('')]
+    names = {entry.name for job in jobs for entry in job.nodes}
     assert set(load_placement(path).nodes) <= names
 
 
