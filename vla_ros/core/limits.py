@@ -130,8 +130,9 @@ class Motion:
 
     def _within_workspace(self, wanted: np.ndarray, elapsed: float) -> np.ndarray:
         """Return as much of the way from a brake to the wanted velocity as the rules allow."""
-        self.denied = self._objection(wanted, elapsed)
-        if not self.denied:
+        objection = self._objection(wanted, elapsed)
+        self.denied = objection if objection != AT_ITS_END else ''  # that is no rule of a place
+        if not objection:
             return wanted
         allowed = braked = self._braked(elapsed)
         low, high = 0.0, 1.0
