@@ -75,7 +75,7 @@ def instruction(time, text='Grab it.'):
     return message('/instruction', 'std_msgs/msg/String', time, text)
 
 
-def episode_event(time, event, cluster=4, seed=0, detail=''):
+def episode_event(time, event, cluster=4, seed=0, detail='', goal=''):
     return message(
         '/episode',
         'vla_ros/msg/EpisodeEvent',
@@ -88,7 +88,7 @@ def episode_event(time, event, cluster=4, seed=0, detail=''):
         detail,
         0.0,
         np.array([]),
-        '',
+        goal,
     )
 
 
