@@ -14,10 +14,11 @@ import pytest
 
 pytest.importorskip('rosbags')
 
-from recordings import START, make_messages, picture, shade, write_episode
+from recordings import START, episode_event, make_messages, picture, shade, write_episode
 from rosbags.rosbag2 import Reader
 
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.dataset import bag
 from vla_ros.dataset.bag import (
     EpisodeInfo,
     EpisodeWriter,
@@ -187,3 +188,10 @@ def test_killing_the_writer_costs_the_current_episode_and_no_other(tmp_path):
             if salvage(folder):
                 with Reader(next(folder.glob('*.mcap'))) as reader:
                     assert sum(1 for _ in reader.messages()) == reader.message_count
+
+
+def test_an_event_of_a_bag_from_before_goals_is_read_without_one():
+    event = episode_event(5.0, 1, detail='drop')
+    older = event._replace(data=event.data[:-5])  # the empty text: its length, and a zero
+    assert bag.decode(older).goal == '' and bag.decode(older).detail == 'drop'
+    assert bag.decode(episode_event(5.0, 1, goal='saucer')).goal == 'saucer'

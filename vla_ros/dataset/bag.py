@@ -271,14 +271,25 @@ def remove(episode: Path) -> None:
     shutil.rmtree(doomed)
 
 
+# an empty text at the end: what EpisodeEvent has come to say since, the goal
+_ADDED = {'vla_ros/msg/EpisodeEvent': b'\x01\x00\x00\x00\x00'}
+
+
 def decode(message: Message) -> Any:
     """
     Return the message as an object with the fields of its type; numbers are NumPy arrays.
 
+    A message of an older bag may end before the fields that were added since; they are empty.
     Raise VlaError where its bytes are damaged.
     """
     try:
-        return typestore().deserialize_cdr(message.data, message.msgtype)
+        try:
+            return typestore().deserialize_cdr(message.data, message.msgtype)
+        except (SerdeError, IndexError, struct.error):
+            if message.msgtype not in _ADDED:
+                raise
+            whole = message.data + bytes(-len(message.data) % 4) + _ADDED[message.msgtype]
+            return typestore().deserialize_cdr(whole, message.msgtype)
     except (SerdeError, ValueError, KeyError, IndexError, struct.error) as error:
         raise VlaError(
             f'{message.topic}: got a damaged {message.msgtype} ({str(error) or "too short"}); '
