@@ -13,7 +13,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.samples import Sample
 from vla_ros.evaluation import denoising, denoising_report
 from vla_ros.evaluation.denoising import measure
-from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.bundle import file_sha256, load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.runtime.placement import NodePlacement, Placement
 
@@ -30,16 +30,16 @@ def samples():
 def policy(path, change=None):
     """Return the tiny flow with a constant of its expert changed."""
     write_flow_bundle(path)
-    bundle = load_bundle(path)
     if change:
-        file = path / 'action_expert.onnx'
-        model = onnx.load(file)
+        file, facts = path / 'action_expert.onnx', path / 'policy.json'
+        old, model = file_sha256(file), onnx.load(file)
         for item in model.graph.initializer:
             if item.name in change:
                 value = change[item.name](numpy_helper.to_array(item)).astype(np.float32)
                 item.CopyFrom(numpy_helper.from_array(value, item.name))
         onnx.save(model, file)
-    return Policy(bundle, CPU)
+        facts.write_text(facts.read_text().replace(old, file_sha256(file)))
+    return Policy(load_bundle(path), CPU)
 
 
 @pytest.fixture(scope='module')
