@@ -37,6 +37,7 @@ COMMANDS = {
     'pretrain': 'vla_ros.tools.pretrain',
     'train': 'vla_ros.tools.train',
     'export': 'vla_ros.tools.export',
+    'make': 'vla_ros.tools.make',
     'quantize': 'vla_ros.tools.quantize',
     'sensitivity': 'vla_ros.tools.sensitivity',
     'plan': 'vla_ros.tools.plan',

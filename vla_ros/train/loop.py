@@ -153,6 +153,7 @@ def train(
                 path = folder.checkpoint(learner.step)
                 learner.finish(checkpoint.preprocess(_calibration_batch(batches)))
                 checkpoint.save(path, facts)
+                folder.point_to(learner.step)
                 learner.save(output / STATE, checkpoint=path.name, judging=judging)
                 if interrupts.asked:
                     report(f'{path}: saved; go on with --resume')

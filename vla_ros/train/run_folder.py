@@ -3,10 +3,12 @@
 """
 The folder of a training run.
 
-It holds step_<number>/ (checkpoints that LeRobot loads), best/ (a copy of the one that succeeded
-most often), losses.csv, success.csv, curves.png, and training_state.pt to go on from.
+It holds step_<number>/ (checkpoints that LeRobot loads), last (the newest of them), best/ (a copy
+of the one that succeeded most often), losses.csv, success.csv, curves.png, and training_state.pt
+to go on from.
 """
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,6 +33,13 @@ class RunFolder:
     def checkpoint(self, step: int) -> Path:
         """Return where the checkpoint of a step lies."""
         return self._path / f'step_{step:06d}'
+
+    def point_to(self, step: int) -> None:
+        """Have ``last`` name the checkpoint of a step, as LeRobot's runs do."""
+        partial = self._path / 'last.partial'
+        partial.unlink(missing_ok=True)
+        partial.symlink_to(self.checkpoint(step).name)
+        os.replace(partial, self._path / 'last')
 
     def is_judged(self, step: int) -> bool:
         """Return whether the checkpoint of a step was evaluated."""

@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A policy from nothing, with tiny numbers: every step of how the shipped one is made."""
+
+import os
+
+import pytest
+
+pytest.importorskip('mujoco')
+
+from vla_ros.core.config import config_names, find_config
+from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.policy.bundle import load_bundle
+from vla_ros.tools.main import main
+from vla_ros.tools.make import load_making
+
+TINY = (
+    *('starts:=1', 'recoveries:=0', 'size:=64x32', 'batch:=2', 'workers:=2'),
+    *('seeing:=0.02', 'reading:=0.02'),
+)
+
+
+def test_policy_is_made_from_nothing_and_what_is_done_is_not_done_again(tmp_path, capfd):
+    root = tmp_path / 'runs'
+    words = ['make', 'tea_bag_act', *TINY, '--output', str(root)]
+    assert main(words) == 0
+    spec = load_bundle(root / 'tea_bag_act').spec
+    assert {(camera.width, camera.height) for camera in spec.cameras} == {(64, 32)}
+    written = {path: os.stat(path).st_mtime_ns for path in root.rglob('*') if path.is_file()}
+    assert main(words) == 0
+    assert written == {
+        path: os.stat(path).st_mtime_ns for path in root.rglob('*') if path.is_file()
+    }
+
+
+def test_step_that_fails_says_so_and_the_next_ones_are_not_taken(tmp_path, capfd):
+    file = tmp_path / 'mine.yaml'
+    file.write_text(
+        'description: x\narguments: {n: 1}\nsteps:\n  a: export --checkpoint {root}/{n}\n'
+        '  b: generate --arrays --scenes 1\n'
+    )
+    with pytest.raises(VlaError, match='step a: ended with 2'):
+        run(['make', str(file), '--output', str(tmp_path / 'runs')])
+    assert not (tmp_path / 'runs' / 'b').exists()
+
+
+def run(words):
+    """Run the command and let its errors pass."""
+    from vla_ros.tools.main import parse
+
+    args = parse(words)
+    return args.run(args)
+
+
+def test_dry_run_prints_the_commands_and_makes_nothing(tmp_path, capsys):
+    main(['make', 'tea_bag_act', '--dry-run', 'starts:=7', '--output', str(tmp_path / 'runs')])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith('vla_ros generate --arrays') and '--starts 7' in printed[0]
+    assert printed[-1].endswith(f'--output {tmp_path}/runs/tea_bag_act')
+    assert not (tmp_path / 'runs').exists()
+
+
+@pytest.mark.parametrize('name', config_names('making'))
+def test_each_making_names_only_arguments_that_it_declares(name, tmp_path):
+    steps, values = load_making(find_config('making', name), [])
+    for step in steps:
+        assert step.words(tmp_path, values)
+    with pytest.raises(ConfigError, match='expected name:=value'):
+        load_making(find_config('making', name), ['nothing:=1'])

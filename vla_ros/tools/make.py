@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Make a policy from nothing: demonstrations, training, corrections and export, one after the other.
+
+The steps are the commands of vla_ros in a YAML file of config/making; name:=value chooses its
+arguments. A step that is done is not repeated, and one that was interrupted goes on.
+"""
+
+import subprocess
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from vla_ros.core.config import find_config, load_yaml
+from vla_ros.core.errors import ConfigError, VlaError
+
+_DONE = 'done'
+
+
+class Step(NamedTuple):
+    """A command whose ``output`` lies below the folder of the whole."""
+
+    output: str
+    command: str
+
+    def words(self, root: Path, values: Mapping[str, str]) -> list[str]:
+        """Return the command's words; raise ConfigError for an argument that is not declared."""
+        try:
+            words = self.command.format(root=root, **values).split()
+        except KeyError as error:
+            raise ConfigError(
+                f'step {self.output}: got the argument {error}, expected one of '
+                f'{", ".join(sorted(values))}'
+            ) from None
+        output = root / self.output
+        resumed = words[0] == 'train' and (output / 'losses.csv').exists()
+        return [*words, '--output', str(output), *(['--resume'] if resumed else [])]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument('policy', help='the name of one in config/making, or a YAML file')
+    parser.add_argument('arguments', nargs='*', metavar='name:=value', help='see the file')
+    parser.add_argument('--output', type=Path, required=True, help='folder of all that is made')
+    parser.add_argument('--dry-run', action='store_true', help='print the commands, and end')
+
+
+def run(args: Namespace) -> int:
+    """Take the steps that are not done."""
+    steps, values = load_making(find_config('making', args.policy), args.arguments)
+    for step in steps:
+        words = step.words(args.output, values)
+        print('vla_ros', *words, flush=True)
+        done = args.output / _DONE / step.output.replace('/', '.')
+        if args.dry_run or done.exists():
+            continue
+        code = subprocess.run([sys.executable, '-m', 'vla_ros.tools.main', *words]).returncode
+        if code:
+            raise VlaError(
+                f'step {step.output}: ended with {code}; repeat the command to go on from there'
+            )
+        done.parent.mkdir(parents=True, exist_ok=True)
+        done.touch()
+    return 0
+
+
+def load_making(path: Path, assignments: list[str]) -> tuple[list[Step], dict[str, str]]:
+    """Return the steps and the arguments' values; raise ConfigError for what is not declared."""
+    content = load_yaml(path, ('description', 'arguments', 'steps'))
+    values = {name: str(value) for name, value in content['arguments'].items()}
+    for assignment in assignments:
+        name, is_one, value = assignment.partition(':=')
+        if not is_one or name not in values:
+            raise ConfigError(
+                f'{assignment!r}: expected name:=value with a name of {", ".join(sorted(values))}'
+            )
+        values[name] = value
+    return [Step(output, command) for output, command in content['steps'].items()], values
