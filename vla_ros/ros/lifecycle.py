@@ -179,6 +179,8 @@ class VlaNode(LifecycleNode):
         events = SubscriptionEventCallbacks()
         if profiles[0].reliability == ReliabilityPolicy.BEST_EFFORT:
             events.message_lost = traffic.note_loss(topic)
+        if len(profiles) > 1:  # who does not match the one matches the other: no need to warn
+            events.incompatible_qos = lambda _: None
         for each in profiles:
             subscription = self.create_subscription(
                 msg_type, topic, guarded, each, raw=raw, event_callbacks=events
