@@ -13,7 +13,8 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.samples import Sample
 from vla_ros.evaluation import denoising, denoising_report
 from vla_ros.evaluation.denoising import measure
-from vla_ros.policy.bundle import file_sha256, load_bundle
+from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.integrity import file_sha256
 from vla_ros.policy.pipeline import Policy
 from vla_ros.runtime.placement import NodePlacement, Placement
 
