@@ -228,9 +228,9 @@ def _episode(
     }
     changes = {}
     if watched:
-        rows = np.array(skew.stretch(count))
-        shots = _shoot(demonstration, rows, scene, renderer, film.light)
-        changes = {camera: skew.changes(shot, time[rows]) for camera, shot in shots.items()}
+        watching = np.array(skew.stretch(count))
+        shots = _shoot(demonstration, watching, scene, renderer, film.light)
+        changes = {camera: skew.changes(shot, time[watching]) for camera, shot in shots.items()}
     state = np.array([step.scene.qpos[:6] for step in demonstration.steps])
     facts = Facts(
         demonstration.cluster,

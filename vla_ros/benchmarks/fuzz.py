@@ -236,8 +236,8 @@ class Fuzz:
         if rng.random() < 0.2:
             self.pending.append((self.now + latency * rng.uniform(0, 3), self.pending[-1][1]))
         if rng.random() < 0.2:
-            odd = request + int(rng.choice([-3, -1, 2, 50, 2**40, 2**64 - request - 1]))
-            self.pending.append((self.now + latency, self._chunk(max(0, odd))))
+            other = request + int(rng.choice([-3, -1, 2, 50, 2**40, 2**64 - request - 1]))
+            self.pending.append((self.now + latency, self._chunk(max(0, other))))
         if rng.random() < 0.05:
             self.pending.clear()  # they were lost
 

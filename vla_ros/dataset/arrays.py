@@ -169,13 +169,10 @@ def holds_arrays(root: Path) -> bool:
     return (root / META).is_file()
 
 
-def _spec(content: dict) -> ArraySpec:
-    cameras = {camera: tuple(size) for camera, size in content.pop('cameras').items()}
-    lists = ('joint_names', 'instructions', 'things')
-    return ArraySpec(
-        **{name: tuple(value) if name in lists else value for name, value in content.items()},
-        cameras=cameras,
-    )
+def _spec(content: dict[str, Any]) -> ArraySpec:
+    lists = {name: tuple(content[name]) for name in ('joint_names', 'instructions', 'things')}
+    cameras = {camera: tuple(size) for camera, size in content['cameras'].items()}
+    return ArraySpec(**{**content, **lists, 'cameras': cameras})
 
 
 def _load(folder: Path, spec: ArraySpec) -> Part:
@@ -194,9 +191,13 @@ def _load(folder: Path, spec: ArraySpec) -> Part:
 
     return Part(
         of_cameras('images'),
-        *(np.array(needed(name)) for name in ('rows', 'state', 'end', 'instruction')),
-        *(array(name) for name in ('action', 'phase')),
-        of_cameras('labels') if spec.things else None,
+        rows=np.array(needed('rows')),
+        state=np.array(needed('state')),
+        end=np.array(needed('end')),
+        instruction=np.array(needed('instruction')),
+        action=array('action'),
+        phase=array('phase'),
+        labels=of_cameras('labels') if spec.things else None,
     )
 
 

@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, ClassVar, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import yaml
 from rosbags.interfaces import (
@@ -113,7 +113,7 @@ class _CheckedStorage(McapWriter):
 class _CheckedWriter(Writer):
     """Writes MCAP with checksums, which rosbags leaves out."""
 
-    STORAGE_PLUGINS: ClassVar = {**Writer.STORAGE_PLUGINS, StoragePlugin.MCAP: _CheckedStorage}
+    STORAGE_PLUGINS = {**Writer.STORAGE_PLUGINS, StoragePlugin.MCAP: _CheckedStorage}
 
 
 class EpisodeWriter:

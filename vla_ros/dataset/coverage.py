@@ -79,8 +79,8 @@ def measure(plan: Plan, recorded: Sequence[EpisodeInfo]) -> Coverage:
         else:
             unmatched.append(episode)
     pool = Counter[tuple[int, str, str]]()
-    for (*kind, _), count in left.items():
-        pool[tuple(kind)] += count
+    for (cluster, recovery, goal, _), count in left.items():
+        pool[cluster, recovery, goal] += count
     missing = []
     for episode in unmatched:
         kind = (episode.cluster, episode.recovery, episode.goal)

@@ -30,7 +30,7 @@ class PictureReader:
         times = dataset.hf_dataset.with_format('numpy')['timestamp']
         self._times = np.asarray(times, float).ravel()
 
-    def read(self, key: str, index: int, rows: Sequence[int]) -> Iterator[np.ndarray]:
+    def read(self, key: str, index: int, rows: Sequence[int] | np.ndarray) -> Iterator[np.ndarray]:
         """
         Yield the pictures (height, width, 3) uint8 RGB of a camera in ``rows`` of an episode.
 

@@ -76,7 +76,7 @@ def plot(findings: Sequence[Finding], max_drop: float, path: Path) -> None:
     """Draw the error along the chunk, and success (or error) over latency."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8))
     changed = [item for item in findings if item.variant.name != REFERENCE]
-    colours = plt.get_cmap('tab10').colors
+    colours = [plt.get_cmap('tab10')(number) for number in range(10)]
     for number, item in enumerate(changed):
         style = {'color': colours[number % 10], 'linestyle': '-' if item.variant.whole else '--'}
         left.plot(range(1, len(item.error.by_step) + 1), item.error.by_step, **style)

@@ -73,7 +73,7 @@ class MarkersNode(VlaNode):
         self._cameras = [name for name in self._params.cameras.split(',') if name]
         self._status: QueueStatus | None = None
         self._positions: np.ndarray | None = None
-        self._plan = PlanWatch()
+        self._queued = PlanWatch()
         self._path: QueuedPath | None = None
         self._lenses: dict[str, dict[str, Any]] = {}
         self._recording: dict[str, Any] = {}
@@ -104,15 +104,15 @@ class MarkersNode(VlaNode):
     def _on_status(self, msg: QueueStatus) -> None:
         self._status = msg
         if not msg.remaining:
-            self._plan.clear()
+            self._queued.clear()
             self._path = None
 
     def _on_chunk(self, msg: ActionChunkMsg) -> None:
-        self._plan.add(messages.chunk_from_msg(msg, self._robot.joint_names))
+        self._queued.add(messages.chunk_from_msg(msg, self._robot.joint_names))
 
     def _on_queued(self, msg: ActionChunkMsg) -> None:
         queued = messages.chunk_from_msg(msg, self._robot.joint_names)
-        self._path = self._plan.queue(queued, messages.seconds(msg.header.stamp))
+        self._path = self._queued.queue(queued, messages.seconds(msg.header.stamp))
 
     def _on_joint_states(self, msg: JointState) -> None:
         self._positions = messages.joint_positions(msg, self._robot.joint_names)

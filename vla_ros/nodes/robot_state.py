@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Quaternion, TransformStamped, Vector3
@@ -58,7 +59,7 @@ class RobotStateNode(VlaNode):
         self._robot = load_robot(find_config('robots', self._params.robot))
         self._model = robot_model(self._robot)
         self._base = parse_pose(self._params.base_pose)
-        self._tf_message = (
+        self._tf_message: Any = (
             import_module('tf2_msgs.msg').TFMessage if find_spec('tf2_msgs') else None
         )
 

@@ -4,6 +4,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sensor_msgs.msg import Image, JointState
@@ -60,7 +61,7 @@ class VisionEncoderNode(StageNode):
         self._request: int | None = None  # the open one
         self._waits_since = 0.0  # s
         self._answered: int | None = None  # the last one
-        self._encoder: VisionEncoder | None = None
+        self._encoder: Any = None  # a VisionEncoder once it is configured
 
     def configure(self) -> None:
         """Load the block and the policy's facts."""

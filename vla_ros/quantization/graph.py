@@ -147,7 +147,7 @@ def split_gemms(model: onnx.ModelProto) -> None:
     One whose first input is transposed, or whose weights are computed, stays.
     """
     arrays = {tensor.name: tensor for tensor in model.graph.initializer}
-    nodes = []
+    nodes: list[onnx.NodeProto] = []
     for node in model.graph.node:
         nodes.extend(_as_matmul(node, arrays, model) if node.op_type == 'Gemm' else [node])
     del model.graph.node[:]

@@ -40,6 +40,13 @@ METHODS = {
     'percentile': CalibrationMethod.Percentile,
     'entropy': CalibrationMethod.Entropy,
 }
+# what a graph that it cannot take makes ONNX Runtime's quantizers raise
+QUANTIZING_ERRORS: tuple[type[Exception], ...] = (
+    *ORT_ERRORS,
+    KeyError,
+    TypeError,
+    AssertionError,
+)
 WEIGHTS_PER_SCALE = 32  # of int4: smaller costs memory, larger accuracy
 
 
@@ -67,7 +74,7 @@ def quantize_block(
                 model = _halves(model)
             onnx.checker.check_model(model)
             onnx.save(model, output)
-    except (*ORT_ERRORS, KeyError, TypeError, AssertionError) as error:
+    except QUANTIZING_ERRORS as error:
         raise VlaError(
             f'{where}: ONNX Runtime could not quantize it: {error}; '
             'leave the layer that it names at fp32'

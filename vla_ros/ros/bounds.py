@@ -37,7 +37,7 @@ def bounded(
     def on_bytes(data: bytes, *known: Any) -> None:
         try:
             (check or _check_size)(data)
-            msg = deserialize_message(data, msg_type)
+            msg: Any = deserialize_message(data, msg_type)
         except (RuntimeError, struct.error, IndexError):  # RMWError, which rclpy hides
             raise VlaError(
                 f'{msg_type.__name__}: got {len(data)} bytes that are none; '

@@ -72,4 +72,4 @@ class BeingPlayed:
 
     def since(self, start: float) -> Queued | None:
         """Return what a chunk that begins at ``start`` (s) shall continue, None if nothing."""
-        return self._chunk and Queued(self._chunk, start, self._delay)
+        return None if self._chunk is None else Queued(self._chunk, start, self._delay)

@@ -49,7 +49,9 @@ def edges(name: str, number: int, points: np.ndarray, colour: Colour, width: flo
     return marker
 
 
-def text(name: str, number: int, words: str, place: Sequence[float], colour: Colour) -> Marker:
+def text(
+    name: str, number: int, words: str, place: Sequence[float] | np.ndarray, colour: Colour
+) -> Marker:
     """Return words that face whoever looks."""
     marker = figure(name, number, Marker.TEXT_VIEW_FACING, colour, (0.0, 0.0, 0.025))
     marker.text = words
@@ -57,7 +59,9 @@ def text(name: str, number: int, words: str, place: Sequence[float], colour: Col
     return marker
 
 
-def ball(name: str, number: int, place: Sequence[float], size: float, colour: Colour) -> Marker:
+def ball(
+    name: str, number: int, place: Sequence[float] | np.ndarray, size: float, colour: Colour
+) -> Marker:
     """Return a ball."""
     marker = figure(name, number, Marker.SPHERE, colour, (size, size, size))
     marker.pose.position = _point(place)

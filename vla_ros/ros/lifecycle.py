@@ -132,7 +132,7 @@ class VlaNode(LifecycleNode):
 
         profile = declare_qos(self, topic, profile, 'publisher')
         periodic = profile.deadline.nanoseconds > 0
-        publisher: MeasuredPublisher = self.create_publisher(
+        publisher: Any = self.create_publisher(
             msg_type,
             topic,
             profile,
@@ -233,7 +233,7 @@ class VlaNode(LifecycleNode):
                 f'expected one of {", ".join(f"{i} ({name})" for i, name in offered.items())}'
             )
             return TransitionCallbackReturn.ERROR
-        return super()._LifecycleNodeMixin__change_state(transition_id)
+        return super()._LifecycleNodeMixin__change_state(transition_id)  # type: ignore[misc]
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Place the process, then run ``configure``."""

@@ -139,7 +139,7 @@ def _check_time(node: Node, name: str, change: Change) -> None:
 
 
 def _check_choices(node: Node, cls: type, values: dict[str, Any]) -> None:
-    for item in fields(cls):  # type: ignore[arg-type]
+    for item in fields(cls):
         choices = item.metadata['param'].choices
         if item.name in values and choices and values[item.name] not in choices:
             raise ConfigError(

@@ -9,6 +9,7 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.client import Client
 from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
 
@@ -150,7 +151,7 @@ def _below(namespace: str, name: str) -> str:
 def _call(node: Node, service: str, name: str, timeout: float) -> str:
     """Call a service; return what it did, or raise VlaError where it refused."""
     switch = name in SWITCHES
-    client = node.create_client(SetBool if switch else Trigger, service)
+    client: Client = node.create_client(SetBool if switch else Trigger, service)
     client.wait_for_service(timeout)
     call = client.call_async(SetBool.Request(data=SWITCHES[name]) if switch else Trigger.Request())
     rclpy.spin_until_future_complete(node, call, timeout_sec=timeout)

@@ -47,7 +47,7 @@ class Watchdog:
             Empty, f'{name}/alive', self._hear(name), self._profile, event_callbacks=events
         )
 
-    def _hear(self, name: str) -> Callable[[Empty, Mapping[str, int]], None]:
+    def _hear(self, name: str) -> Callable[..., None]:
         def on_message(msg: Empty, info: Mapping[str, int]) -> None:
             if info['received_timestamp'] > self._changed[name]:  # else it may be from before
                 self._alive[name] = True

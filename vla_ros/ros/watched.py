@@ -4,7 +4,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -136,7 +136,7 @@ def lens_item(msg: CameraInfo) -> dict[str, Any] | None:
     return {'across': width, 'up': 2 * math.atan2(msg.height / 2, focal_y)}
 
 
-def rounded(values: Sequence[float], digits: int = 4) -> list[float]:
+def rounded(values: Iterable[float], digits: int = 4) -> list[float]:
     """Return values with as many digits as a page can show."""
     return [round(float(value), digits) for value in values]
 

@@ -38,9 +38,17 @@ Sizes = dict[str, tuple[int, int]]  # camera -> height and width, px
 class Recorder(Protocol):
     """What makes the parts of a dataset; it is sent to worker processes."""
 
-    sizes: Sizes
-    rests: bool
-    task: TaskChoice
+    @property
+    def sizes(self) -> Sizes:
+        """Return the size of each camera's pictures."""
+
+    @property
+    def rests(self) -> bool:
+        """Return whether the arm rests beyond the end of an episode."""
+
+    @property
+    def task(self) -> TaskChoice:
+        """Return what is done."""
 
     @property
     def parts(self) -> int:

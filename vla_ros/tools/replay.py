@@ -15,6 +15,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import fields
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from vla_ros.core.defaults import POLICY, ROBOT
 from vla_ros.core.errors import ConfigError
@@ -143,7 +144,7 @@ def _run_nodes(args: Namespace) -> int:
     return run_deployment(load_deployment('replay'), {**chosen, **more}, isolated=True)
 
 
-def _settings(args: Namespace) -> dict[str, object]:
+def _settings(args: Namespace) -> dict[str, Any]:
     return {
         name.removeprefix('setting_'): value
         for name, value in vars(args).items()

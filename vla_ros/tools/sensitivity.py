@@ -142,7 +142,7 @@ def _denoising(args: Namespace, bundles: 'dict[str, Bundle]', seen: 'list[Sample
     return 0
 
 
-def _play(args: Namespace, findings: list, bundles: dict) -> list:  # type: ignore[type-arg]
+def _play(args: Namespace, findings: list, bundles: dict) -> list:
     from vla_ros.core.executor import ExecutorConfig
     from vla_ros.evaluation.protocol import plan_set
     from vla_ros.evaluation.sensitivity import play

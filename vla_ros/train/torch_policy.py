@@ -57,7 +57,7 @@ class TorchPolicy:
         ``images`` are (height, width, 3) uint8 RGB by camera name, ``state`` (joints,) in rad,
         ``sequence`` the request's number, on which a policy's noise depends.
         """
-        batch = {STATE: torch.from_numpy(np.asarray(state, np.float32))}
+        batch: dict[str, Any] = {STATE: torch.from_numpy(np.asarray(state, np.float32))}
         for camera in self.spec.cameras:
             picture = torch.from_numpy(np.ascontiguousarray(images[camera.name]))
             batch[camera.key] = picture.permute(2, 0, 1).float() / 255

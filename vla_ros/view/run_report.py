@@ -104,7 +104,7 @@ def compose(
     width = HEIGHT * 4 // 3
     views = []
     for name in cameras:
-        view = np.zeros((HEIGHT, width, 3), np.uint8)
+        view: np.ndarray = np.zeros((HEIGHT, width, 3), np.uint8)
         if name in pictures:
             view = cv2.resize(pictures[name], (width, HEIGHT), interpolation=cv2.INTER_LINEAR)
         _write(view, name, (8, 20))

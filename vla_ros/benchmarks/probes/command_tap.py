@@ -3,12 +3,13 @@
 """A listener that notes what the robot is told, when that arrived, and how the episode went."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.qos import QoSProfile
 from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.deployment.fastdds import use_profile
@@ -61,11 +62,12 @@ class CommandTap:
         use_profile()
         rclpy.init(context=self._context)
         node = rclpy.create_node('command_tap', context=self._context)
-        for msg_type, topic, callback, profile in (
+        heard: tuple[tuple[type, str, Callable[..., None], QoSProfile], ...] = (
             (JointTrajectory, 'joint_commands', self._on_command, qos.EVERY_RELIABLE),
             (QueueStatus, 'queue_status', self._on_status, qos.EVERY_RELIABLE),
             (EpisodeEvent, 'episode', self._on_event, qos.EVENTS),
-        ):
+        )
+        for msg_type, topic, callback, profile in heard:
             node.create_subscription(msg_type, topic, callback, profile)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(node)

@@ -13,7 +13,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from vla_ros.core.config import find_config
 from vla_ros.policy.bundle import load_bundle
@@ -69,13 +69,13 @@ def make_parser() -> ArgumentParser:
 def make_robot(spec: 'PolicySpec', folder: Path) -> 'RosArmConfig':
     """Return the robot with the joints and cameras that the policy knows."""
     from vla_ros.benchmarks.probes.arm_link import ArmLink
-    from vla_ros.benchmarks.versus_lerobot.rosarm import RosArmConfig
+    from vla_ros.benchmarks.versus_lerobot.rosarm import Link, RosArmConfig
 
     names = [camera.name for camera in spec.cameras]
     return RosArmConfig(
         id='benchmark',
         calibration_dir=folder / 'calibration',
-        link=ArmLink(spec.joint_names, names),
+        link=cast(Link, ArmLink(spec.joint_names, names)),
         joint_names=spec.joint_names,
         cameras_hw={camera.name: (camera.height, camera.width) for camera in spec.cameras},
     )

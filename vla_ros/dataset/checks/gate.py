@@ -108,7 +108,7 @@ class Gate:
             Limit(high=limits.silence / self._fps),
             'check the cable and the node of the camera, and restart it',
         )
-        if len(view.stamps) < view.stamps.maxlen:
+        if len(view.stamps) < (view.stamps.maxlen or 0):
             return [alive]
         low, high = (self._fps * (1 + sign * limits.live_rate) for sign in (-1, 1))
         rate = frame_rate(np.array(view.stamps))

@@ -71,13 +71,6 @@ class Expert:
         self._goal = env.goal
         self.restart()
 
-    def take_over(self, speed: np.ndarray) -> None:
-        """Go on from an arm whose targets moved at ``speed`` (6,), rad/s, without a jolt."""
-        self.restart()
-        self._arrival = np.array([*speed[:5], 0.0])
-        if np.linalg.norm(self._site - self._env.bag_position) < _CHOSEN:
-            self._roll = float(self._env.positions[4])
-
     def restart(self) -> None:
         """Begin anew from where the arm and the bag are now, with the goal that is asked for."""
         self.phase, self._goal = '', self._env.goal
@@ -85,6 +78,13 @@ class Expert:
         self._arrival: np.ndarray | None = None  # (6,) rad/s, of an arm that is taken over
         self._roll: float | None = None  # rad, of a hand that has chosen a side of the bag
         self._segment: Segment | None = None
+
+    def take_over(self, speed: np.ndarray) -> None:
+        """Go on from an arm whose targets moved at ``speed`` (6,), rad/s, without a jolt."""
+        self.restart()
+        self._arrival = np.array([*speed[:5], 0.0])
+        if np.linalg.norm(self._site - self._env.bag_position) < _CHOSEN:
+            self._roll = float(self._env.positions[4])
 
     @property
     def progress(self) -> float:

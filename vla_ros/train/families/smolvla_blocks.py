@@ -133,7 +133,7 @@ class PrefillLayer(nn.Module):
             q = rotated(split_heads(self.q_proj(h), self._head), rotation)
             x = x + self.o_proj(join_heads(attended(q, k, v, bias)))
             x = x + self.mlp(self.post_attention_layernorm(x))
-        if self.read_k_proj is None:
+        if self.read_k_proj is None or self.read_v_proj is None:
             return x, k, v
         k = split_heads(self.read_k_proj(join_heads(k)), self._head)
         return x, k, split_heads(self.read_v_proj(join_heads(v)), self._head)
