@@ -61,7 +61,7 @@ def test_the_missing_episode_is_recorded_and_makes_a_dataset(tmp_path, plan):
     write_episode(tmp_path / 'set', EpisodeInfo(cluster=2))
     code, text = record(tmp_path, plan, '--isolate', 'width:=64', 'height:=48', 'notes:=rehearsal')
     assert code == 0, text
-    assert 'nothing is missing' in text.splitlines()[-1]
+    assert 'nothing is missing' in text.splitlines()[-2]
     episode = list_episodes(tmp_path / 'set')[-1]
     assert (episode.info.cluster, episode.info.notes, episode.info.dropped) == (4, 'rehearsal', 0)
     (instruction,) = episode.messages(['/instruction'])
