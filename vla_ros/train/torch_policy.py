@@ -3,7 +3,7 @@
 """A checkpoint that acts by itself, through LeRobot's own processors."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
