@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 WARM_UP = 5  # observations that do not count
 STOP_TIMEOUT = 20.0  # s
+SEES = ('vision_encoder', 'policy')  # the nodes that are shown the observations
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,9 @@ class RunningGraph:
 
 def node_command(graph: Graph, name: str) -> list[str]:
     """Return the command line of a node."""
-    parameters = {'policy': graph.policy, 'max_age': 60.0}
+    parameters: dict[str, object] = {'policy': graph.policy}
+    if name in SEES:
+        parameters['max_age'] = 60.0
     if graph.placement:
         parameters['placement'] = graph.placement
     words = [word for key, value in parameters.items() for word in ('-p', f'{key}:={value}')]
