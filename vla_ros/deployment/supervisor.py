@@ -193,7 +193,7 @@ class Supervisor:
     def _step(self, now: float) -> None:
         """Do what is due at ``now``, then wait a little for output."""
         self._take_interrupts(now)
-        self._send_signals(now)
+        self._send_signals(time.monotonic())  # those that an interrupt has just asked for, too
         self._start_again(now)
         if now >= self._next_sample:
             self._sample(now)
