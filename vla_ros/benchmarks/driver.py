@@ -14,7 +14,8 @@ import os
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -156,13 +157,13 @@ def drive(
         process.start()
         ours.recv()
         driver = So101(DriverSettings(robot, str(port), str(path)))
-        _take_priority(REALTIME)
-        began, loop = time.process_time(), _Loop(driver, robot, ours, rate)
-        for _ in range(unplug):
+        with _priority(REALTIME):
+            began, loop = time.process_time(), _Loop(driver, robot, ours, rate)
+            for _ in range(unplug):
+                loop.run(seconds / (unplug + 1))
+                loop.pull(PULLED)
             loop.run(seconds / (unplug + 1))
-            loop.pull(PULLED)
-        loop.run(seconds / (unplug + 1))
-        found = loop.finish(time.process_time() - began)
+            found = loop.finish(time.process_time() - began)
         driver.close()
         ours.send('end')
         process.join()
@@ -176,20 +177,26 @@ def _serve(robot: RobotSpec, port: Path, weather: Weather, pipe: Connection) -> 
         {joint.id: Servo.calibrated(joint) for joint in calibration.values()}, link=port
     )
     bus.weather = weather
-    _take_priority(REALTIME - 1)
-    pipe.send('ready')
-    while (word := pipe.recv()) != 'end':
-        {'unplug': bus.unplug, 'plug_in': bus.plug_in}[word]()
-        pipe.send(word)
+    with _priority(REALTIME - 1):
+        pipe.send('ready')
+        while (word := pipe.recv()) != 'end':
+            {'unplug': bus.unplug, 'plug_in': bus.plug_in}[word]()
+            pipe.send(word)
     bus.close()
 
 
-def _take_priority(realtime: int) -> None:
-    """Be scheduled before what has a nice value, where that is permitted."""
+@contextmanager
+def _priority(realtime: int) -> Iterator[None]:
+    """Schedule this thread before what has a nice value meanwhile, where that is permitted."""
+    policy, param = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(realtime))
     except PermissionError:
         print('no real-time priority: not permitted; the figures are those of a busy machine')
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, param)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
