@@ -8,6 +8,7 @@ other file with it, and a session in which nothing ran fails.
 """
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,14 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     ran = sum(len(reporter.stats.get(kind, ())) for kind in ('passed', 'xfailed', 'xpassed'))
     if not ran:
         session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+if find_spec('hypothesis'):
+    from hypothesis import settings
+
+    # how long an example takes says something about the machine, and nothing about the code
+    settings.register_profile('vla_ros', deadline=None)
+    settings.load_profile('vla_ros')
 
 
 @pytest.fixture(scope='session')

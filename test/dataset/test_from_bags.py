@@ -133,6 +133,7 @@ def test_an_episode_that_misses_a_source_is_named(tmp_path, topics, message):
 
 
 def test_an_episode_without_instruction_is_named(tmp_path):
+    pytest.importorskip('av')
     silent = without(make_messages(), '/instruction')
     episodes = [write_episode(tmp_path, messages=m) for m in (make_messages(), silent, silent)]
     with pytest.raises(VlaError, match='0001: got no instruction, .*--instruction') as error:
@@ -142,6 +143,7 @@ def test_an_episode_without_instruction_is_named(tmp_path):
 
 
 def test_every_episode_that_cannot_be_converted_is_named_before_any_is_written(tmp_path):
+    pytest.importorskip('av')
     messages = list(make_messages())
     top = [n for n, m in enumerate(messages) if m.topic == '/camera/top/image_raw']
     torn = without(messages, *top[5:9])

@@ -41,7 +41,7 @@ def alter(recording, **facts):
 
 def test_study_plan_passes_every_check(recording):
     findings = run_checks(recording)
-    assert not [f for f in findings if not f.passed] and len(findings) == 13
+    assert not [f for f in findings if not f.passed] and len(findings) == 14
 
 
 def test_missing_cluster_is_found_and_named(recording):
