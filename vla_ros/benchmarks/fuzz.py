@@ -311,6 +311,7 @@ def with_clock_joint(robot: RobotSpec) -> RobotSpec:
         upper=np.append(robot.upper, free),
         velocity=np.append(robot.velocity, free),
         acceleration=np.append(robot.acceleration, free),
+        home=np.append(robot.home, 0.0) if len(robot.home) else robot.home,
     )
 
 
