@@ -26,7 +26,7 @@ from vla_ros.core.files import write_json
 
 _PATIENCE = 60.0  # s for the nodes to find each other
 _LIFE = (0.3, 2.0)  # s that a recorder lives once it writes, before it is killed
-_PLAN = '{starts: 1000, recoveries: 0}'
+_PLAN = '{clusters: {1: [0.2, 0.0]}, cluster_size: 0.1, starts: 10000, recoveries: 0}'
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -144,7 +144,7 @@ def _stage(args: Namespace, seconds: float) -> Iterator[tuple[Path, dict[str, st
         'seconds': float(seconds),
     }
     with TemporaryDirectory(prefix='vla_ros_recorder_') as folder:
-        traffic = _start('traffic', settings, environment)
+        traffic = _start('benchmarks.probes.traffic', settings, environment)
         try:
             yield Path(folder) / 'set', environment
         finally:
@@ -167,14 +167,14 @@ def _start_recorder(
         'gate': 'none',
         'instruction': 'Record.',
     }
-    return _start('recorder', settings, environment)
+    return _start('nodes.recorder', settings, environment)
 
 
 def _start(
     node: str, settings: Mapping[str, Any], environment: dict[str, str]
 ) -> subprocess.Popen:
     words = [word for key, value in settings.items() for word in ('-p', f'{key}:={value}')]
-    argv = [sys.executable, '-m', f'vla_ros.nodes.{node}', '--ros-args', *words]
+    argv = [sys.executable, '-m', f'vla_ros.{node}', '--ros-args', *words]
     return subprocess.Popen([*argv, '--log-level', 'warn'], env=environment)
 
 
