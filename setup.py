@@ -157,6 +157,7 @@ TO_TEST = [
     'mcap>=1.2',
     'mcap-ros2-support>=0.5',
     'pytest-cov',
+    'deepdiff',  # LeRobot's servo bus wants it, with which ours is compared
 ]
 
 

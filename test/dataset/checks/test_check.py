@@ -55,7 +55,7 @@ def dataset(tmp_path_factory, demonstrations):
                 images['top'] = frames[-1].images['top']
             if index == 3 and number % 2:
                 images['left'] = frames[-1].images['left']
-            frames.append(lerobot.Frame(scene.positions, step.action, images))
+            frames.append(lerobot.Frame(step.scene.qpos[:6], step.action, images))
         writer.write(frames, 'Grab the tea bag.')
     writer.close()
     renderer.close()
