@@ -145,11 +145,11 @@ def test_dataset_is_compared_with_a_reference(dataset):
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
-        (lambda root: (root / 'meta/info.json').unlink(), 'no meta/info.json'),
-        (lambda root: (root / 'meta/info.json').write_text('{'), 'invalid JSON'),
+        (lambda root: (root / 'meta/info.json').unlink(), 'record one with'),
+        (lambda root: (root / 'meta/info.json').write_text('{'), 'expected valid JSON'),
         (
             lambda root: (root / 'meta/info.json').write_text('{"codebase_version": "v2.1"}'),
-            'version v2.1, expected v3.0',
+            'expected valid JSON with codebase_version',
         ),
         (lambda root: shutil.rmtree(root / 'data'), 'no data/'),
         (
