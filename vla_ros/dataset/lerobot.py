@@ -165,6 +165,19 @@ def first_line(error: Exception) -> str:
     return f'{type(error).__name__}: {lines[0]}' if lines else type(error).__name__
 
 
+def _check_version(root: Path, version: str) -> None:
+    """Raise ConfigError unless it is this version's; another has other facts."""
+    if not version.startswith(_VERSION):
+        older = version < _VERSION
+        mend = (
+            f'convert it: python -m lerobot.scripts.convert_dataset_v21_to_v30 --repo-id '
+            f'local/{root.name} --root {root} --push-to-hub=false'
+            if older
+            else 'update vla_ros, or write it with an older LeRobot'
+        )
+        raise ConfigError(f'dataset {root}: got version {version}, expected v3.0; {mend}')
+
+
 def read_features(root: Path) -> dict[str, dict[str, Any]]:
     """
     Return what a frame of the dataset in the folder ``root`` holds, by LeRobot's keys.
@@ -182,23 +195,16 @@ def read_features(root: Path) -> dict[str, dict[str, Any]]:
         raise ConfigError(f'{path}: {damage}')
     try:
         info = json.loads(path.read_text(encoding='utf-8'))
-        version, episodes = str(info['codebase_version']), int(info['total_episodes'])
+        version = str(info['codebase_version'])
+        _check_version(root, version)
+        episodes = int(info['total_episodes'])
         rate = float(info['fps'])
         features = {str(key): dict(value) for key, value in dict(info['features']).items()}
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f'{path}: got no facts of a dataset ({first_line(error)}), expected valid JSON with '
-            'codebase_version, total_episodes, fps and features; copy it again'
+            f'{path}: invalid JSON, or of no dataset ({first_line(error)}), expected valid JSON '
+            'with codebase_version, total_episodes, fps and features; copy it again'
         ) from None
-    if not version.startswith(_VERSION):
-        older = version < _VERSION
-        mend = (
-            f'convert it: python -m lerobot.scripts.convert_dataset_v21_to_v30 --repo-id '
-            f'local/{root.name} --root {root} --push-to-hub=false'
-            if older
-            else 'update vla_ros, or write it with an older LeRobot'
-        )
-        raise ConfigError(f'dataset {root}: got version {version}, expected v3.0; {mend}')
     if episodes < 1 or not features or not rate > 0:
         raise ConfigError(
             f'{path}: got {episodes} episodes, {len(features)} features and {rate:g} fps, '

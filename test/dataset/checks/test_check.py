@@ -146,10 +146,10 @@ def test_dataset_is_compared_with_a_reference(dataset):
     ('spoil', 'message'),
     [
         (lambda root: (root / 'meta/info.json').unlink(), 'record one with'),
-        (lambda root: (root / 'meta/info.json').write_text('{'), 'expected valid JSON'),
+        (lambda root: (root / 'meta/info.json').write_text('{'), 'invalid JSON'),
         (
             lambda root: (root / 'meta/info.json').write_text('{"codebase_version": "v2.1"}'),
-            'expected valid JSON with codebase_version',
+            'version v2.1, expected v3.0',
         ),
         (lambda root: shutil.rmtree(root / 'data'), 'no data/'),
         (
