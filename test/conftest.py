@@ -7,6 +7,7 @@ A file whose tests need a library of an extra that is not installed is skipped a
 other file with it, and a session in which nothing ran fails.
 """
 
+import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,6 +54,17 @@ if find_spec('hypothesis'):
     # how long an example takes says something about the machine, and nothing about the code
     settings.register_profile('vla_ros', deadline=None)
     settings.load_profile('vla_ros')
+
+
+@pytest.fixture(autouse=True)
+def usual_scheduling():
+    """Fail a test that leaves its thread with a real-time priority: all that follow inherit it."""
+    before = os.sched_getscheduler(0)
+    yield
+    after = os.sched_getscheduler(0)
+    if after != before:
+        os.sched_setscheduler(0, before, os.sched_param(0))
+        pytest.fail(f'the test left scheduling policy {after}, expected {before} as before it')
 
 
 @pytest.fixture(scope='session')

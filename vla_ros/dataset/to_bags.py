@@ -82,12 +82,12 @@ def _messages(
     time, task = begin, None
     for number, frame in enumerate(dataset.frames(index)):
         time = begin + number / dataset.fps
-        if frame.task != task:
-            task = frame.task
-            yield _message(INSTRUCTION, 'std_msgs/msg/String', time, task)
         state = in_rad['observation.state'](np.asarray(frame.state, np.float64))
         action = in_rad['action'](np.asarray(frame.action, np.float64))
         yield from _frame_messages(dataset, replace(frame, state=state, action=action), time)
+        if frame.task != task:  # counts from the latest stamp before it: from this frame's
+            task = frame.task
+            yield _message(INSTRUCTION, 'std_msgs/msg/String', time, task)
     yield _event(time, _SUCCESS, index, info, time - begin)
 
 
