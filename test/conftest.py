@@ -61,10 +61,7 @@ def usual_scheduling():
     """Fail a test that leaves its thread with a real-time priority: all that follow inherit it."""
     before = os.sched_getscheduler(0)
     yield
-    after = os.sched_getscheduler(0)
-    if after != before:
-        os.sched_setscheduler(0, before, os.sched_param(0))
-        pytest.fail(f'the test left scheduling policy {after}, expected {before} as before it')
+    assert os.sched_getscheduler(0) == before
 
 
 @pytest.fixture(scope='session')

@@ -145,6 +145,10 @@ def test_wrong_arguments_are_refused_naming_what_is_allowed(
             "arguments: a: default: got 'x'",
         ),
         (
+            "arguments: {a: {default: '${b}/x', description: x}}\nnodes: []",
+            r"arguments: a: default: got \['b'\], expected some of \['config', 'folder'\]",
+        ),
+        (
             'arguments: {a: {default: y, choices: [y], description: x}}\n'
             'nodes: [{name: n, executable: x, when: {a: z}}]',
             "argument a: got 'z', expected one of y",

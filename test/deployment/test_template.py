@@ -37,7 +37,7 @@ def test_joints_and_cameras_are_the_same_in_every_file(tmp_path, capsys, driver)
     assert robot.upper[1] == pytest.approx(166 / 180 * pi, abs=1e-3)
     assert robot.upper[3] == pytest.approx(0.08)
     run = nodes(tmp_path / 'run.yaml', policy='./mine')
-    record = nodes(tmp_path / 'record.yaml', plan=str(tmp_path / 'plan.yaml'))
+    record = nodes(tmp_path / 'record.yaml')
     for graph in (run, record):
         assert graph['camera_wrist']['device'] == 'usb-cam:1.2'
         sizes = [
@@ -53,6 +53,7 @@ def test_joints_and_cameras_are_the_same_in_every_file(tmp_path, capsys, driver)
     assert record['recorder']['cameras'] == 'front,wrist'
     assert record['recorder']['instruction'] == "Put the owner's cup: away"
     assert record['recorder']['moving_cameras'] == 'wrist' and record['recorder']['fps'] == 15.0
+    assert record['recorder']['plan'] == str(tmp_path / 'plan.yaml')
     assert load_plan(tmp_path / 'plan.yaml').held_out == 6
 
 

@@ -4,8 +4,9 @@
 Deployments: which nodes a job runs, with which parameters, as data that launch and ``up`` share.
 
 A deployment file declares arguments and nodes (those in config/ are examples). A node's texts
-may hold ``${argument}``, and ``${config}`` for the folder of the configuration that ships; a text
-that is nothing but ``${argument}`` becomes the argument's value with its type.
+may hold ``${argument}``; a text that is nothing but that becomes the argument's value with its
+type. Every text, an argument's default too, may hold ``${config}``, the folder of the
+configuration that ships, and ``${folder}``, that of the deployment file.
 """
 
 import os
@@ -147,19 +148,27 @@ class Deployment:
                     f'argument: got {name!r}, expected one of {", ".join(declared)}'
                     f'{suggest(name, declared)}'
                 )
-        rest = {name: as_text(declared[name].default) for name in declared if name not in chosen}
+        rest = {
+            name: as_text(_fill(argument.default, self._places))
+            for name, argument in declared.items()
+            if name not in chosen
+        }
         return {name: declared[name].parse(text) for name, text in {**chosen, **rest}.items()}
 
     def resolve(self, chosen: Mapping[str, str]) -> list[ProcessSpec]:
         """Return the processes to start, in order; raises what ``values`` raises."""
         values = self.values(chosen)
-        places = {'config': shipped_profile().parent, 'folder': self.path.parent}
-        filled = values | {name: str(path) for name, path in places.items()}
+        filled = values | self._places
         return [
             self._process(entry, filled)
             for entry in self.nodes
             if all(values[name] in _listed(wanted) for name, wanted in entry.when.items())
         ]
+
+    @property
+    def _places(self) -> dict[str, Scalar]:
+        """Return the folders that every text may name."""
+        return {'config': str(shipped_profile().parent), 'folder': str(self.path.parent)}
 
     def _process(self, entry: NodeEntry, values: Mapping[str, Scalar]) -> ProcessSpec:
         executable = str(_fill(entry.executable, values))
@@ -216,12 +225,19 @@ def _check_references(deployment: Deployment) -> None:
     used = set(REFERENCE.findall(repr(deployment.nodes) + repr(deployment.environment)))
     used.update(REFERENCE.findall(deployment.namespace + repr(deployment.parameters)))
     used.update(name for entry in deployment.nodes for name in entry.when)
-    unknown = sorted(used - set(declared) - {'config', 'folder'})
+    places = {'config', 'folder'}
+    unknown = sorted(used - set(declared) - places)
     if unknown:
         raise ConfigError(
             f'argument: got {unknown}, expected some of {sorted(declared)}; '
             'declare it under arguments'
         )
+    for argument in deployment.arguments:
+        if unknown := sorted({*REFERENCE.findall(as_text(argument.default))} - places):
+            raise ConfigError(
+                f'arguments: {argument.name}: default: got {unknown}, expected some of '
+                f'{sorted(places)}'
+            )
     for entry in deployment.nodes:
         for name, wanted in entry.when.items():
             for value in _listed(wanted):

@@ -83,14 +83,14 @@ arguments:
 )
 _RECORD = _Text(
     """\
-# Record @name: vla_ros record --deployment FOLDER/record.yaml --plan FOLDER/plan.yaml
+# Record @name: vla_ros record --deployment FOLDER/record.yaml
 # Whatever demonstrates (a leader arm, a gamepad) publishes joint_commands; a person begins and
 # ends the episodes: vla_ros start, keep, discard, redo
 description: Record episodes of @name.
 
 arguments:
   output: {default: recordings, description: folder of the recorded episodes}
-  plan: {default: tea_bag, config: plans, description: which episodes to record}
+  plan: {default: '${folder}/plan.yaml', config: plans, description: which episodes to record}
   episodes: {default: 0, description: 'episodes to keep before the end; 0: all'}
   placement: {default: cpu, config: placement, description: processors of each node}
 @port  gate: {default: refuse, description: 'where a camera fails a check: refuse, warn, none'}

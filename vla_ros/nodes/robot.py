@@ -93,7 +93,7 @@ class RobotNode(VlaNode):
         if robot.safety is None and not self._params.unguarded:
             raise ConfigError(
                 f'{self.get_name()}: robot {robot.name} has no safety section, expected one with '
-                'the box, the table and the speed of its tool, as so101_real has; or give '
+                f'the box, the table and the speed of its tool, as {REAL_ROBOT} has; or give '
                 'unguarded:=true and stand by the switch'
             )
         self._robot = robot.slowed(self._params.speed)

@@ -46,7 +46,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Write the files, load them, and say what comes next."""
     from vla_ros.deployment.template import (
-        PLAN,
         RECORD,
         RUN,
         RobotFiles,
@@ -73,7 +72,7 @@ def run(args: Namespace) -> int:
         print(f'set lower and upper (rad) of {", ".join(guessed)}: they are guessed')
     print('velocities and accelerations are slow guesses: set what the arm can do')
     print(f'with a policy: vla_ros up {folder / RUN} policy:=./my_policy')
-    tell_end(following=f'vla_ros record --deployment {folder / RECORD} --plan {folder / PLAN}')
+    tell_end(following=f'vla_ros record --deployment {folder / RECORD}')
     return 0
 
 
@@ -87,4 +86,4 @@ def _validate(folder: Path) -> None:
     load_robot(folder / ROBOT)
     load_plan(folder / PLAN)
     load_deployment(str(folder / RUN)).resolve({})
-    load_deployment(str(folder / RECORD)).resolve({'plan': str(folder / PLAN)})
+    load_deployment(str(folder / RECORD)).resolve({})

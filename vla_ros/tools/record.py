@@ -14,7 +14,6 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from vla_ros.core.config import find_config
-from vla_ros.core.defaults import TASK
 from vla_ros.core.errors import ConfigError
 from vla_ros.deployment.deployment import load_deployment
 from vla_ros.tools.arguments import tell_end
@@ -29,7 +28,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=Path('recordings'),
         help='folder of the recorded episodes (default: recordings)',
     )
-    parser.add_argument('--plan', default=TASK, help='name of a plan, or its file')
+    parser.add_argument(
+        '--plan', default='', help="name of a plan, or its file (default: the deployment's own)"
+    )
     parser.add_argument(
         '--episodes',
         type=int,
@@ -48,7 +49,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Record, and show the coverage at the end."""
-    plan = find_config('plans', args.plan)
+    deployment = load_deployment(args.deployment)
+    plan = find_config('plans', args.plan or str(deployment.values({})['plan']))
     if args.show:
         print(show_coverage(args.output, plan))
         return 0
@@ -56,7 +58,7 @@ def run(args: Namespace) -> int:
     more = parse_assignments(args.arguments)
     for name in chosen.keys() & more.keys():
         raise ConfigError(f'argument: got {name}:={more[name]}, expected --{name}')
-    code = run_deployment(load_deployment(args.deployment), {**chosen, **more}, args.isolate)
+    code = run_deployment(deployment, {**chosen, **more}, args.isolate)
     print(show_coverage(args.output, plan))
     tell_end(following=f'vla_ros convert {args.output} --output data/{args.output.name}')
     return code
