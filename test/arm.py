@@ -22,9 +22,15 @@ MEASURED = np.linspace(-0.5, 0.5, len(JOINTS))
 class Arm:
     """The peer as robot, policy and operator of one action queue."""
 
-    def __init__(self, graph, commands='joint_commands', command_type=JointTrajectory):
+    def __init__(
+        self,
+        graph,
+        commands='joint_commands',
+        command_type=JointTrajectory,
+        node_type=ActionQueueNode,
+    ):
         self.graph = graph
-        self.node = graph.start(ActionQueueNode())
+        self.node = graph.start(node_type())
         self._joints = graph.publisher(JointState, 'joint_states', qos.SENSOR)
         self._chunks = graph.publisher(ActionChunkMsg, 'action_chunk', qos.LATEST)
         self._episodes = graph.publisher(EpisodeEvent, 'episode', qos.EVENTS)

@@ -7,6 +7,24 @@ import json
 import threading
 
 import aiohttp
+from std_srvs.srv import Trigger
+
+
+def offer_robot(graph):
+    """Offer what the driver of a real arm does; return the list of what it is asked for."""
+    asked = []
+
+    def offer(name):
+        def on_call(request, response):
+            asked.append(name)
+            response.success = True
+            return response
+
+        graph.peer.create_service(Trigger, f'robot/{name}', on_call)
+
+    for name in ('estop', 'rearm'):
+        offer(name)
+    return asked
 
 
 class Page:

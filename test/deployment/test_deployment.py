@@ -221,6 +221,28 @@ def test_tea_bag_shows_the_cameras_only_when_asked(tmp_path: Path) -> None:
     assert not rviz.required
 
 
+VIEWERS = {
+    'none': set(),
+    'web': {'web'},
+    'rviz': {'robot_state', 'markers', 'rviz'},
+    'foxglove': {'robot_state', 'markers', 'foxglove_bridge'},
+}
+
+
+@pytest.mark.parametrize('job', ['tea_bag', 'so101', 'record', 'replay'])
+@pytest.mark.parametrize('view', VIEWERS)
+def test_every_job_that_ships_can_be_watched_in_the_same_ways(job: str, view: str) -> None:
+    deployment = load_deployment(job)
+    specs = {spec.name: spec for spec in deployment.resolve({'view': view})}
+    assert specs.keys() & set().union(*VIEWERS.values()) == VIEWERS[view]
+    cameras = {s.parameters['camera'] for s in specs.values() if s.executable == 'camera'}
+    for name in specs.keys() & {'web', 'markers'}:
+        assert set(specs[name].parameters['cameras'].split(',')) == cameras or job == 'replay'
+    robots = {s.parameters['robot'] for s in specs.values() if 'robot' in s.parameters}
+    assert len(robots) == 1
+    assert not any(specs[name].required for name in VIEWERS[view])  # the arm goes on without
+
+
 def test_tea_bag_sets_the_transport_profile_that_ships(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,13 @@ def test_joints_and_cameras_are_the_same_in_every_file(tmp_path, capsys, driver)
         ]
         assert sizes == [(640, 480), (320, 240)]
         assert ('robot' in graph) == bool(driver)
+    pages = [
+        nodes(tmp_path / 'run.yaml', policy='./mine', view='web')['web'],
+        nodes(tmp_path / 'record.yaml', view='web')['web'],
+    ]
+    for page in pages:
+        assert page['cameras'] == 'front,wrist'
+        assert page['robot'] == str(tmp_path / 'robot.yaml')
     watched = run['action_queue']['watched_nodes'].split(',')
     assert set(watched) == set(run) - {'action_queue'}
     assert run['action_queue']['robot'] == str(tmp_path / 'robot.yaml')

@@ -10,7 +10,7 @@ from arm import Arm
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
-from web_page import Page
+from web_page import Page, offer_robot
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.msg import EpisodeEvent, QueueStatus
@@ -101,6 +101,38 @@ def test_a_stop_that_nobody_takes_is_told_to_be_none(start_page):
     assert (
         status == 409 and "got 'dance', expected one of enable, hold, estop" in answer['message']
     )
+
+
+def test_a_stop_goes_to_the_queue_and_to_the_driver_of_the_arm(start_page):
+    arm, page, _ = start_page()
+    asked = offer_robot(arm.graph)
+    arm.graph.until(lambda: arm.graph.peer.count_clients('robot/rearm'))
+    run(arm)
+    for name in ('estop', 'rearm'):
+        assert page.command(name)[0] == 200
+    assert asked == ['estop', 'rearm']
+    assert QueueStatus.ESTOP in {status.mode for status in arm.statuses}
+
+
+def test_where_a_person_leads_the_arm_the_page_stops_its_driver(start_page):
+    _, page, _ = start_page(with_arm=False)
+    graph = page._graph
+    asked, diagnostics = offer_robot(graph), graph.publisher(DiagnosticArray, '/diagnostics', 10)
+    states = {'robot': 'follows', 'recorder': ''}
+
+    def tell():
+        statuses = [
+            DiagnosticStatus(name=f'/{name}', values=[KeyValue(key='arm', value=text)])
+            for name, text in states.items()
+        ]
+        diagnostics.publish(DiagnosticArray(status=statuses))
+
+    graph.peer.create_timer(0.2, tell)
+    assert page.see('status', lambda item: item.get('stops'))['headline'] == 'Recording'
+    assert page.command('estop')[0] == 200 and asked == ['estop']
+    states['robot'] = 'emergency stop: release it with ~/rearm'
+    stopped = page.see('status', lambda item: item.get('stopped'))
+    assert 'emergency stop' in stopped['explanation'] and 'Rearm' in stopped['advice']
 
 
 def test_an_instruction_reaches_who_joins_late(start_page):

@@ -2,24 +2,62 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real browser shows the page and stops a real action queue."""
 
+from itertools import pairwise
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from arm import Arm
 from browser import CHROMIUM, open_page
 from web_page import Page
 
+from vla_ros.core.status import Mode, Tick
 from vla_ros.msg import QueueStatus
+from vla_ros.nodes.action_queue import ActionQueueNode
 from vla_ros.nodes.web import WebNode
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason='no Chromium; .ci/bootstrap test installs it')
 MOVING = "document.getElementById('headline').textContent === 'Moving'"
 
 
+class Step(NamedTuple):
+    """One step of the control loop: how it ended, and whether the stop was there as it began."""
+
+    asked: bool
+    mode: Mode
+    tick: Tick | None  # what was commanded; None: nothing
+
+
+class WatchedQueue(ActionQueueNode):
+    """A real action queue that notes each step of its control loop from the first chunk on."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps = []
+        self.asked = False  # the message that asks for a stop has arrived
+        self._sent = None
+
+    def _on_estop(self, request, response):
+        response = super()._on_estop(request, response)
+        self.asked = True
+        return response
+
+    def _tick(self, now, elapsed):
+        asked, self._sent = self.asked, None
+        super()._tick(now, elapsed)
+        if self._executor.counters.accepted:
+            self.steps.append(Step(asked, self._executor.mode, self._sent))
+
+    def _send(self, tick, measured, now):
+        self._sent = tick
+        super()._send(tick, measured, now)
+
+
 class Desk:
     """A running arm, the page of it, and whoever sits before the browser."""
 
     def __init__(self, graph, folder):
-        self.arm = Arm(graph)
+        self.arm = Arm(graph, node_type=WatchedQueue)
         self._folder = folder
         node = graph.start(WebNode())
         self._page = Page(graph, node, 'secret')
@@ -32,7 +70,7 @@ class Desk:
         status = self.arm.status if self.arm.statuses else None
         if status and status.request and status.request_id > self._answered:
             self._answered = status.request_id
-            self.arm.play(np.linspace(0, 1.0, 100))
+            self.arm.play(0.5 * np.sin(np.linspace(0, 50.0, 200)), step=0.05)
 
     def sit(self, scene, token='secret', drawing=False):
         """Open the page and run the coroutine ``scene(tab)`` in it."""
@@ -64,14 +102,34 @@ async def stopped(tab):
     await tab.until("document.getElementById('headline').textContent === 'Emergency stop'")
 
 
-@pytest.mark.parametrize('key', [(' ', 'Space'), ('Escape', 'Escape')], ids=['space', 'escape'])
-def test_a_key_stops_the_arm(desk, key):
+def space(tab):
+    return tab.press(' ', 'Space')
+
+
+def escape(tab):
+    return tab.press('Escape', 'Escape')
+
+
+def button(tab):
+    return tab.click('#estop')
+
+
+@pytest.mark.parametrize('ask', [space, escape, button])
+def test_the_first_step_of_control_after_a_stop_has_arrived_brakes_the_arm(desk, ask):
     async def scene(tab):
-        await tab.press(*key)
+        await ask(tab)
         await stopped(tab)
 
     desk.sit(scene)
-    assert desk.arm.status.mode == QueueStatus.ESTOP
+    steps, robot = desk.arm.node.steps, desk.arm.node._robot
+    first = next(number for number, step in enumerate(steps) if step.asked)
+    assert first and steps[first - 1].mode is Mode.RUNNING  # it moved until then
+    assert {step.mode for step in steps[first:]} == {Mode.ESTOP}
+    ticks = [step.tick for step in steps[first - 2 :] if step.tick]
+    speeds = [np.abs(b.positions - a.positions) / b.elapsed for a, b in pairwise(ticks)]
+    assert all((after <= before + 1e-6).all() for before, after in pairwise(speeds))
+    # so slow at last that it stands where the last command was
+    assert speeds[0].any() and (speeds[-1] <= robot.acceleration * ticks[-1].elapsed).all()
 
 
 def test_the_button_stops_the_arm_and_rearm_and_enable_release_it(desk):
@@ -120,7 +178,7 @@ def test_a_page_without_a_token_watches_only(desk):
 def test_the_page_draws_the_arm_the_queue_and_every_joint(desk):
     async def scene(tab):
         await tab.until("document.querySelectorAll('.joint').length === 6")
-        await tab.until("document.getElementById('fill').textContent.includes('of 100 actions')")
+        await tab.until("document.getElementById('fill').textContent.includes('of 200 actions')")
         await tab.until("document.querySelectorAll('#node-rows tr').length >= 2")
         return await tab.until(
             "(() => { const c = document.getElementById('arm'), gl = c.getContext('webgl');"

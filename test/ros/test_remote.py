@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip('rclpy')
 
+from web_page import offer_robot
+
 from vla_ros.core.budget import Budget
 from vla_ros.nodes.action_queue import ActionQueueNode
 from vla_ros.ros.queue_status import PATIENCE, REPEAT, Standstill, describe_dry
@@ -42,6 +44,15 @@ def test_a_person_asks_stops_and_releases_an_arm_without_the_commands_of_ros(sta
     assert shell(graph, 'rearm')[0] == 0
     code, said = shell(graph, 'enable', '--namespace', 'other')
     assert code == 2 and 'nobody who offers /other/action_queue/enable' in said
+
+
+def test_the_driver_of_an_arm_is_stopped_and_released_too(start_graph):
+    graph = start_graph()
+    asked = offer_robot(graph)
+    for word in ('estop', 'rearm'):
+        code, said = shell(graph, word)
+        assert code == 0 and f'/robot/{word}: done' in said
+    assert asked == ['estop', 'rearm']
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,14 @@ _JOINT_LINE = _Text(
     'acceleration: @acceleration}@note'
 )
 _COMMON = """\
+  view:
+    default: none
+    choices: [none, web]
+    description: 'show the arm: web is a live page for a browser, with buttons'
+  web_host:
+    default: 127.0.0.1
+    description: 'address of the live page: 127.0.0.1 is this machine only, 0.0.0.0 every network'
+  web_port: {default: 8042, description: port of the live page; a free one where it is taken}
   namespace: {default: '', description: namespace of all nodes and topics}
 
 namespace: ${namespace}
@@ -53,6 +61,17 @@ parameters:
   placement: ${placement}
 
 nodes:
+"""
+_WEB = """\
+  - name: web
+    executable: web
+    when: {view: web}
+    respawn: true
+    parameters:
+      robot: ${folder}/robot.yaml
+      cameras: @names
+      host: ${web_host}
+      port: ${web_port}
 """
 _RUN = _Text(
     """\
@@ -80,6 +99,7 @@ arguments:
       watched_nodes: @watched
       enabled: false
 """
+    + _WEB
 )
 _RECORD = _Text(
     """\
@@ -111,6 +131,7 @@ arguments:
       gate: ${gate}
       moving_cameras: '@moving'
 @driver@cameras"""
+    + _WEB
 )
 _PLAN = """\
 # Which episodes to record: clusters are places where the object lies at the start. Number of each

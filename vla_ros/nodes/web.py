@@ -47,7 +47,7 @@ from vla_ros.view.server import Server, as_json
 SHOW_PERIOD = 0.1  # s between two states of the page
 SILENCE = 1.0  # s without a status after which nothing is known about the arm
 FORGET = 5.0  # s without a word after which a node is gone
-HEARD_OUT = {'action_queue', 'recorder'}  # nodes of whom more is shown than their row
+HEARD_OUT = {'action_queue', 'recorder', 'robot'}  # nodes of whom more is shown than their row
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,7 @@ class WebNode(VlaNode):
         self._status: dict[str, Any] = watched.silence_item()
         self._heard = float('-inf')  # s, monotonic, when the queue last said how it stands
         self._nodes: dict[str, tuple[float, DiagnosticStatus]] = {}
+        self._arm: str | None = None  # how the driver of the arm stands; None: there is none
         self._plan = PlanWatch()
 
     def configure(self) -> None:
@@ -147,7 +148,7 @@ class WebNode(VlaNode):
             self._look_away()
         now = time.monotonic()
         if now - self._heard > SILENCE:
-            self._status = watched.silence_item(self._records)
+            self._status = watched.silence_item(self._records, self._arm)
             self._clear_plan()
         self._show('status', **self._status)
         self._show('joints', **self._joints)
@@ -270,6 +271,7 @@ class WebNode(VlaNode):
             for status in statuses
             if status.name.rpartition('/')[2] in HEARD_OUT
         }
+        self._arm = values['robot'].get('arm', '') if 'robot' in values else None
         queue = values.get('action_queue', {})
         texts = {key: queue.get(key, '') for key in ('budget', 'tick lateness')}
         self._show('loop', budget=texts['budget'], lateness=texts['tick lateness'])

@@ -3,6 +3,8 @@
 """What an operator may do from afar: stop, release, let go, hold, instruct, record."""
 
 import asyncio
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from rclpy.client import Client
@@ -16,13 +18,15 @@ from vla_ros.ros.lifecycle import VlaNode
 
 ANSWER_TIME = 2.0  # s
 SWITCHES = {'enable': True, 'hold': False}
+# of the services of a command all are called that somebody offers: the driver of a real arm stops
+# by itself, too, and also where a person leads it and there is no action queue
 TRIGGERS = {
-    'estop': 'action_queue/estop',
-    'rearm': 'action_queue/rearm',
-    'start': 'recorder/start',
-    'keep': 'recorder/keep',
-    'discard': 'recorder/discard',
-    'redo': 'recorder/redo',
+    'estop': ('action_queue/estop', 'robot/estop'),
+    'rearm': ('action_queue/rearm', 'robot/rearm'),
+    'start': ('recorder/start',),
+    'keep': ('recorder/keep',),
+    'discard': ('recorder/discard',),
+    'redo': ('recorder/redo',),
 }
 
 
@@ -37,14 +41,15 @@ class Operator:
         """Connect to the services and topics below the node's namespace."""
         self._node = node
         self._switch: Client = node.create_client(SetBool, 'action_queue/enable')
-        self._triggers: dict[str, Client] = {
-            name: node.create_client(Trigger, service) for name, service in TRIGGERS.items()
+        self._triggers: dict[str, list[Client]] = {
+            name: [node.create_client(Trigger, service) for service in services]
+            for name, services in TRIGGERS.items()
         }
         self._instructions: Publisher = node.advertise(String, 'instruction', qos.LATCHED)
 
     def close(self) -> None:
         """Let go of the services."""
-        for client in (self._switch, *self._triggers.values()):
+        for client in (self._switch, *chain(*self._triggers.values())):
             self._node.destroy_client(client)
 
     async def __call__(self, name: str, text: str) -> str:
@@ -56,7 +61,7 @@ class Operator:
         if name in SWITCHES:
             return await self._ask(self._switch, SetBool.Request(data=SWITCHES[name]), name)
         if name in self._triggers:
-            return await self._ask(self._triggers[name], Trigger.Request(), name)
+            return await self._ask_all(self._triggers[name], name)
         if name == 'instruction':
             return self._instruct(text)
         known = ', '.join([*SWITCHES, *TRIGGERS, 'instruction'])
@@ -67,6 +72,12 @@ class Operator:
             raise VlaError('instruction: got nothing, expected the task in words')
         self._instructions.publish(String(data=text.strip()))
         return f'the policy is asked to: {text.strip()}'
+
+    async def _ask_all(self, clients: Sequence[Client], name: str) -> str:
+        """Call all the services at once that somebody offers; each of them has to be done."""
+        ready = [client for client in clients if client.service_is_ready()] or clients[:1]
+        asked = (self._ask(client, Trigger.Request(), name) for client in ready)
+        return '; '.join(dict.fromkeys(await asyncio.gather(*asked)))
 
     async def _ask(self, client: Client, request: Any, name: str) -> str:
         """Call a service and wait for its answer."""

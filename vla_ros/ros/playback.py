@@ -31,6 +31,7 @@ TRIES = 10  # for one answer
 SETTLE = 0.005  # s from the last sample to the request, so that it does not overtake it
 SAME = 2e-6  # s; stamps that differ by less are the same: a float knows them to 0.24 us
 LATE = 0.25  # s; what is later than that is not caught up
+REPLAYED = 'a recording is replayed: no arm moves'
 
 
 class Answers:
@@ -141,7 +142,11 @@ class Playback:
         time.sleep(max(0.0, self._published + SETTLE - time.monotonic()))
         self.last += 1
         self._open = Request(ask, self.last, time.monotonic(), ask.start + self._shift)
-        self._graph.statuses.publish(QueueStatus(request=True, request_id=self.last))
+        status = QueueStatus(
+            mode=QueueStatus.HOLDING, reason=REPLAYED, request=True, request_id=self.last
+        )
+        status.header.stamp = messages.stamp(self._graph.now())
+        self._graph.statuses.publish(status)
 
     def _collect(self) -> None:
         """Wait for the open answer; ask again where it is not the one that was planned."""

@@ -3,7 +3,7 @@
 """What a person asks of running nodes from a shell: to do something, or how they are."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,19 +38,19 @@ def ask(name: str, namespace: str, timeout: float) -> list[str]:
     Raise VlaError where nobody offers it within ``timeout`` (s), where several robots do and none
     was chosen, and where it was refused. An emergency stop goes to all of them.
     """
-    service = ENABLE if name in SWITCHES else TRIGGERS[name]
+    services = (ENABLE,) if name in SWITCHES else TRIGGERS[name]
     with _joined() as node:
-        found = _wait(node, lambda: _offered(node, service, namespace), timeout)
+        found = _wait(node, lambda: _offered(node, services, namespace), timeout)
         if not found:
             raise VlaError(
-                f'{name}: got nobody who offers {_below(namespace, service)} within '
-                f'{timeout:g} s, expected a running {service.partition("/")[0]}; start it '
+                f'{name}: got nobody who offers {_below(namespace, services[0])} within '
+                f'{timeout:g} s, expected a running {services[0].partition("/")[0]}; start it '
                 '(vla_ros up), and give both shells the same ROS_DOMAIN_ID'
             )
-        if len(found) > 1 and name not in EVERYWHERE:
-            spaces = ', '.join(place.removesuffix(f'/{service}') or '/' for place in found)
+        spaces = sorted({place.rsplit('/', 2)[0] or '/' for place in found})
+        if len(spaces) > 1 and name not in EVERYWHERE:
             raise VlaError(
-                f'{name}: got several robots ({spaces}), expected one: --namespace NAME'
+                f'{name}: got several robots ({", ".join(spaces)}), expected one: --namespace NAME'
             )
         return [_call(node, place, name, timeout) for place in found]
 
@@ -129,9 +129,9 @@ def _wait(node: Node, find: Callable[[], Any], timeout: float) -> Any:
     return found
 
 
-def _offered(node: Node, service: str, namespace: str) -> list[str]:
+def _offered(node: Node, services: Sequence[str], namespace: str) -> list[str]:
     names = [name for name, _ in node.get_service_names_and_types()]
-    return sorted(name for name in names if _matches(name, service, namespace))
+    return sorted(n for n in names if any(_matches(n, one, namespace) for one in services))
 
 
 def _topics(node: Node, namespace: str) -> list[str]:

@@ -38,6 +38,7 @@ EVENTS = {
     EpisodeEvent.TIMEOUT: 'the time is over',
     EpisodeEvent.DONE: 'no episode follows',
 }
+REARM = '~/rearm'  # in the words of who waits for it
 CLUSTER = re.compile(r'(\d+)/(\d+) starts, (\d+)/(\d+) recoveries')
 
 
@@ -53,9 +54,17 @@ def status_item(msg: QueueStatus) -> dict[str, Any]:
     }
 
 
-def silence_item(recording: bool = False) -> dict[str, Any]:
-    """Return the item for a queue that nobody has heard of: there is none while ``recording``."""
-    return words_item(RECORDING, 'RECORDING') if recording else words_item(SILENT, 'SILENT')
+def silence_item(recording: bool = False, arm: str | None = None) -> dict[str, Any]:
+    """
+    Return the item for a queue that nobody has heard of: there is none while ``recording``.
+
+    ``arm`` is what the driver of the arm says; None: there is none that could stop it.
+    """
+    if not recording:
+        return words_item(SILENT, 'SILENT')
+    stopped = arm is not None and REARM in arm
+    words = describe(Mode.HOLDING, f'the arm: {arm}') if stopped else RECORDING
+    return {**words_item(words, 'RECORDING'), 'stops': arm is not None, 'stopped': stopped}
 
 
 def words_item(words: Words, mode: str) -> dict[str, Any]:

@@ -76,6 +76,43 @@ CAUSES = (
     ),
     (
         Mode.HOLDING,
+        r'a recording is replayed',
+        Words(
+            'Replay',
+            'The policy is shown a recording, and what it plans is compared with what was done. '
+            'No arm moves.',
+        ),
+    ),
+    (
+        Mode.HOLDING,
+        r'(?P<nodes>.+) commands this arm, too',
+        Words(
+            'Holding',
+            'Somebody else commands this arm, too: {nodes}.',
+            'Stop that, then press Enable.',
+        ),
+    ),
+    (
+        Mode.HOLDING,
+        r'the arm: (?P<why>.+): release it with ~/rearm',
+        Words(
+            'Holding',
+            "The arm's driver has stopped: {why}.",
+            'Make sure that it is safe, press Rearm, then Enable.',
+        ),
+    ),
+    (
+        Mode.HOLDING,
+        r'the arm: nobody presses dead_man',
+        Words('Holding', 'Nobody presses the switch that lets the arm move.', 'Press it.'),
+    ),
+    (
+        Mode.HOLDING,
+        r'the arm: a person leads it',
+        Words('Led', 'A person leads the arm; the policy waits.', 'Let go of the leader.'),
+    ),
+    (
+        Mode.HOLDING,
         r'no episode follows',
         Words('Done', 'The last episode is over.'),
     ),

@@ -14,7 +14,7 @@ const queue = new QueuePlot(el('queue-plot'));
 const joints = []; // [{name, plot, value, scale, unit, lower, upper}]
 const pictures = []; // [{figure, image, missing, rate, seen, count}]
 let rows = 0; // actions of a chunk
-let mode = 'SILENT';
+let stoppable = true; // somebody is there who could stop the arm
 let heard = 0; // ms, when the server last said something
 
 // --- who may command ----------------------------------------------------------------------------
@@ -59,7 +59,7 @@ async function command(name, text) {
 
 async function stop() {
   if (!token) return say(el('rights').textContent, true);
-  if (mode === 'RECORDING') return say('This page cannot stop the arm: use its switch.', true);
+  if (!stoppable) return say('This page cannot stop the arm: use its switch.', true);
   let reason = '';
   for (let i = 0; i < STOP_TRIES; i++) {
     try {
@@ -134,16 +134,18 @@ function showHello({ robot, cameras, namespace }) {
 }
 
 function showWords(status) {
-  mode = status.mode;
+  const { mode } = status;
   document.body.dataset.mode = mode;
   for (const id of ['headline', 'explanation', 'advice']) el(id).textContent = status[id];
   const reason = status.reason && !status.explanation.includes(status.reason) ? status.reason : '';
   el('reason').textContent = reason ? `The action queue says: ${reason}` : '';
   if (!token) return;
-  const stopped = mode === 'ESTOP', nobody = mode === 'RECORDING'; // nobody here moves the arm
-  const disabled = { rearm: !stopped, enable: stopped || nobody, hold: stopped || nobody, estop: nobody };
+  const led = mode === 'RECORDING'; // whoever demonstrates moves the arm, and no policy
+  const stopped = mode === 'ESTOP' || status.stopped || /~\/rearm/.test(status.reason ?? '');
+  stoppable = !led || status.stops;
+  const disabled = { rearm: !stopped, enable: stopped || led, hold: stopped || led, estop: !stoppable };
   for (const button of buttons) button.disabled = disabled[button.dataset.command] ?? false;
-  el('estop-note').textContent = nobody ? 'not here: use the switch of the arm' : 'or press Space';
+  el('estop-note').textContent = stoppable ? 'or press Space' : 'not here: use the switch of the arm';
 }
 
 function showStatus(status) {
