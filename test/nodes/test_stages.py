@@ -196,8 +196,8 @@ def test_instruction_of_the_operator_goes_with_the_features(encoder_graph):
             'camera top: got uint8 (480, 640, 3), expected uint8 (24, 32, 3); set the camera',
         ),
         (
-            lambda robot: robot._images['gripper'].publish(Image(encoding='yuv422')),
-            "camera gripper: got encoding 'yuv422'",
+            lambda robot: robot._images['gripper'].publish(Image(encoding='depth')),
+            "camera gripper: got encoding 'depth'",
         ),
         (
             lambda robot: robot.feel([float('nan'), *STATE[1:]]),

@@ -64,10 +64,10 @@ def checkpoint(tmp_path_factory, dataset_root):
 @pytest.fixture(autouse=True)
 def heard():
     """Let LeRobot's log through, which other tests silence."""
-    silenced = logging.root.manager.disable
-    logging.disable(logging.NOTSET)
+    silenced = logging.root.level
+    logging.root.setLevel(logging.NOTSET)
     yield
-    logging.disable(silenced)
+    logging.root.setLevel(silenced)
 
 
 @pytest.fixture(scope='module')

@@ -65,7 +65,7 @@ def test_blend_of_strangers_is_refused(run, tmp_path, capsys):
 def test_train_says_why_it_does_not_overwrite(run, dataset_root, capsys):
     words = ['--dataset', str(dataset_root), '--output', str(run), '--steps', '1']
     assert main(['train', *words]) == 2
-    assert 'resume it, or name another folder' in capsys.readouterr().err
+    assert 'go on with it (--resume), or name another folder' in capsys.readouterr().err
 
 
 def test_checkpoint_of_others_needs_names_and_rate(run, tmp_path, capsys):

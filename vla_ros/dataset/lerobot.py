@@ -302,7 +302,8 @@ def quiet() -> None:
     import av
     import datasets
 
-    logging.disable(logging.WARNING)
+    logging.getLogger().setLevel(logging.ERROR)  # LeRobot's; that of vla_ros stays as it is
+    logging.getLogger('vla_ros').setLevel(logging.WARNING)
     av.logging.set_libav_level(av.logging.ERROR)
     datasets.disable_progress_bars()
 
