@@ -48,7 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='CHECKPOINT',
         help='start from this checkpoint: the folder that LeRobot calls pretrained_model',
     )
-    add('--policy-type', choices=FAMILIES, help=f"default: that of --start's, else {DEFAULT}")
+    add(
+        '--policy-type',
+        '--policy',
+        choices=FAMILIES,
+        help=f"default: that of --start's, else {DEFAULT}",
+    )
     add('--vlm', metavar='FOLDER', help="SmolVLA's vision-language model, if not from the hub")
     add('--device', default='cpu', help=f'cpu or cuda {default}')
     add('--threads', type=int, help='threads of the CPU (default: as many as torch takes)')

@@ -109,7 +109,7 @@ def start_checkpoint(
     pictures may be of another size than before.
     """
     config = _read_config(path, device, vlm, _POLICY)
-    if (path / _FACTS).is_file() or not family_of(config.type).general:
+    if holds_facts(path) or not family_of(config.type).general:
         checkpoint = load_checkpoint(path, device, vlm)
         inputs, _ = split_features(metas[0].features)
         own = checkpoint.policy.config.input_features
@@ -176,10 +176,15 @@ def dataset_facts(metas: list[LeRobotDatasetMetadata]) -> DatasetFacts:
     return DatasetFacts(*facts[0], instruction, tuple(Path(meta.root).name for meta in metas))
 
 
+def holds_facts(path: Path) -> bool:
+    """Return whether there is a note on the data in the checkpoint ``path``."""
+    return (path / _FACTS).is_file()
+
+
 def load_facts(path: Path) -> DatasetFacts:
     """Return the note on the data in the checkpoint ``path``; raise ConfigError without one."""
     file = path / _FACTS
-    if not file.is_file():
+    if not holds_facts(path):
         raise ConfigError(
             f'checkpoint {path}: does not say joint names and rate (no {_FACTS} in it); give '
             '--dataset, or --joint-names and --fps'

@@ -4,6 +4,7 @@
 
 import copy
 import os
+import time
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -14,6 +15,8 @@ from lerobot.policies.pretrained import PreTrainedPolicy
 from vla_ros.core.errors import ConfigError
 from vla_ros.train.families.family import family_of, trained
 from vla_ros.train.training_plan import TrainingPlan
+
+_REHEARSALS = 2  # the first one allocates memory
 
 
 class Learner:
@@ -31,6 +34,7 @@ class Learner:
         self.step = 0
         self.seconds = 0.0  # that the run has taken so far
         self._family = family_of(average.config.type)
+        self._family.thaw(average)
         if plan.freeze_vision:
             self._maps = self._family.freeze_vision(average)
         self._policy = _copy(average).train()
@@ -41,20 +45,26 @@ class Learner:
         self._parameters = trained(self._policy)
         self._optimizer = self._family.optimizer(self._policy, plan)
 
+    def rehearse(self, batch: dict[str, Any]) -> float:
+        """Return the seconds that a step on a normalised batch takes; nothing is learned."""
+        seconds = []
+        for _ in range(_REHEARSALS):
+            began = time.perf_counter()
+            self._differentiate(batch)
+            seconds.append(time.perf_counter() - began)
+        self._optimizer.zero_grad(set_to_none=True)
+        return min(seconds)
+
     def learn(self, batch: dict[str, Any], rate: float) -> float:
         """Take one step with the learning rate ``rate`` on a normalised batch; return its loss."""
-        torch.manual_seed(self.plan.seed * 1_000_003 + self.step)  # dropout goes on as it was
         for group in self._optimizer.param_groups:
             group['lr'] = rate
-        with self._autocast():
-            loss = self._family.loss(self._policy, batch)
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss = self._differentiate(batch)
         torch.nn.utils.clip_grad_norm_(self._parameters, self.plan.gradient_limit)
         self._optimizer.step()
         self._follow(self.plan.decay(self.step))
         self.step += 1
-        return loss.item()
+        return loss
 
     def feature_maps(self, batch: dict[str, Any]) -> torch.Tensor:
         """Return what the frozen vision encoder makes of the pictures of a normalised batch."""
@@ -86,6 +96,15 @@ class Learner:
         _restore(self._policy, state['policy'])
         _restore(self.average, state['average'])
         self._optimizer.load_state_dict(state['optimizer'])
+
+    def _differentiate(self, batch: dict[str, Any]) -> float:
+        """Compute the gradient, and return the loss, of the step that is next."""
+        torch.manual_seed(self.plan.seed * 1_000_003 + self.step)  # dropout goes on as it was
+        with self._autocast():
+            loss = self._family.loss(self._policy, batch)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        return loss.item()
 
     def _autocast(self) -> torch.autocast:
         kind = torch.device(self.average.config.device).type

@@ -11,13 +11,17 @@ from typing import Any
 import numpy as np
 import torch
 from lerobot.policies.pretrained import PreTrainedPolicy
+from torch import nn
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.train.array_data import open_data
 from vla_ros.train.batches import Batches
 from vla_ros.train.checkpoint import (
+    DatasetFacts,
     dataset_facts,
+    holds_facts,
     load_checkpoint,
+    load_facts,
     new_checkpoint,
     start_checkpoint,
 )
@@ -26,12 +30,14 @@ from vla_ros.train.frames import Progress
 from vla_ros.train.interrupts import Interrupts
 from vla_ros.train.learner import Learner, load_state
 from vla_ros.train.maps import FeatureMaps
+from vla_ros.train.preflight import check_start
 from vla_ros.train.run_folder import LOSSES, STATE, RunFolder
 from vla_ros.train.training_plan import TrainingPlan
 
 Evaluate = Callable[[Path], Mapping[str, float]]  # checkpoint -> success rates: test, validation
 
 _CALIBRATION_FRAMES = 128
+_NAMED = 5  # of the frozen parts
 
 
 def train(
@@ -76,6 +82,7 @@ def train(
         checkpoint = start_checkpoint(start, metas, device, vlm)
     else:
         checkpoint = new_checkpoint(metas, size, device, plan.seed)
+    check_start(checkpoint, metas, _facts_of(start) if start and not state else None)
     learner = Learner(checkpoint.policy, plan)
     if state:
         learner.restore(state)
@@ -104,6 +111,9 @@ def train(
 
     folder = RunFolder(output, learner.step)
     report(f'{batches.frame_count} frames, {_describe(checkpoint.policy)}')
+    if plan.progress(learner.step, learner.seconds) < 1:
+        seconds = learner.rehearse(draw(learner.step))
+        report(_forecast(seconds, learner, batches.frame_count))
 
     began = time.monotonic() - learner.seconds
     judging = float(state['judging']) if state and 'judging' in state else 0.0  # s it takes
@@ -164,6 +174,11 @@ def train(
     return folder.result
 
 
+def _facts_of(start: Path) -> DatasetFacts | None:
+    """Return what a checkpoint was trained on; None for one that does not say."""
+    return load_facts(start) if holds_facts(start) else None
+
+
 def _find_state(output: Path, report: Callable[[str], None]) -> dict[str, Any] | None:
     """Return what to go on from; None where a run ended before anything was saved."""
     if not (output / STATE).exists() and (output / LOSSES).exists():
@@ -217,7 +232,50 @@ def _progress(report: Callable[[str], None], root: Path) -> Progress:
 
 def _describe(policy: PreTrainedPolicy) -> str:
     """Return the kind of a policy and its numbers of parameters."""
-    total = sum(p.numel() for p in policy.parameters()) / 1e6
-    learned = sum(p.numel() for p in policy.parameters() if p.requires_grad) / 1e6
-    some = f', {learned:.1f} M of them trained' if learned < total else ''
-    return f'{policy.config.type} of {total:.1f} M parameters{some}'
+    total = sum(p.numel() for p in policy.parameters())
+    frozen = sorted(find_frozen(policy).items(), key=lambda item: -item[1])
+    if not frozen:
+        return f'{policy.config.type} of {_millions(total)} parameters, all of them trained'
+    parts = [f'{name} ({_millions(count)})' for name, count in frozen[:_NAMED]]
+    if len(frozen) > _NAMED:
+        rest = sum(count for _, count in frozen[_NAMED:])
+        parts.append(f'{len(frozen) - _NAMED} smaller parts ({_millions(rest)})')
+    learned = total - sum(count for _, count in frozen)
+    return (
+        f'{policy.config.type} of {_millions(total)} parameters, {_millions(learned)} of them '
+        f'trained; frozen: {", ".join(parts)}'
+    )
+
+
+def find_frozen(module: nn.Module, name: str = '') -> dict[str, int]:
+    """Return the numbers of parameters of the largest parts that are frozen, by their names."""
+    parameters = [*module.parameters()]
+    if not parameters or all(p.requires_grad for p in parameters):
+        return {}
+    if not any(p.requires_grad for p in parameters):
+        return {name: sum(p.numel() for p in parameters)}
+    own = {
+        f'{name}.{key}'.lstrip('.'): value.numel()
+        for key, value in module.named_parameters(recurse=False)
+        if not value.requires_grad
+    }
+    for key, child in module.named_children():
+        own |= find_frozen(child, f'{name}.{key}'.lstrip('.'))
+    return own
+
+
+def _millions(count: int) -> str:
+    return f'{count / 1e6:.1f} M' if count >= 1e6 else f'{count / 1e6:.3f} M'
+
+
+def _forecast(seconds: float, learner: Learner, frames: int) -> str:
+    """Say what the plan comes to where a step takes so many seconds."""
+    plan = learner.plan
+    ends = [60 * plan.minutes - learner.seconds] if plan.minutes else []
+    ends += [seconds * (plan.steps - learner.step)] if plan.steps else []
+    steps = min(ends) / seconds
+    epochs = steps * plan.batch_size / frames
+    return (
+        f'{seconds:.2f} s a step: about {min(ends) / 60:.1f} min for {steps:.0f} steps, in which '
+        f'every frame comes {epochs:.1f} times'
+    )

@@ -35,7 +35,7 @@ def find_conversions(
 
     Raises ConfigError as `to_rad` does, by the statistics that the checkpoint normalises with.
     """
-    stats = _statistics(checkpoint.preprocess)
+    stats = statistics(checkpoint.preprocess)
     return {
         key: to_rad(f'checkpoint: {key}', units, joint_names, stored_bounds(stats, key), robot)
         for key in (STATE, ACTION)
@@ -69,12 +69,12 @@ def _swapped(
     """Return processors that normalise with converted statistics of the joints."""
     stats = {
         key: _converted(values, conversions[key]) if key in conversions else dict(values)
-        for key, values in _statistics(pipeline).items()
+        for key, values in statistics(pipeline).items()
     }
     return hotswap_stats(pipeline, stats)
 
 
-def _statistics(pipeline: PolicyProcessorPipeline) -> dict[str, dict[str, torch.Tensor]]:
+def statistics(pipeline: PolicyProcessorPipeline) -> dict[str, dict[str, torch.Tensor]]:
     """Return what the processors normalise with, by feature and by name."""
     stats: dict[str, dict[str, torch.Tensor]] = {}
     for step in pipeline.steps:

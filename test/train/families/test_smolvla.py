@@ -3,6 +3,7 @@
 """A tiny SmolVLA is trained, goes on as it was, and stays LeRobot's."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -28,6 +29,8 @@ from ..conftest import HEIGHT, JOINTS, WIDTH, write_dataset  # noqa: E402
 from ..vlm import write_vlm  # noqa: E402
 
 PLAN = TrainingPlan(steps=4, batch_size=4, evaluate_every=2, report_every=1, warmup=1)
+
+TEXT = 'vlm.model.text_model.layers.'
 
 
 @pytest.fixture(scope='module')
@@ -106,6 +109,30 @@ def test_frozen_weights_stay_and_are_neither_doubled_nor_in_the_training_state(
     assert changed and not any('.vlm.' in name for name in changed)
     state = torch.load(tmp_path / 'training_state.pt', weights_only=True)
     assert not any('.vlm.' in name for name in state['policy'] | state['average'])
+
+
+def test_keys_and_values_that_the_expert_reads_of_the_last_layer_are_learned(run, vlm):
+    start = weights(run / 'step_000002')
+    trained = weights(run / 'step_000004')
+    last = max(int(name.split('.layers.')[1].split('.')[0]) for name in start if TEXT in name)
+    changed = {
+        name.split(f'{TEXT}{last}.')[1]
+        for name in start
+        if f'{TEXT}{last}.' in name and not torch.equal(start[name], trained[name])
+    }
+    read = {'self_attn.k_proj.weight', 'self_attn.v_proj.weight', 'input_layernorm.weight'}
+    assert changed == read
+
+
+def test_what_is_frozen_and_how_long_it_takes_is_said_before_the_first_step(
+    foundation, dataset_root, tmp_path
+):
+    lines = []
+    train([dataset_root], tmp_path, PLAN, SmolVlaSize(), start=foundation, report=lines.append)
+    first = next(number for number, line in enumerate(lines) if line.startswith('step '))
+    described, forecast = lines[first - 2 : first]
+    assert 'of them trained; frozen: model.vlm_with_expert.vlm (' in described
+    assert re.match(r'[\d.]+ s a step: about [\d.]+ min for 4 steps, in which every', forecast)
 
 
 def test_foundation_takes_on_the_cameras_and_the_statistics_of_the_data(foundation, dataset_root):

@@ -92,6 +92,9 @@ class Family:
         """Have a prepared policy normalise as it will when it is used; or raise ConfigError."""
         raise _only_for_act('freeze_normalisation', policy)
 
+    def thaw(self, policy: PreTrainedPolicy) -> None:
+        """Have learned, in place, what LeRobot freezes although the policy depends on it."""
+
     def prepare(self, policy: PreTrainedPolicy) -> None:
         """Make a copy of a policy fit to be trained, in place."""
 

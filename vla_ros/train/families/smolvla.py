@@ -111,6 +111,19 @@ class SmolVla(Family):
         """Take the tokenizer of the vision-language model."""
         return {'tokenizer_processor': {'tokenizer_name': config.vlm_model_name}}
 
+    def thaw(self, policy: PreTrainedPolicy) -> None:
+        """
+        Have the last layer's keys and values learned where the vision-language model learns.
+
+        LeRobot freezes all of that layer as unused, but the expert reads its keys and values:
+        from scratch they would stay random.
+        """
+        if policy.config.train_expert_only:
+            return
+        last = policy.model.vlm_with_expert.get_vlm_model().text_model.layers[-1]
+        for module in (last.input_layernorm, last.self_attn.k_proj, last.self_attn.v_proj):
+            module.requires_grad_(True)
+
     def optimizer(self, policy: PreTrainedPolicy, plan: TrainingPlan) -> torch.optim.Optimizer:
         """Return the optimizer that LeRobot presets for SmolVLA."""
         return policy.config.get_optimizer_preset().build(trained(policy))
