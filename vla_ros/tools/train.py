@@ -79,6 +79,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="normalise in ACT's ResNet with the values of --start's checkpoint, as a policy that "
         'is used does, instead of those of each batch',
     )
+    add(
+        '--flow-samples',
+        type=int,
+        default=1,
+        metavar='N',
+        help='of noise and time for each frame of a step, for SmolVLA: the pictures and the words '
+        f'are read once for all of them {default}',
+    )
     add('--use-vae', action='store_true', help="train with ACT's variational objective")
     add('--dropout', type=float, help='of ACT (default 0)')
     add('--shift', type=int, default=0, help=f'move pictures by up to so many pixels {default}')
@@ -134,6 +142,7 @@ def run(args: argparse.Namespace) -> int:
         evaluate_every=args.evaluate_every,
         seed=args.seed,
         stride=args.stride,
+        flow_samples=args.flow_samples,
         freeze_vision=args.freeze_vision,
         freeze_normalisation=args.freeze_normalisation,
         mask_end=args.mask_end,

@@ -40,7 +40,8 @@ class Learner:
         self._policy = _copy(average).train()
         self._family.prepare(self._policy)
         self._frozen = plan.freeze_vision or plan.freeze_normalisation
-        if self._frozen:
+        by_batch = plan.freeze_vision and self._family.normalises_by_batch
+        if plan.freeze_normalisation or by_batch:
             self._family.freeze_normalisation(self._policy)
         self._parameters = trained(self._policy)
         self._optimizer = self._family.optimizer(self._policy, plan)
@@ -101,7 +102,7 @@ class Learner:
         """Compute the gradient, and return the loss, of the step that is next."""
         torch.manual_seed(self.plan.seed * 1_000_003 + self.step)  # dropout goes on as it was
         with self._autocast():
-            loss = self._family.loss(self._policy, batch)
+            loss = self._family.loss(self._policy, batch, self.plan.flow_samples)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         return loss.item()

@@ -19,6 +19,7 @@ class TrainingPlan:
     batch_size: int = 8  # frames
     learning_rate: float = 3e-4  # highest; ACT's 1e-5 is meant for a pretrained ResNet
     warmup: int = 200  # steps over which the learning rate rises
+    flow_samples: int = 1  # of noise and time for each frame, for policies that denoise
     weight_decay: float = 1e-4
     gradient_limit: float = 10.0  # largest norm
     average_decay: float = 0.999  # of the running average of the weights, which is what is saved
@@ -40,7 +41,14 @@ class TrainingPlan:
         """Raise ConfigError for a plan without an end, or without a checkpoint."""
         if self.steps is None and self.minutes is None:
             raise ConfigError('steps and minutes: got neither, expected one of them as the end')
-        for name in ('steps', 'minutes', 'batch_size', 'evaluate_every', 'report_every'):
+        for name in (
+            'steps',
+            'minutes',
+            'batch_size',
+            'flow_samples',
+            'evaluate_every',
+            'report_every',
+        ):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f'{name}: got {value}, expected above zero')

@@ -5,6 +5,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,10 +19,13 @@ from vla_ros.core.errors import ConfigError  # noqa: E402
 from vla_ros.dataset.lerobot import open_dataset  # noqa: E402
 from vla_ros.policy.bundle import load_bundle  # noqa: E402
 from vla_ros.tools.main import main  # noqa: E402
+from vla_ros.train.batches import Batches  # noqa: E402
 from vla_ros.train.checkpoint import load_checkpoint, load_facts, start_checkpoint  # noqa: E402
 from vla_ros.train.families.smolvla import SmolVlaSize  # noqa: E402
+from vla_ros.train.families.smolvla_loss import feature_maps, flow_loss  # noqa: E402
 from vla_ros.train.frames import load_frames  # noqa: E402
 from vla_ros.train.loop import train  # noqa: E402
+from vla_ros.train.maps import MAPS  # noqa: E402
 from vla_ros.train.torch_policy import TorchPolicy  # noqa: E402
 from vla_ros.train.training_plan import TrainingPlan  # noqa: E402
 
@@ -122,6 +126,65 @@ def test_keys_and_values_that_the_expert_reads_of_the_last_layer_are_learned(run
     }
     read = {'self_attn.k_proj.weight', 'self_attn.v_proj.weight', 'input_layernorm.weight'}
     assert changed == read
+
+
+@pytest.fixture
+def policy(run):
+    return load_checkpoint(run / 'step_000004')
+
+
+@pytest.fixture
+def batch(policy, dataset_root):
+    frames = load_frames(open_dataset(dataset_root))
+    return policy.preprocess(
+        Batches([frames], 4, 5, mask_end=True).gather(np.array([0, 4, 9, 12]))
+    )
+
+
+def loss_of(checkpoint, batch, samples=1):
+    torch.manual_seed(7)
+    with torch.no_grad():
+        return flow_loss(checkpoint.policy, batch, samples)
+
+
+def test_one_sample_of_the_flow_gives_lerobots_own_loss(policy, batch):
+    assert batch['action_is_pad'].any()
+    torch.manual_seed(7)
+    with torch.no_grad():
+        expected = policy.policy.forward(batch)[0]
+    torch.testing.assert_close(loss_of(policy, batch), expected)
+
+
+def test_several_samples_are_as_many_batches(policy, batch):
+    several = {
+        key: value.repeat_interleave(3, dim=0)
+        for key, value in batch.items()
+        if isinstance(value, torch.Tensor)
+    }
+    torch.testing.assert_close(loss_of(policy, batch, 3), loss_of(policy, several))
+
+
+@pytest.mark.parametrize('connected', [False, True])
+def test_pictures_that_were_seen_before_give_the_same_loss(policy, batch, connected):
+    if connected:
+        model = policy.policy.model.vlm_with_expert.get_vlm_model()
+        model.connector.requires_grad_(False)
+    seen = feature_maps(policy.policy, batch)
+    assert seen.shape[:2] == (4, 2)
+    blind = {key: value for key, value in batch.items() if '.images.' not in key}
+    torch.testing.assert_close(
+        loss_of(policy, {**blind, MAPS: seen}, 2), loss_of(policy, batch, 2)
+    )
+
+
+def test_frozen_vision_stays_and_what_it_saw_is_learned_from(run, dataset_root, tmp_path):
+    start, plan = run / 'step_000002', replace(PLAN, steps=5, freeze_vision=True, flow_samples=2)
+    last = train([dataset_root], tmp_path, plan, SmolVlaSize(), start=start)
+    before, after = weights(start), weights(last)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert not any('vision_model' in name for name in changed)
+    assert any('connector' in name for name in changed)
+    assert np.fromfile(tmp_path / 'feature_maps' / 'seen.bool', bool).all()
 
 
 def test_what_is_frozen_and_how_long_it_takes_is_said_before_the_first_step(

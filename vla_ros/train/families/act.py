@@ -70,6 +70,7 @@ class Act(Family):
 
     learning_rate = 3e-4
     folds = True
+    normalises_by_batch = True
 
     def size(self, chosen: Mapping[str, Any]) -> ActSize:
         """Return ACT's size; the width of its hidden layers follows that of the model."""
@@ -113,7 +114,9 @@ class Act(Family):
                 policy.model.backbone.eval()
         policy.model.backbone.to(memory_format=torch.channels_last)
 
-    def loss(self, policy: ACTPolicy, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    def loss(
+        self, policy: ACTPolicy, batch: dict[str, torch.Tensor], samples: int = 1
+    ) -> torch.Tensor:
         """Return LeRobot's loss, with one pass of the ResNet for all cameras."""
         return training_loss(policy, batch)
 

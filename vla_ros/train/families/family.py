@@ -42,6 +42,7 @@ class Family:
     # cameras, the joints and the statistics of the datasets
     general = False
     folds = False  # whether ``SplitOptions.folded`` makes a difference
+    normalises_by_batch = False  # whether a vision encoder that learns does
     learning_rate: float  # the highest, where nobody says otherwise
 
     def size(self, chosen: Mapping[str, Any]) -> Size:
@@ -104,8 +105,14 @@ class Family:
             trained(policy), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
         )
 
-    def loss(self, policy: PreTrainedPolicy, batch: dict[str, Any]) -> torch.Tensor:
-        """Return the loss of a normalised batch."""
+    def loss(
+        self, policy: PreTrainedPolicy, batch: dict[str, Any], samples: int = 1
+    ) -> torch.Tensor:
+        """
+        Return the loss of a normalised batch.
+
+        A policy that draws noise learns from so many ``samples`` of it for each frame.
+        """
         return policy.forward(batch)[0]
 
     def finish(self, average: PreTrainedPolicy, batch: dict[str, Any]) -> None:

@@ -23,7 +23,8 @@ from transformers import AutoConfig
 from vla_ros.core.errors import ConfigError
 from vla_ros.policy.flow import noise
 from vla_ros.train.checkpoint import Checkpoint
-from vla_ros.train.families.family import Family, split_features, trained
+from vla_ros.train.families.family import Family, FeatureMaps, split_features, trained
+from vla_ros.train.families.smolvla_loss import feature_maps, flow_loss
 from vla_ros.train.families.smolvla_split import real_cameras, split
 from vla_ros.train.families.split import Split, SplitOptions
 from vla_ros.train.training_plan import TrainingPlan
@@ -110,6 +111,20 @@ class SmolVla(Family):
     def overrides(self, config: PreTrainedConfig) -> dict[str, dict[str, Any]]:
         """Take the tokenizer of the vision-language model."""
         return {'tokenizer_processor': {'tokenizer_name': config.vlm_model_name}}
+
+    def freeze_vision(self, policy: PreTrainedPolicy) -> FeatureMaps:
+        """Freeze the vision tower; what it saw is kept, after the connector if that is frozen."""
+        policy.config.freeze_vision_encoder = True
+        model = policy.model.vlm_with_expert
+        model.freeze_vision_encoder = True
+        model.get_vlm_model().vision_model.requires_grad_(False)
+        return feature_maps
+
+    def loss(
+        self, policy: PreTrainedPolicy, batch: dict[str, Any], samples: int = 1
+    ) -> torch.Tensor:
+        """Return LeRobot's loss, in the mean over ``samples`` of noise and time."""
+        return flow_loss(policy, batch, samples)
 
     def thaw(self, policy: PreTrainedPolicy) -> None:
         """
