@@ -14,6 +14,7 @@ from bundles import CAMERAS, CHUNK, JOINTS
 from bundles import FPS as ROWS_PER_SECOND
 from recordings import START, picture, write_episode
 from replays import FRAMES, joint_states, make_messages, photo, positions, write_bag
+from report_page import read_page
 
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError, VlaError
@@ -119,6 +120,28 @@ def test_a_policy_that_does_what_was_recorded_has_no_error(track, spec, robot):
     assert values['jerk'] == pytest.approx(values['jerk_recorded'])
 
 
+def test_errors_are_compared_with_those_of_an_arm_that_stands_still(track, spec, robot):
+    def stand_still(ask):
+        return np.tile(track.measured.before(ask.start), (CHUNK, 1))
+
+    still = summary(track, spec, robot, SETTINGS, stand_still)
+    good = summary(track, spec, robot, SETTINGS, recorded_future(track))
+    assert still['mae'] == pytest.approx(still['mae_still'], abs=1e-6)
+    assert good['mae_still'] == pytest.approx(still['mae_still']) and still['mae_still'] > 0.01
+
+
+def test_the_interval_of_the_error_is_over_episodes_and_holds_it(track, spec, robot):
+    scores = [
+        score(track, one, spec)
+        for error in (0.01, 0.03, 0.02)
+        for one in drive(track, spec, robot, SETTINGS, recorded_future(track, error))
+    ]
+    values = summarise(scores, spec)
+    low, high = values['mae_interval']
+    assert 0.009 < low < values['mae'] < high < 0.031
+    assert summarise(scores[:1], spec)['mae_interval'] is None
+
+
 def test_an_error_is_found_where_it_is(track, spec, robot):
     error = np.zeros((CHUNK, len(JOINTS)))
     error[CHUNK // 2 :, 2] = 0.3
@@ -170,8 +193,10 @@ def test_two_replays_give_identical_scores(bags, tiny_bundle, tmp_path, capsys):
         content = json.loads(file.read_text())
         assert content.pop('timing')['pace'] == 'fast'
         scores.append(content)
-        html = page.read_text()
-        assert html.count('<img ') == 6 and 'http' not in html
+        seen = read_page(page.read_text())
+        # of each of both episodes the cameras where it is worst; commands and queue of each
+        assert seen.pictures == 2 * len(CAMERAS) and seen.plots == 2 * 2 + 5
+        assert {row[0] for row in seen.rows} >= {'episode_0000', 'episode_0001'}
     assert scores[0] == scores[1]
     assert set(scores[0]['scores']['clusters']) == {'4', '9'}
     assert [one['bag'] for one in scores[0]['scores']['bags']] == ['episode_0000', 'episode_0001']

@@ -10,6 +10,8 @@ import pytest
 pytest.importorskip('mujoco')
 pytest.importorskip('matplotlib')
 
+from report_page import read_page
+
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.robot import load_robot
@@ -171,12 +173,17 @@ def test_without_episodes_the_action_error_decides(findings):
     assert sensitivity_report.recommend([findings[0], fast], 0.02, 0.0) is findings[0]
 
 
-def test_table_json_and_plot_show_every_variant(findings, tmp_path):
+def test_table_json_and_page_show_every_variant_and_mark_what_is_recommended(findings):
     shown = [played(item, 10 + 5 * i, i) for i, item in enumerate(findings)]
     for some in (findings, shown):
-        text = sensitivity_report.table(some)
+        text = sensitivity_report.text_table(some, some[1])
         assert all(item.variant.name in text for item in some)
-        sensitivity_report.plot(some, 0.02, tmp_path / 'report.png')
-    assert (tmp_path / 'report.png').stat().st_size > 10_000
+        marked = [line for line in text.splitlines() if line.startswith('*')]
+        assert [line.split()[1] for line in marked] == [some[1].variant.name]
+        page = sensitivity_report.write_html('tiny', some, some[1], 0.02)
+        seen = read_page(page)
+        assert seen.verdict == sensitivity_report.explain(some[1], 0.02)
+        assert [row[0] for row in seen.rows] == [item.variant.name for item in some]
+        assert page.count('<tr class="chosen">') == 1 and seen.plots == 1
     content = json.loads(json.dumps([sensitivity_report.as_dict(item) for item in shown]))
     assert content[1]['difference']['lost'] == 1 and content[0]['recipe'] is None

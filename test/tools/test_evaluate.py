@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip('mujoco')
 
+from report_page import read_page
+
 from vla_ros.core.errors import ConfigError
 from vla_ros.planning.blocks import predict
 from vla_ros.sim.rollout import EpisodeResult
@@ -59,6 +61,17 @@ def test_camera_re_use_is_reported_and_compared_on_the_same_episodes(
         'gripper': 0.0,
         'top': 0.0,
     }
+
+
+def test_the_report_shows_each_failure_and_the_queue_of_an_episode(tiny_bundle, tmp_path, capsys):
+    words = ['evaluate', '--policy', str(tiny_bundle), '--set', 'validation', '--episodes', '2']
+    words += ['--timeout', '0.3', '--workers', '1', '--latency', '0.05', '--failures', '1']
+    assert main([*words, '--output', str(tmp_path)]) == 0
+    assert f'report: {tmp_path / "report.html"}' in capsys.readouterr().out
+    seen = read_page((tmp_path / 'report.html').read_text())
+    assert seen.verdict.startswith('success: validation 0.00 [0.00, 0.66] (0 of 2)')
+    assert len(seen.videos) == 2 and seen.videos[1] == 'episode.webm' and seen.plots == 1
+    assert all((tmp_path / name).stat().st_size > 500 for name in seen.videos)
 
 
 def test_other_episodes_are_not_compared(tmp_path):

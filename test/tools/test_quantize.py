@@ -142,7 +142,7 @@ def test_sensitivity_reports_every_variant_and_recommends_one(
     assert 'llm_backbone-int8_dynamic' in out and 'recommended: ' in out
     report = json.loads((tmp_path / 'work' / 'report.json').read_text())
     assert [item['variant'] for item in report['variants']][::3] == ['fp32', 'mine']
-    assert (tmp_path / 'work' / 'report.png').is_file()
+    assert (tmp_path / 'work' / 'report.html').is_file()
     made = load_bundle(tmp_path / 'work' / 'bundles' / 'mine')
     assert made.spec.recipe['frames'] == 8
 

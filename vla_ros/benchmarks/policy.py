@@ -96,7 +96,6 @@ def run(args: Namespace) -> int:
             print(totals_table(base, threads, rows), block_table(entries), sep='\n\n', flush=True)
     if args.json:
         write_json(args.json, profile)
-        print(f'profile: {args.json}')
     return 0
 
 

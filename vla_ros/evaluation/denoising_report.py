@@ -3,14 +3,11 @@
 """The report on a policy's denoising: tables, a figure, and whether errors add up."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
-import matplotlib
-
-matplotlib.use('Agg')
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from vla_ros.evaluation.denoising import STEPS, Report
+from vla_ros.view.report import Verdict, paragraph, plot, preformatted, section, write_page
 
 
 def tables(report: Report) -> str:
@@ -55,7 +52,7 @@ def tables(report: Report) -> str:
             '{:.4f}'.format,
         ),
     ]
-    return '\n\n'.join([*parts, verdict(report)])
+    return '\n\n'.join(parts)
 
 
 def verdict(report: Report) -> str:
@@ -74,9 +71,22 @@ def verdict(report: Report) -> str:
     return '\n'.join(lines)
 
 
-def plot(report: Report, path: Path) -> None:
+def write_html(report: Report) -> str:
+    """Return the page: whether errors add up, then the figures."""
+    first, *others = verdict(report).splitlines()
+    return write_page(
+        'what precision costs while denoising',
+        Verdict(first),
+        *map(paragraph, others),
+        section('In pictures', plot(draw(report), 'Errors against those of fp32.')),
+        section('In figures', preformatted(tables(report))),
+    )
+
+
+def draw(report: Report) -> Figure:
     """Draw errors by step, by number of steps, and what is left of a kick."""
-    figure, axes = plt.subplots(1, 4, figsize=(16, 3.6), layout='constrained')
+    figure = Figure(figsize=(16, 3.6), layout='constrained')
+    axes = figure.subplots(1, 4)
     steps = range(1, report.steps + 1)
     for name, item in report.variants.items():
         axes[0].semilogy(steps, item.velocity, marker='.', label=name)
@@ -91,8 +101,7 @@ def plot(report: Report, path: Path) -> None:
         axis.set(title=title, xlabel='step' if axis is not axes[2] else 'number of steps')
         axis.grid(alpha=0.3)
     axes[2].legend(fontsize='small')
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    return figure
 
 
 def _table(

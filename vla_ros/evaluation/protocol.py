@@ -5,7 +5,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -125,9 +125,15 @@ def evaluate(
     plan: list[PlannedEpisode],
     workers: int = 1,
     on_episode: OnEpisode = lambda result: None,
+    keep_every: int = 0,
 ) -> list[EpisodeResult]:
-    """Play the planned episodes in worker processes of one thread each; return them in order."""
-    return _play_all(partial(_start_policy, bundle, robot, config), plan, workers, on_episode)
+    """
+    Play the planned episodes in worker processes of one thread each; return them in order.
+
+    Of those that fail every ``keep_every``th state is kept, for a video; 0: none.
+    """
+    start = partial(_start_policy, bundle, robot, config, keep_every)
+    return _play_all(start, plan, workers, on_episode)
 
 
 def evaluate_expert(
@@ -167,11 +173,17 @@ class _Player(NamedTuple):
 _worker: list[_Player] = []  # of this process
 
 
-def _start_policy(bundle: Path, robot: RobotSpec, config: RolloutConfig) -> None:
+def _start_policy(bundle: Path, robot: RobotSpec, config: RolloutConfig, keep: int) -> None:
     placement = Placement(default=NodePlacement(threads=1))
     policy = Policy(load_bundle(bundle), placement, config.reuse_threshold)
     rollout = Rollout(policy, robot, config, policy.vision_encoder.memory)
-    _worker[:] = [_Player(rollout.play, rollout.close)]
+
+    def play(planned: PlannedEpisode) -> EpisodeResult:
+        result = rollout.play(planned, keep_states=keep > 0)
+        kept = [] if result.success or not keep else result.states[::keep]
+        return replace(result, states=kept)
+
+    _worker[:] = [_Player(play, rollout.close)]
 
 
 def _start_expert(task: TaskChoice) -> None:

@@ -2,41 +2,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures of an evaluation: the action queue over time, and a video of an episode."""
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
-import cv2
-import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
-matplotlib.use('Agg')
-import matplotlib.pyplot as plt
-
-from vla_ros.core.errors import VlaError
 from vla_ros.sim.renderer import Renderer
 from vla_ros.sim.rollout import EpisodeResult
-from vla_ros.sim.task import SceneState, Task
+from vla_ros.sim.task import Task
+from vla_ros.view.film import Film, Moment
 
 _IDLE_COLOUR, _QUEUE_COLOUR = '#d1495b', '#00798c'
+_REFILL = 0.01  # s by which the queue grows where a chunk has come
+_ENDING = 1.0  # s at the end of a video in which the outcome is told
 
 
-def plot_queues(
-    results: Mapping[str, EpisodeResult],
-    step: float,
-    threshold: float,
-    chunk_size: int,
-    path: Path,
-) -> None:
+def draw_queues(
+    results: Mapping[str, EpisodeResult], step: float, threshold: float, chunk_size: int
+) -> Figure:
     """
     Draw the queue of one episode per mode over the same time axis.
 
     step: s per action; threshold: fill (0 to 1) at which asynchronous inference is asked for.
     """
-    figure, axes = plt.subplots(
-        len(results), 1, sharex=True, squeeze=False, figsize=(9, 2.4 * len(results) + 0.6)
-    )
+    figure = Figure(figsize=(9, 2.4 * len(results) + 0.6), layout='constrained')
+    axes = figure.subplots(len(results), 1, sharex=True, squeeze=False)
     for axis, (mode, result) in zip(axes[:, 0], results.items(), strict=True):
         times = np.array([sample.time for sample in result.queue])
         actions = np.array([max(0.0, sample.remaining) for sample in result.queue]) / step
@@ -70,42 +62,60 @@ def plot_queues(
         axis.legend(loc='lower right', bbox_to_anchor=(1, 1), ncols=2, frameon=False)
         axis.spines[['top', 'right']].set_visible(False)
     axes[-1, 0].set_xlabel('time (s)')
-    figure.tight_layout()
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
+    return figure
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Drop what OpenCV prints of the tag that it replaces by another; the video is sound."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-def write_video(
+def film_episode(
     task: type[Task],
-    states: Iterable[SceneState],
-    fps: float,
+    result: EpisodeResult,
+    chunk_time: float,
+    threshold: float,
     path: Path,
     size: tuple[int, int] = (320, 240),
 ) -> None:
-    """Draw the task's cameras side by side; raise VlaError where OpenCV can't write the file."""
+    """
+    Film an episode whose states were kept: cameras, which one it is, how it ends, its queue.
+
+    chunk_time: s of a whole chunk; threshold: fill (0 to 1) at which the next one is asked for.
+    Raise VlaError where the video cannot be written.
+    """
     scene = task.make_scene()
     renderer = Renderer(scene, *size)
-    width = size[0] * len(task.cameras)
-    with _quiet():
-        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'VP80'), fps, (width, size[1]))
-    if not writer.isOpened():
-        raise VlaError(f'video {path}: OpenCV could not open it for writing (VP8 in WebM)')
-    for state in states:
-        scene.apply(state)
-        picture = np.hstack([renderer.render(camera) for camera in task.cameras])
-        writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    writer.release()
-    renderer.close()
+    moments = list(_moments(result, chunk_time, threshold))
+    every = max(1, round(len(moments) / max(1, len(result.states))))
+    step = every * (moments[1].time - moments[0].time) if len(moments) > 1 else 1.0
+    film = Film(path, 1.0 / step, task.cameras)
+    try:
+        for number, state in enumerate(result.states):
+            scene.apply(state)
+            pictures = {camera: renderer.render(camera) for camera in task.cameras}
+            last = step * (len(result.states) - number) <= _ENDING
+            now = moments[: number * every + 1]
+            film.add(pictures, now, label(result, now[-1].time - moments[0].time, last))
+    finally:
+        film.close()
+        renderer.close()
+
+
+def label(result: EpisodeResult, time: float, last: bool) -> str:
+    """Return what is written over the pictures at ``time`` (s); at last, how it ended."""
+    goal = f', goal {result.goal}' if result.goal else ''
+    end = f': {outcome(result)}' if last else ''
+    return f'cluster {result.cluster}, seed {result.seed}{goal}  {time:.1f} s{end}'
+
+
+def outcome(result: EpisodeResult) -> str:
+    """Return how an episode ended, in words."""
+    if result.success:
+        return 'success'
+    return 'FAILED: it is at another goal' if result.at_other_goal else 'FAILED: the time is over'
+
+
+def _moments(result: EpisodeResult, chunk_time: float, threshold: float) -> Iterator[Moment]:
+    """Yield how the queue stood at each control step."""
+    accepted = 0
+    for before, now in pairwise([result.queue[0], *result.queue] if result.queue else []):
+        accepted += now.remaining > before.remaining + _REFILL
+        fill = min(1.0, max(0.0, now.remaining) / chunk_time)
+        mode = 'WAITING' if now.idle else 'RUNNING'
+        yield Moment(now.time, fill, mode, threshold, accepted)

@@ -1,21 +1,26 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A sensitivity report: table, JSON, plots, and the recipe that it recommends."""
+"""A sensitivity report: table, JSON, a page, and the recipe that it recommends."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use('Agg')
-import matplotlib.pyplot as plt
+from matplotlib import colormaps
+from matplotlib.figure import Figure
 
 from vla_ros.evaluation.sensitivity import REFERENCE, Finding
+from vla_ros.view.report import Verdict, paragraph, plot, section, table, write_page
 
 HEADER = ('variant', 'latency p50 / p95', 'speed', 'size', 'error', 'worst', 'cosine')
 PLAYED = ('success', 'difference, points', 'lost / gained', 'p')
+RECOMMENDED = '*'  # before the variant that is recommended
+LEGEND = (
+    'Latency: of the whole policy on this machine. Error: of actions against fp32, in their '
+    'standard deviations, mean and worst row. Success and difference: in simulation, with 95 % '
+    'intervals, on the same episodes; lost and gained: episodes that only fp32, or only the '
+    'variant, ended well.'
+)
 
 
 def recommend(findings: Sequence[Finding], max_drop: float, max_error: float) -> Finding:
@@ -44,17 +49,37 @@ def explain(chosen: Finding, max_drop: float) -> str:
     )
 
 
-def table(findings: Sequence[Finding]) -> str:
-    """Return the findings as aligned text."""
+def text_table(findings: Sequence[Finding], chosen: Finding | None = None) -> str:
+    """Return the findings as aligned text, with a mark before the one that was ``chosen``."""
+    head, *rows = _rows(findings)
+    marks = [RECOMMENDED if item is chosen else '' for item in findings]
+    lines = [('', *head), *((mark, *row) for mark, row in zip(marks, rows, strict=True))]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return '\n'.join(
+        ' '.join(cell.ljust(width + 1) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def write_html(policy: str, findings: Sequence[Finding], chosen: Finding, max_drop: float) -> str:
+    """Return the page: what is recommended and how sure that is, then every variant."""
+    head, *rows = _rows(findings)
+    marks = ['chosen' if item is chosen else '' for item in findings]
+    return write_page(
+        f'{policy}: what precision costs',
+        Verdict(explain(chosen, max_drop)),
+        table(head, rows, marks),
+        paragraph(LEGEND, quiet=True),
+        section('In pictures', plot(draw(findings, chosen, max_drop), 'The larger ring: chosen.')),
+    )
+
+
+def _rows(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
+    """Return the head and the cells of every variant."""
     played = any(item.success for item in findings)
     slowest = next(i for i in findings if i.variant.name == REFERENCE).latency.p50
-    rows = [(*HEADER, *(PLAYED if played else ()))]
-    rows += [(*_measured(item, slowest), *_played(item)) for item in findings]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return '\n'.join(
-        '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    head: tuple[str, ...] = (*HEADER, *(PLAYED if played else ()))
+    return [head, *((*_measured(item, slowest), *_played(item, played)) for item in findings)]
 
 
 def as_dict(finding: Finding) -> dict[str, Any]:
@@ -72,11 +97,12 @@ def as_dict(finding: Finding) -> dict[str, Any]:
     }
 
 
-def plot(findings: Sequence[Finding], max_drop: float, path: Path) -> None:
+def draw(findings: Sequence[Finding], chosen: Finding, max_drop: float) -> Figure:
     """Draw the error along the chunk, and success (or error) over latency."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8))
+    figure = Figure(figsize=(12, 4.8), layout='constrained')
+    left, right = figure.subplots(1, 2)
     changed = [item for item in findings if item.variant.name != REFERENCE]
-    colours = [plt.get_cmap('tab10')(number) for number in range(10)]
+    colours = [colormaps['tab10'](number) for number in range(10)]
     for number, item in enumerate(changed):
         style = {'color': colours[number % 10], 'linestyle': '-' if item.variant.whole else '--'}
         left.plot(range(1, len(item.error.by_step) + 1), item.error.by_step, **style)
@@ -87,15 +113,20 @@ def plot(findings: Sequence[Finding], max_drop: float, path: Path) -> None:
     left.set_ylim(bottom=0)
     reference = next(item for item in findings if item.variant.name == REFERENCE)
     _point(right, reference, 'black', max_drop)
+    ring = {'marker': 'o', 'markersize': 18, 'fillstyle': 'none', 'linestyle': ''}
+    place = chosen.latency.p50 * 1e3, _height(chosen)
+    right.plot(*place, color='#1a7f42', markeredgewidth=2, label='recommended', **ring)
     right.set_xlabel('latency of the policy, p50 (ms)')
     right.set_xlim(left=0)
     right.legend(fontsize='small', frameon=False, bbox_to_anchor=(1, 1), loc='upper left')
     for axis in (left, right):
         axis.spines[['top', 'right']].set_visible(False)
-    figure.tight_layout()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
+    return figure
+
+
+def _height(item: Finding) -> float:
+    """Return where a variant stands in the right plot."""
+    return item.error.mae if item.difference is None else 100 * item.difference.value
 
 
 def _point(axis: Any, item: Finding, colour: Any, max_drop: float) -> None:
@@ -139,9 +170,9 @@ def _measured(item: Finding, slowest: float) -> tuple[str, ...]:
     )
 
 
-def _played(item: Finding) -> tuple[str, ...]:
+def _played(item: Finding, played: bool) -> tuple[str, ...]:
     if item.success is None or item.difference is None:
-        return ()
+        return ('',) * (len(PLAYED) * played)
     if item.variant.name == REFERENCE:
         return (str(item.success), '', '', '')
     difference = item.difference

@@ -22,7 +22,8 @@ from vla_ros.ros import messages, qos
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
 from vla_ros.ros.process import spin_node
-from vla_ros.view.run_report import Moment, Outcome, RunReport
+from vla_ros.view.film import Moment
+from vla_ros.view.run_report import Outcome, RunReport
 
 ENDS = {
     EpisodeEvent.SUCCESS: 'success',

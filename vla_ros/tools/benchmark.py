@@ -6,9 +6,17 @@ Measure this machine: a policy's blocks, the graph of nodes, blending, transport
 Alternatives alternate in one run, so that a busy machine slows all of them alike: read the ratios.
 """
 
+import io
+import os
+import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from contextlib import redirect_stdout
 from importlib import import_module
+from pathlib import Path
+from typing import TextIO
 
+from vla_ros.core.files import check_writable, write_text
+from vla_ros.tools.arguments import tell_end, written
 from vla_ros.tools.main import read_docstring
 
 BENCHMARKS: dict[str, str] = {
@@ -40,9 +48,58 @@ def add_arguments(parser: ArgumentParser) -> None:
         )
         module = import_module(path)
         module.add_arguments(subject)
+        subject.add_argument('--html', type=written, metavar='FILE', help='write a report there')
         subject.set_defaults(measure=module.run)
 
 
 def run(args: Namespace) -> int:
-    """Run the benchmark."""
-    return int(args.measure(args))
+    """Run the benchmark; write what it said as a page, too, where that is asked for."""
+    file: Path | None = getattr(args, 'json', None)
+    if file:
+        check_writable(file)  # before the work is done, not after it
+    told = _Told(sys.stdout)
+    with redirect_stdout(told):
+        code = int(args.measure(args))
+    if args.html:
+        write_text(args.html, write_html(args.subject, told.getvalue(), code))
+    tell_end((file, args.html))
+    return code
+
+
+class _Told(io.StringIO):
+    """Keeps what is printed, and passes it on."""
+
+    def __init__(self, out: TextIO) -> None:
+        super().__init__()
+        self._out = out
+
+    def write(self, text: str) -> int:
+        self._out.write(text)
+        return super().write(text)
+
+    def flush(self) -> None:
+        self._out.flush()
+
+
+def write_html(subject: str, told: str, code: int) -> str:
+    """Return the page about a benchmark: what it came to, its tables, and on what machine."""
+    from vla_ros.runtime.machine import machine_facts
+    from vla_ros.view.report import Verdict, paragraph, preformatted, section, table, write_page
+
+    about = read_docstring(BENCHMARKS[subject]).partition('\n')[0]
+    facts = machine_facts()
+    facts |= {'memory': f'{facts["memory"] / 1e9:.1f} GB', 'isa': ', '.join(facts['isa'])}
+    facts |= {'load': f'{os.getloadavg()[0]:.1f} (mean of the last minute)'}
+    return write_page(
+        f'benchmark {subject}',
+        Verdict(summarise(told) or about, False if code else None),
+        paragraph(about, quiet=True),
+        section('Figures', preformatted(told.strip('\n'))),
+        section('Machine', table(('', ''), [(name, str(value)) for name, value in facts.items()])),
+    )
+
+
+def summarise(told: str) -> str:
+    """Return the last line that is a sentence and no row of a table; '' for none."""
+    lines = [line.strip() for line in told.splitlines()]
+    return next((line for line in reversed(lines) if line and '  ' not in line), '')

@@ -4,8 +4,8 @@
 Play a policy in simulation by the study's protocol, and print the study's table.
 
 test: 20 episodes (2 positions in each of 10 clusters), validation: 10 (cluster 6, which no
-recording holds), global: all 30. A plot of the action queue (synchronous against asynchronous)
-and a video go to the output folder.
+recording holds), global: all 30. report.html in the output folder has the table, a video of each
+failure, and the action queue of an episode, synchronous against asynchronous.
 
 With --live the policy plays on a real arm: each trial runs a deployment, a person sets the scene
 up and judges, or a check does. Several policies are compared on the same scenes, blinded.
@@ -15,7 +15,7 @@ import json
 import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from math import isnan
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,17 +24,19 @@ import numpy as np
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import DEPLOYMENT, POLICY, ROBOT, TASK
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.files import write_json
+from vla_ros.core.files import write_json, write_text
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import SETS, Plan, PlannedEpisode
 from vla_ros.tools.arguments import existing, tell_end, written
 
 if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
     from vla_ros.evaluation.protocol import Score
+    from vla_ros.evaluation.report import Evaluation
     from vla_ros.sim.rollout import EpisodeResult, RolloutConfig
     from vla_ros.sim.task import TaskChoice
 
 _VIDEO_FPS = 30.0
+_FAILURE_FPS = 15.0
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -100,9 +102,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--output',
         type=Path,
         default=Path('outputs/evaluation'),
-        help='folder for the plot and the video',
+        help='folder for the report and its videos',
     )
-    parser.add_argument('--no-figures', action='store_true', help='neither plot nor video')
+    parser.add_argument(
+        '--failures', type=int, default=8, help='of which a video is made, at most'
+    )
+    parser.add_argument('--no-figures', action='store_true', help='neither report nor videos')
     live = parser.add_argument_group('on a real arm (each trial runs a deployment)')
     live.add_argument(
         '--live',
@@ -143,6 +148,7 @@ def run(args: Namespace) -> int:
             '--live'
         )
     from vla_ros.evaluation.protocol import evaluate, evaluate_expert, plan_set
+    from vla_ros.evaluation.report import Evaluation, write_table
     from vla_ros.sim.task import TaskChoice
 
     task = TaskChoice(args.task, args.plan)
@@ -150,25 +156,24 @@ def run(args: Namespace) -> int:
     plan = _ask(args, task, plan_set(starts, args.set, args.episodes, args.seed))
     if args.expert:
         results = evaluate_expert(task, plan, args.workers, _print_episode)
-        print(_table('scripted expert', 'no policy', _scores(results, starts)))
+        scores = _scores(results, starts)
+        print(write_table(Evaluation('scripted expert', 'no policy', scores, results)))
         return 0
     bundle = find_config('policies', args.policy)
     robot = load_robot(find_config('robots', args.robot))
     config = _config(args, args.mode)
-    results = evaluate(bundle, robot, config, plan, args.workers, _print_episode)
+    keep = 0 if args.no_figures else max(1, round(args.rate / _FAILURE_FPS))
+    results = evaluate(bundle, robot, config, plan, args.workers, _print_episode, keep)
     scores = _scores(results, starts)
-    print(_table(bundle.name, args.mode, scores))
-    if args.goal:
-        print('\n'.join(_goal_lines(scores, results)))
-    if args.reuse_threshold:
-        print('\n'.join(_reuse_lines(scores)))
+    notes = [*_goal_lines(args, scores, results), *_reuse_lines(args, scores)]
     if args.compare:
-        print(_comparison(args.compare, results))
+        notes.append(_comparison(args.compare, results))
+    evaluation = Evaluation(bundle.name, args.mode, scores, results, notes)
+    print('\n'.join([write_table(evaluation), *notes]))
     if args.json:
         _write(args, bundle.name, scores, results)
-    if not args.no_figures:
-        _draw(args, bundle, plan[0])
-    tell_end((args.json,), f'vla_ros up {DEPLOYMENT} policy:={args.policy}')
+    page = None if args.no_figures else _draw(args, evaluation, bundle, plan[0])
+    tell_end((args.json, page), f'vla_ros up {DEPLOYMENT} policy:={args.policy}')
     return 0
 
 
@@ -186,9 +191,13 @@ def _ask(args: Namespace, task: 'TaskChoice', plan: list[PlannedEpisode]) -> lis
     return ask_for(plan, goals, args.instruction, args.switch_to)
 
 
-def _goal_lines(scores: 'dict[str, Score]', results: 'list[EpisodeResult]') -> Iterator[str]:
+def _goal_lines(
+    args: Namespace, scores: 'dict[str, Score]', results: 'list[EpisodeResult]'
+) -> Iterator[str]:
     from vla_ros.evaluation.protocol import success_on_all
 
+    if not args.goal:
+        return
     for name, part in scores.items():
         yield f'{name}: ended at another goal: {part.at_other_goal:.1%}'
     if len({result.goal for result in results}) > 1:
@@ -209,7 +218,6 @@ def _write(
         'episodes': [_episode_facts(result) for result in results],
     }
     write_json(args.json, content)
-    print(f'figures: {args.json}')
 
 
 def _comparison(path: Path, results: 'list[EpisodeResult]') -> str:
@@ -249,7 +257,9 @@ def _read_episodes(path: Path) -> dict[tuple[int, int, str], dict[str, Any]]:
         ) from None
 
 
-def _reuse_lines(scores: 'dict[str, Score]') -> Iterator[str]:
+def _reuse_lines(args: Namespace, scores: 'dict[str, Score]') -> Iterator[str]:
+    if not args.reuse_threshold:
+        return
     for name, part in scores.items():
         shares = ', '.join(f'{camera} {share:.0%}' for camera, share in part.reused.items())
         yield f'{name}: pictures not encoded again: {shares}'
@@ -316,41 +326,6 @@ def _scores(results: 'list[EpisodeResult]', plan: Plan) -> 'dict[str, Score]':
     return {name: score(part) for name, part in sets.items()}
 
 
-def _table(policy: str, mode: str, scores: 'dict[str, Score]') -> str:
-    rows: list[tuple[str, ...]] = [
-        (
-            'set',
-            'episodes',
-            'success [95 % interval]',
-            'latency p50 / p95',
-            'time per episode',
-            'waited',
-            'starved',
-        )
-    ]
-    rows += [
-        (
-            name,
-            str(part.episodes),
-            str(part.success),
-            f'{part.latency_p50 * 1e3:.0f} / {part.latency_p95 * 1e3:.0f} ms',
-            '-' if isnan(part.time_per_episode) else f'{part.time_per_episode:.1f} s',
-            f'{part.idle_per_episode:.2f} s',
-            f'{part.starved_per_episode:.2f}',
-        )
-        for name, part in scores.items()
-    ]
-    return f'\n{policy}, {mode}\n' + _aligned(rows)
-
-
-def _aligned(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return '\n'.join(
-        '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
-
-
 def _episode_facts(result: 'EpisodeResult') -> dict[str, object]:
     return {
         'cluster': result.cluster,
@@ -367,30 +342,36 @@ def _episode_facts(result: 'EpisodeResult') -> dict[str, object]:
     }
 
 
-def _draw(args: Namespace, bundle: Path, planned: PlannedEpisode) -> None:
-    """Play one episode in both modes; plot both queues and film the asynchronous one."""
-    from vla_ros.evaluation.queue_figure import plot_queues, write_video
+def _draw(
+    args: Namespace, evaluation: 'Evaluation', bundle: Path, planned: PlannedEpisode
+) -> Path:
+    """Film the failures, play one episode in both modes; return the page that shows all that."""
+    from vla_ros.evaluation.queue_figure import draw_queues, film_episode
+    from vla_ros.evaluation.report import EPISODE, film_failures, write_html
     from vla_ros.policy.bundle import load_bundle
     from vla_ros.policy.pipeline import Policy
     from vla_ros.sim.rollout import Rollout
     from vla_ros.sim.task import TaskChoice
 
-    robot = load_robot(find_config('robots', args.robot))
+    task, robot = TaskChoice(args.task).type, load_robot(find_config('robots', args.robot))
     policy = Policy(load_bundle(bundle), reuse_threshold=args.reuse_threshold)
+    spec, threshold = policy.spec, args.chunk_size_threshold
+    chunk_time = spec.chunk_size / spec.fps
+    args.output.mkdir(parents=True, exist_ok=True)
+    failures = film_failures(
+        task, evaluation.results, chunk_time, threshold, args.output, args.failures
+    )
+    evaluation = replace(evaluation, videos=dict(failures))
     results = {}
     for mode in ('sync', 'async'):
         rollout = Rollout(policy, robot, _config(args, mode))
         results[mode] = rollout.play(planned, keep_states=True)
         rollout.close()
-    args.output.mkdir(parents=True, exist_ok=True)
-    plot_queues(
-        results,
-        1 / policy.spec.fps,
-        args.chunk_size_threshold,
-        policy.spec.chunk_size,
-        args.output / 'queue.png',
-    )
-    every = round(args.rate / _VIDEO_FPS)
-    states = results['async'].states[::every]
-    write_video(TaskChoice(args.task).type, states, _VIDEO_FPS, args.output / 'episode.webm')
-    print(f'plot: {args.output / "queue.png"}\nvideo: {args.output / "episode.webm"}')
+    queues = draw_queues(results, 1 / spec.fps, threshold, spec.chunk_size)
+    queues.savefig(args.output / 'queue.png', dpi=130)
+    shown = results['async']
+    shown.states = shown.states[:: max(1, round(args.rate / _VIDEO_FPS))]
+    film_episode(task, shown, chunk_time, threshold, args.output / EPISODE)
+    page: Path = args.output / 'report.html'
+    write_text(page, write_html(evaluation, queues))
+    return page

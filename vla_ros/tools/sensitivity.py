@@ -8,16 +8,15 @@ same episodes as at fp32, with the 95 % interval of the difference. Recommends t
 whose success drops no further than allowed. Interrupted, it goes on from its --work folder.
 """
 
-import json
 import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vla_ros.core.config import config_names, find_config
-from vla_ros.core.defaults import POLICY, ROBOT, TASK
+from vla_ros.core.defaults import DEPLOYMENT, POLICY, ROBOT, TASK
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.files import write_json
+from vla_ros.core.files import write_json, write_text
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import SETS, find_plan
 from vla_ros.tools.arguments import existing, tell_end
@@ -102,11 +101,11 @@ def run(args: Namespace) -> int:
     if args.denoising:
         return _denoising(args, bundles, seen)
     findings = sensitivity.measure(bundles, variants, seen, args.rounds, args.threads)
-    print(sensitivity_report.table(findings), flush=True)
     if args.episodes:
+        print(sensitivity_report.text_table(findings), flush=True)
         findings = _play(args, findings, bundles)
-        print(sensitivity_report.table(findings))
     chosen = sensitivity_report.recommend(findings, args.max_drop, args.max_error)
+    print(sensitivity_report.text_table(findings, chosen))
     print(sensitivity_report.explain(chosen, args.max_drop))
     content = {
         'policy': bundle.spec.name,
@@ -117,10 +116,13 @@ def run(args: Namespace) -> int:
         'recommended': chosen.variant.name,
         'variants': [sensitivity_report.as_dict(finding) for finding in findings],
     }
-    (args.work / 'report.json').write_text(json.dumps(content, indent=1))
-    sensitivity_report.plot(findings, args.max_drop, args.work / 'report.png')
+    page = sensitivity_report.write_html(bundle.spec.name, findings, chosen, args.max_drop)
+    write_json(args.work / 'report.json', content)
+    write_text(args.work / 'report.html', page)
     following = f'vla_ros quantize --recipe {chosen.variant.name} --dataset {args.dataset}'
-    tell_end((args.work / 'report.json', args.work / 'report.png'), following)
+    if chosen.variant.name == sensitivity.REFERENCE:
+        following = f'vla_ros up {DEPLOYMENT} policy:={args.policy}'
+    tell_end((args.work / 'report.json', args.work / 'report.html'), following)
     return 0
 
 
@@ -135,10 +137,10 @@ def _denoising(args: Namespace, bundles: 'dict[str, Bundle]', seen: 'list[Sample
     policies = {name: Policy(bundle, placement) for name, bundle in bundles.items()}
     reference = policies.pop(REFERENCE)
     report = denoising.measure(reference, policies, seen)
-    print(denoising_report.tables(report))
+    print(denoising_report.tables(report), denoising_report.verdict(report), sep='\n\n')
     write_json(args.work / 'denoising.json', report.as_dict())
-    denoising_report.plot(report, args.work / 'denoising.png')
-    print(f'report: {args.work / "denoising.json"}, {args.work / "denoising.png"}')
+    write_text(args.work / 'denoising.html', denoising_report.write_html(report))
+    tell_end((args.work / 'denoising.json', args.work / 'denoising.html'))
     return 0
 
 

@@ -1,53 +1,32 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""
-A run to look at afterwards: a video of what the cameras saw, and a page with what came of it.
-
-The video has the cameras side by side and the queue of the last seconds below. The page has the
-verdict first, needs no script and nothing from elsewhere, and is light or dark as one likes.
-"""
+"""A run to look at afterwards: a video of what the cameras saw, and a page about it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from statistics import median
 
-import cv2
 import numpy as np
 
-from vla_ros.core.errors import VlaError
 from vla_ros.core.files import write_text
+from vla_ros.view.film import Film, Moment
+from vla_ros.view.report import (
+    Verdict,
+    paragraph,
+    section,
+    table,
+    vector,
+    video,
+    write_page,
+)
 
-HEIGHT = 240  # of a picture in the video, pixels
-STRIP = 80  # of the queue below, pixels
-SPAN = 10.0  # s that the strip shows
-STYLE = """
-:root{color-scheme:light dark;--ink:#17202a;--paper:#fff;--quiet:#566573;--line:#d5dbe1;
---good:#1a7f42;--bad:#c8102e;--blue:#1769d2;--warn:#b25e00}
-@media (prefers-color-scheme:dark){:root{--ink:#e8edf2;--paper:#12181f;--quiet:#9fb0c0;
---line:#33404d;--good:#4cc47a;--bad:#ff5468;--blue:#5aa9ff;--warn:#f0a33c}}
-body{font:16px/1.45 system-ui,"DejaVu Sans",sans-serif;color:var(--ink);background:var(--paper);
-max-width:60rem;margin:1.5rem auto;padding:0 1rem}
-h1{margin-bottom:.2rem}.good{color:var(--good)}.bad{color:var(--bad)}p.quiet,th{color:var(--quiet)}
-video,svg{width:100%;height:auto}table{border-collapse:collapse;width:100%}
-th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid var(--line)}
-@media print{video{display:none}}
-"""
-
-
-@dataclass(frozen=True)
-class Moment:
-    """How the queue stood."""
-
-    time: float  # s
-    fill: float  # 0..1
-    mode: str
-    threshold: float  # 0..1
-    accepted: int
-    starved: int
-    limited: int
-    latency: float  # s
+VIDEO = 'video.webm'
+HEAD = ('outcome', 'episode', 'cluster', 'duration', 'why')
+LEGEND = (
+    'Blue: what is queued, as a share of a chunk. Dashed: below it, the next chunk is asked for. '
+    'Green: a chunk came. Red: the queue had run dry.'
+)
 
 
 @dataclass(frozen=True)
@@ -70,96 +49,43 @@ class RunReport:
     rate: float  # frames of the video per second
     moments: list[Moment] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
-    _video: cv2.VideoWriter | None = None
+
+    def __post_init__(self) -> None:
+        """Prepare the video; there is none until the first frame."""
+        self._film = Film(self.folder / VIDEO, self.rate, self.cameras)
 
     def film(self, pictures: Mapping[str, np.ndarray]) -> None:
-        """
-        Add a frame of the newest RGB pictures, (H, W, 3) uint8; a camera that is missing is black.
-
-        Raise VlaError where the video cannot be written.
-        """
-        frame = compose(pictures, self.cameras, self.moments)
-        size = (frame.shape[1], frame.shape[0])
-        if self._video is None:
-            path = self.folder / 'video.webm'
-            codec = cv2.VideoWriter.fourcc(*'VP80')
-            self._video = cv2.VideoWriter(str(path), codec, self.rate, size)
-            if not self._video.isOpened():
-                raise VlaError(f'{path}: OpenCV could not open it for writing (VP8 in WebM)')
-        self._video.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        """Add a frame of the newest pictures, as Film.add does."""
+        self._film.add(pictures, self.moments)
 
     def write(self) -> Path:
         """Finish the video and write the page; return its path."""
-        if self._video is not None:
-            self._video.release()
+        self._film.close()
         path = self.folder / 'report.html'
-        write_text(path, page(self.outcomes, self.moments, self._video is not None))
+        write_text(path, page(self.outcomes, self.moments, bool(self._film.frames)))
         return path
 
 
-def compose(
-    pictures: Mapping[str, np.ndarray], cameras: Sequence[str], moments: Sequence[Moment]
-) -> np.ndarray:
-    """Return one frame of the video, RGB: the cameras side by side, the queue below."""
-    width = HEIGHT * 4 // 3
-    views = []
-    for name in cameras:
-        view: np.ndarray = np.zeros((HEIGHT, width, 3), np.uint8)
-        if name in pictures:
-            view = cv2.resize(pictures[name], (width, HEIGHT), interpolation=cv2.INTER_LINEAR)
-        _write(view, name, (8, 20))
-        views.append(view)
-    return np.vstack([np.hstack(views), draw_strip(moments, width * len(cameras))])
-
-
-def draw_strip(moments: Sequence[Moment], width: int) -> np.ndarray:
-    """Return the queue of the last seconds as a picture, (STRIP, width, 3)."""
-    strip = np.full((STRIP, width, 3), 24, np.uint8)
-    if not moments:
-        return strip
-    now = moments[-1].time
-    recent = [moment for moment in moments if moment.time > now - SPAN]
-
-    def place(moment: Moment, level: float) -> tuple[int, int]:
-        x = width * (1 - (now - moment.time) / SPAN)
-        return int(x), int((STRIP - 6) - (STRIP - 12) * level)
-
-    points = np.array([place(moment, moment.fill) for moment in recent], np.int32)
-    threshold = place(moments[-1], moments[-1].threshold)[1]
-    cv2.line(strip, (0, threshold), (width, threshold), (240, 163, 60), 1)
-    cv2.polylines(strip, [points], False, (90, 169, 255), 2)
-    for before, after in zip(recent, recent[1:], strict=False):
-        if after.accepted > before.accepted:
-            cv2.circle(strip, place(after, after.fill), 4, (76, 196, 122), -1)
-    _write(strip, f'queue {100 * moments[-1].fill:.0f} %  {moments[-1].mode.lower()}', (8, 18))
-    return strip
-
-
 def page(outcomes: Sequence[Outcome], moments: Sequence[Moment], has_video: bool) -> str:
-    """Return the report as one HTML page."""
+    """Return the report as one HTML page; what failed comes first."""
     succeeded = sum(outcome.event == 'success' for outcome in outcomes)
-    good = bool(outcomes) and succeeded == len(outcomes)
+    good = succeeded == len(outcomes) if outcomes else None
     verdict = (
         f'{succeeded} of {len(outcomes)} episodes succeeded' if outcomes else 'No episode ended'
     )
-    film = (
-        '<h2>What the cameras saw</h2><video controls src="video.webm"></video>'
-        if has_video
-        else '<p>No camera showed anything.</p>'
+    ordered = sorted(outcomes, key=lambda item: (item.event == 'success', item.episode))
+    marks = ['good' if item.event == 'success' else 'bad' for item in ordered]
+    film = video(VIDEO, 'Cameras, and the queue of the last 10 s below')
+    return write_page(
+        'vla_ros: report of a run',
+        Verdict(verdict, good),
+        paragraph(figures(moments), quiet=True),
+        section(
+            'What the cameras saw', film if has_video else paragraph('No camera showed anything.')
+        ),
+        section('Episodes', table(HEAD, [_row(item) for item in ordered], marks)),
+        section('Action queue', draw_queue(moments)),
     )
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<title>vla_ros: {verdict}</title><style>{STYLE}</style></head><body>
-<h1 class="{'good' if good else 'bad'}">{verdict}</h1>
-<p class="quiet">{figures(moments)}</p>
-{film}
-<h2>Episodes</h2>{_table(outcomes)}
-<h2>Action queue</h2>{plot(moments)}
-<p class="quiet">Blue: what is queued, as a share of a chunk. Dashed: below it, the next chunk is
-asked for. Green: a chunk came. Red: the queue had run dry.</p>
-</body></html>
-"""
 
 
 def figures(moments: Sequence[Moment]) -> str:
@@ -179,12 +105,13 @@ def figures(moments: Sequence[Moment]) -> str:
     )
 
 
-def plot(moments: Sequence[Moment]) -> str:
-    """Return the queue over the whole run as SVG."""
+def draw_queue(moments: Sequence[Moment]) -> str:
+    """Return the queue over the whole run as a figure of the page."""
     if len(moments) < 2:
-        return '<p>Nothing was heard of the queue.</p>'
+        return paragraph('Nothing was heard of the queue.')
     start, width, height = moments[0].time, 900.0, 180.0
-    scale = width / max(moments[-1].time - start, 1e-3)
+    seconds = moments[-1].time - start
+    scale = width / max(seconds, 1e-3)
 
     def x(moment: Moment) -> float:
         return (moment.time - start) * scale
@@ -201,8 +128,7 @@ def plot(moments: Sequence[Moment]) -> str:
         if after.accepted > before.accepted:
             place = f'cx="{x(after):.1f}" cy="{height * (1 - after.fill):.1f}"'
             marks.append(f'<circle {place} r="4" fill="var(--good)"/>')
-    seconds = moments[-1].time - start
-    return (
+    return vector(
         f'<svg viewBox="-4 -8 {width + 8} {height + 30}" role="img" aria-label="queue over time">'
         f'<rect width="{width}" height="{height}" fill="none" stroke="var(--line)"/>'
         f'<polyline points="{line}" fill="none" stroke="var(--blue)" stroke-width="2"/>'
@@ -210,25 +136,11 @@ def plot(moments: Sequence[Moment]) -> str:
         f'stroke-dasharray="6 4"/>{"".join(marks)}'
         f'<text y="{height + 18}" fill="currentColor" font-size="13">0 s</text>'
         f'<text x="{width}" y="{height + 18}" fill="currentColor" font-size="13" '
-        f'text-anchor="end">{seconds:.0f} s</text></svg>'
+        f'text-anchor="end">{seconds:.0f} s</text></svg>',
+        LEGEND,
     )
 
 
-def _table(outcomes: Sequence[Outcome]) -> str:
-    rows = ''.join(
-        f'<tr><td>{item.episode + 1}</td><td>{escape(item.cluster)}</td>'
-        f'<td class="{"good" if item.event == "success" else "bad"}">{escape(item.event)}</td>'
-        f'<td>{item.duration:.1f} s</td><td>{escape(item.detail)}</td></tr>'
-        for item in sorted(outcomes, key=lambda item: (item.event == 'success', item.episode))
-    )
-    heads = ''.join(
-        f'<th>{name}</th>' for name in ('episode', 'cluster', 'outcome', 'duration', '')
-    )
-    return f'<table><tr>{heads}</tr>{rows}</table>'
-
-
-def _write(picture: np.ndarray, words: str, place: tuple[int, int]) -> None:
-    for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(
-            picture, words, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width, cv2.LINE_AA
-        )
+def _row(item: Outcome) -> tuple[str, ...]:
+    duration = f'{item.duration:.1f} s'
+    return item.event, str(item.episode + 1), item.cluster, duration, item.detail

@@ -4,7 +4,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 
@@ -33,7 +33,8 @@ class Finding:
     The outcome of one check in one scope.
 
     name: the check; scope: what was looked at, with the episodes or keys at fault; value: the
-    worst number there, in ``unit``; threshold: the values that pass; mend: what to do about it.
+    worst number there, in ``unit``; threshold: the values that pass; mend: what to do about it;
+    guilty: the value of each episode that does not pass, the worst first.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Finding:
     unit: str
     threshold: Limit
     mend: str
+    guilty: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -60,6 +62,7 @@ class Finding:
             'threshold': {'low': low, 'high': high},
             'passed': self.passed,
             'mend': self.mend,
+            'episodes': list(self.guilty),
         }
 
 
@@ -85,6 +88,8 @@ def judge(
             return math.inf
         return max(threshold.low - value, value - threshold.high)
 
-    guilty = [index for index, value in values.items() if value not in threshold]
-    scope = ': '.join(filter(None, [scope, name_episodes(guilty)]))
-    return Finding(name, scope or 'all', max(values.values(), key=excess), unit, threshold, mend)
+    wrong = [index for index, value in values.items() if value not in threshold]
+    scope = ': '.join(filter(None, [scope, name_episodes(wrong)]))
+    guilty = {i: values[i] for i in sorted(wrong, key=lambda i: excess(values[i]), reverse=True)}
+    worst = max(values.values(), key=excess)
+    return Finding(name, scope or 'all', worst, unit, threshold, mend, guilty)

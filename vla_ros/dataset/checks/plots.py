@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from vla_ros.dataset.checks.cameras import brightness, camera_width, drifts
 from vla_ros.dataset.checks.episodes import Episodes
 from vla_ros.dataset.checks.plan_coverage import count_clusters, rotations
+from vla_ros.dataset.checks.report import fringes
 from vla_ros.dataset.checks.thresholds import Thresholds
 
 _COLOURS = ('#00798c', '#d1495b', '#edae49', '#66a182', '#2e4057', '#8d96a3')
@@ -72,7 +73,9 @@ def draw_coverage(episodes: Episodes, limits: Thresholds) -> Figure:
                 linewidth=2 if wrong else 1,
                 edgecolor=_BAD if wrong else 'white',
                 hatch='//' if held else None,
-                facecolor=(0, 0.47, 0.55, 0.12 + 0.75 * count / most) if count else '#eeeeee',
+                facecolor=(0, 0.47, 0.55, 0.12 + 0.75 * count / most)
+                if count
+                else (0.5, 0.5, 0.5, 0.15),
             )
         )
         rescued = recoveries.get(cluster, 0)
@@ -112,10 +115,7 @@ def draw_overlays(episodes: Episodes, moved: Drifts) -> Figure:
     for (camera, values), axis in zip(moved.items(), axes, strict=True):
         worst = max(values, key=values.__getitem__)
         look = next(e.looks[camera] for e in episodes.episodes if e.index == worst)
-        red, cyan = (
-            view.background.mean(axis=-1) / 255 for view in (episodes.reference_look(camera), look)
-        )
-        axis.imshow(np.stack([red, cyan, cyan], axis=-1))
+        axis.imshow(fringes(episodes.reference_look(camera).background, look.background))
         axis.set_title(f'{camera}: {values[worst]:.2f} px in episode {worst}')
         axis.axis('off')
     return figure

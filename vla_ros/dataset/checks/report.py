@@ -2,52 +2,57 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the checks found, for people and programs: a table, JSON, and an HTML page."""
 
-import base64
-from collections.abc import Mapping, Sequence
-from html import escape
-from io import BytesIO
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
+import numpy as np
 
 from vla_ros.dataset.checks.episodes import Episodes
 from vla_ros.dataset.checks.finding import Finding
+from vla_ros.view.report import (
+    Verdict,
+    paragraph,
+    picture,
+    plot,
+    section,
+    side_by_side,
+    table,
+    write_page,
+)
 
+if TYPE_CHECKING:  # only the page has figures: the rest does without matplotlib
+    from matplotlib.figure import Figure
+
+EXAMPLES = 3  # worst episodes that are shown of a check
 _HEAD = ('', 'check', 'scope', 'value', 'passes')
-_STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-       color: #222; background: #fff; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #ddd;
-         vertical-align: top; }
-td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
-.mark.good, span.good { color: #1a7f4b; } span.bad, .mark.bad { color: #b3263c; font-weight: 600; }
-.mend { color: #555; font-size: .9em; } tr.mend td { padding-top: 0; }
-tr.bad td, tr.mend td { background: #fdf1f2; } tr.bad td { border-bottom: none; }
-.table { overflow-x: auto; }
-@media (max-width: 40rem) { table { font-size: 13px; } td.number { white-space: normal; } }
-figure { margin: 2rem 0; } img { max-width: 100%; } figcaption { color: #555; }
-"""
 
 
 def write_table(findings: Sequence[Finding]) -> str:
-    """Return the findings as lines of text, with what to do about those that did not pass."""
+    """
+    Return the findings as lines of text, which end with the verdict.
+
+    Those that did not pass stand last, where a terminal is read first, each with its mend below.
+    """
+    ordered = sorted(findings, key=lambda finding: not finding.passed)
     rows = [_HEAD] + [
         ('ok' if f.passed else 'BAD', f.name, f.scope, write_value(f), str(f.threshold))
-        for f in findings
+        for f in ordered
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     lines = [
         '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    mends = [f'{f.name}, {f.scope}: {f.mend}.' for f in findings if not f.passed]
-    return '\n'.join([*lines, '', *mends, write_verdict(findings)])
+    for number, finding in reversed(list(enumerate(ordered, 1))):
+        if not finding.passed:
+            lines.insert(number + 1, f'     mend: {finding.mend}.')
+    return '\n'.join([*lines, '', write_verdict(findings)])
 
 
-def write_value(finding: Finding) -> str:
-    """Return the value with its unit."""
-    return f'{finding.value:.3g} {finding.unit}'
+def write_value(finding: Finding, value: float | None = None) -> str:
+    """Return the value of a finding, or of one of its episodes, with its unit."""
+    return f'{finding.value if value is None else value:.3g} {finding.unit}'
 
 
 def write_verdict(findings: Sequence[Finding]) -> str:
@@ -69,48 +74,82 @@ def make_json(name: str, episodes: Episodes, findings: Sequence[Finding]) -> dic
 
 
 def write_html(
-    name: str, episodes: Episodes, findings: Sequence[Finding], figures: Mapping[str, Figure]
+    name: str, episodes: Episodes, findings: Sequence[Finding], figures: Mapping[str, 'Figure']
 ) -> str:
     """
     Return one page that needs no other file and no network; figures by their caption.
 
-    What did not pass stands first.
+    What did not pass comes first, with pictures of the worst episodes; what passed comes last.
     """
     seconds = sum(len(e.time) for e in episodes.episodes) / episodes.fps
-    rows = '\n'.join(map(_row, sorted(findings, key=lambda finding: finding.passed)))
-    pictures = '\n'.join(
-        f'<figure><img alt="{escape(caption)}" src="{_embed(figure)}">'
-        f'<figcaption>{escape(caption)}.</figcaption></figure>'
-        for caption, figure in figures.items()
+    bad = [finding for finding in findings if not finding.passed]
+    passed = [finding for finding in findings if finding.passed]
+    return write_page(
+        f'{name}: checks',
+        Verdict(write_verdict(findings), not bad),
+        paragraph(
+            f'{_count(len(episodes.episodes), "episode")}, {seconds / 60:.1f} minutes, '
+            f'{_count(len(episodes.cameras), "camera")}.',
+            quiet=True,
+        ),
+        section(
+            'To be mended',
+            table(
+                _HEAD[1:],
+                [_row(finding) for finding in bad],
+                ['bad'] * len(bad),
+                [f'{finding.mend}.' for finding in bad],
+            ),
+        ),
+        *(
+            section(
+                f'{finding.name}, {finding.scope}: {write_value(finding)}',
+                side_by_side(_examples(episodes, finding)),
+            )
+            for finding in bad
+        ),
+        section('Overview', *(plot(figure, f'{text}.') for text, figure in figures.items())),
+        section(
+            'Passed',
+            table(_HEAD[1:], [_row(finding) for finding in passed], ['good'] * len(passed)),
+        ),
     )
-    verdict = 'good' if all(finding.passed for finding in findings) else 'bad'
-    return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(name)}: checks</title><style>{_STYLE}</style></head><body>
-<h1>{escape(name)}</h1>
-<p>{_count(len(episodes.episodes), 'episode')}, {seconds / 60:.1f} minutes,
-{_count(len(episodes.cameras), 'camera')}.
-<span class="{verdict}">{write_verdict(findings)}</span></p>
-<div class="table"><table>
-<tr><th></th><th>Check</th><th>Scope</th><th>Value</th><th>Passes</th></tr>
-{rows}
-</table></div>
-{pictures}
-</body></html>
-"""
 
 
-def _row(finding: Finding) -> str:
-    mark, word = ('good', '&#10003;') if finding.passed else ('bad', '&#10007;')
-    mend = f'<tr class="mend"><td></td><td colspan="4">{escape(finding.mend)}.</td></tr>'
-    return (
-        f'<tr class="{mark}"><td class="mark {mark}">{word}</td>'
-        f'<td>{escape(finding.name)}</td>'
-        f'<td>{escape(finding.scope)}</td>'
-        f'<td class="number">{escape(write_value(finding))}</td>'
-        f'<td class="number">{_write_limit(finding)}</td></tr>' + ('' if finding.passed else mend)
-    )
+def _examples(episodes: Episodes, finding: Finding) -> Iterator[str]:
+    """Yield pictures of the worst episodes of a check, beside how they should look."""
+    where = finding.scope.partition(':')[0].split(', ')
+    for camera in [name for name in episodes.cameras if name in where]:
+        reference = episodes.reference_look(camera).start
+        yield picture(reference, f'{camera}, to compare with')
+        for episode in _worst(episodes, finding):
+            value = finding.guilty.get(episode.index)
+            told = '' if value is None else f': {write_value(finding, value)}'
+            start = episode.looks[camera].start
+            if finding.name == 'camera drift':
+                told += '; red: as it should be, cyan: here'
+                start = fringes(
+                    episodes.reference_look(camera).background, episode.looks[camera].background
+                )
+            yield picture(start, f'{camera}, episode {episode.index}{told}')
+
+
+def _worst(episodes: Episodes, finding: Finding) -> Iterator[Any]:
+    """Yield the worst episodes of a check; the last one where it is about none of them alone."""
+    by_index = {episode.index: episode for episode in episodes.episodes}
+    yield from (by_index[i] for i in islice(finding.guilty, EXAMPLES) if i in by_index)
+    if not finding.guilty:
+        yield episodes.episodes[-1]
+
+
+def fringes(reference: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return two pictures on top of each other, the first in red and the other in cyan."""
+    red, cyan = (view.mean(axis=-1).astype(np.uint8) for view in (reference, seen))
+    return np.stack([red, cyan, cyan], axis=-1)
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
+    return finding.name, finding.scope, write_value(finding), _write_limit(finding)
 
 
 def _count(number: int, noun: str) -> str:
@@ -119,11 +158,4 @@ def _count(number: int, noun: str) -> str:
 
 def _write_limit(finding: Finding) -> str:
     """Return the values that pass with the signs of print."""
-    return str(finding.threshold).replace('<=', '&le;').replace('>=', '&ge;')
-
-
-def _embed(figure: Figure) -> str:
-    """Return the figure as a data URI."""
-    buffer = BytesIO()
-    figure.savefig(buffer, format='png', dpi=110)
-    return f'data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}'
+    return str(finding.threshold).replace('<=', '≤').replace('>=', '≥')

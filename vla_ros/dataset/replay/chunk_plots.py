@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The pictures of a replay: errors over the horizon, one episode over time, seams and times."""
+"""The figures of a replay: errors of episodes and steps, the worst over time, seams, times."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,31 +8,50 @@ from matplotlib.figure import Figure
 
 from vla_ros.core.status import Mode
 from vla_ros.dataset.replay.drive import Drive
-from vla_ros.dataset.replay.result import Replay
+from vla_ros.dataset.replay.result import Example, Replay
 from vla_ros.dataset.replay.scores import by_cluster, step_errors, summarise
+from vla_ros.policy.spec import PolicySpec
 
 _COLOURS = ('#00798c', '#d1495b', '#edae49', '#66a182', '#2e4057', '#8d96a3')
 _POLICY, _RECORDED, _SEAM = '#00798c', '#8d96a3', '#d1495b'
 
 
 def draw(replay: Replay) -> dict[str, Figure]:
-    """Return the report's figures by caption."""
+    """Return the figures about all episodes by caption."""
     figures = {
-        'Error of each joint over the steps of a chunk': draw_horizon(replay),
+        'Mean error of every episode, the worst first (bars), and that of an arm that stands '
+        'still (dots)': draw_episodes(replay),
+        'Error of each joint over the steps of a chunk; dashed: of an arm that stands still, '
+        'over all joints': draw_horizon(replay),
         'Error of each joint in each cluster': draw_clusters(replay),
         'How far the goal jumps where a chunk joins another, and how far a command moves from '
         'one tick to the next': draw_jumps(replay),
     }
     if replay.times:
         figures['Measured time of each stage (no part of the scores)'] = draw_times(replay)
-    if replay.example:
-        name = replay.example[0].episode.path.name
-        figures[
-            f'{name}: recorded commands (grey), what the queue would have commanded (blue), and '
-            'where a chunk joins another (red)'
-        ] = draw_episode(replay)
-        figures[f'{name}: seconds of motion left in the queue'] = draw_queue(replay)
     return figures
+
+
+def draw_example(example: Example, spec: PolicySpec) -> dict[str, Figure]:
+    """Return the figures about one episode by caption."""
+    return {
+        'Recorded commands (grey), what the queue would have commanded (blue), and where a chunk '
+        'joins another (red)': draw_commands(example, spec),
+        'Seconds of motion left in the queue': draw_queue(example),
+    }
+
+
+def draw_episodes(replay: Replay) -> Figure:
+    """Return the error of each episode beside the baseline's."""
+    figure, axis = _figure(8.0, 2.8)
+    parts = [summarise([one], replay.spec) for one in replay.scores]
+    pairs = [(part['mae'] or 0.0, part['mae_still'] or 0.0) for part in parts]
+    ordered = np.array(sorted(pairs, reverse=True))
+    axis.bar(range(len(ordered)), ordered[:, 0], color=_POLICY, width=0.8)
+    axis.plot(ordered[:, 1], color=_RECORDED, marker='.', linestyle='')
+    axis.set(xlabel='episodes, sorted', ylabel='mean error (rad)', xticks=[])
+    axis.set_ylim(bottom=0)
+    return figure
 
 
 def draw_horizon(replay: Replay) -> Figure:
@@ -43,6 +62,8 @@ def draw_horizon(replay: Replay) -> Figure:
         colour = _COLOURS[index % len(_COLOURS)]
         style = '-' if index < len(_COLOURS) else '--'
         axis.plot(row, color=colour, linestyle=style, linewidth=1.5, label=name)
+    still = step_errors(replay.scores, still=True).mean(axis=1)
+    axis.plot(still, color=_RECORDED, linestyle=':', linewidth=2.0, label='standing still')
     axis.set(xlabel='step of the chunk', ylabel='mean error (rad)', xlim=(0, len(errors) - 1))
     axis.set_ylim(bottom=0)
     axis.legend(frameon=False, ncols=2)
@@ -60,7 +81,7 @@ def draw_clusters(replay: Replay) -> Figure:
     for (row, column), value in np.ndenumerate(values):
         dark = value > 0.6 * values.max()
         axis.text(
-            column, row, f'{value:.3f}', ha='center', va='center', color='w' if dark else '#222'
+            column, row, f'{value:.3f}', ha='center', va='center', color='w' if dark else '#333333'
         )
     axis.set_xticks(range(len(names)), names)
     axis.set_yticks(range(len(parts)), [f'cluster {name or "?"}' for name in parts])
@@ -102,11 +123,9 @@ def draw_times(replay: Replay) -> Figure:
     return figure
 
 
-def draw_episode(replay: Replay) -> Figure:
-    """Return the commands of the first episode, joint by joint."""
-    assert replay.example is not None
-    track, done = replay.example
-    names = replay.spec.joint_names
+def draw_commands(example: Example, spec: PolicySpec) -> Figure:
+    """Return the commands of an episode, joint by joint."""
+    track, done, names = example.track, example.drive, spec.joint_names
     figure = Figure(figsize=(8.0, 1.3 * len(names) + 0.4), layout='constrained')
     axes = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
     running = [m for m in done.moments if m.mode is Mode.RUNNING]
@@ -122,10 +141,9 @@ def draw_episode(replay: Replay) -> Figure:
     return figure
 
 
-def draw_queue(replay: Replay) -> Figure:
-    """Return the motion left in the queue over the first episode."""
-    assert replay.example is not None
-    done = replay.example[1]
+def draw_queue(example: Example) -> Figure:
+    """Return the motion left in the queue over an episode."""
+    done = example.drive
     figure, axis = _figure(8.0, 2.4)
     times = np.array([m.time for m in done.moments]) - done.span.begin
     left = np.array([m.remaining for m in done.moments])

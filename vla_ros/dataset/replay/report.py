@@ -2,32 +2,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """A replay for people: a table, and an HTML page."""
 
-import base64
-from collections.abc import Callable, Mapping, Sequence
-from html import escape
-from io import BytesIO
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from vla_ros.core.files import write_json, write_text
-from vla_ros.dataset.replay.result import Replay
+from vla_ros.dataset.align import gather
+from vla_ros.dataset.camera_messages import read_picture
+from vla_ros.dataset.replay.result import Example, Replay
 from vla_ros.dataset.replay.scores import by_cluster, summarise
+from vla_ros.view.report import (
+    Verdict,
+    paragraph,
+    picture,
+    plot,
+    section,
+    side_by_side,
+    table,
+    write_page,
+)
 
-if TYPE_CHECKING:  # only the page has figures: the rest does without matplotlib
-    from matplotlib.figure import Figure
-
-_HEAD = ('cluster', 'episodes', 'chunks', 'MAE', 'played', 'seam', 'jerk', 'starved', 'stale')
-_UNITS = ('', '', '', 'rad', 'rad', 'rad p95', 'of recorded', 'times', 's p95')
-_STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-       color: #222; background: #fff; }
-table { border-collapse: collapse; margin: 1rem 0; }
-th, td { text-align: right; padding: .3rem .8rem; border-bottom: 1px solid #ddd;
-         font-variant-numeric: tabular-nums; }
-th:first-child, td:first-child { text-align: left; }
-.good { color: #1a7f4b; } .bad { color: #b3263c; font-weight: 600; }
-figure { margin: 2rem 0; } img { max-width: 100%; } figcaption { color: #555; }
-"""
+_HEAD = (
+    'cluster', 'episodes', 'chunks', 'MAE', 'still', 'played', 'seam', 'jerk', 'starved', 'stale'
+)  # fmt: skip
+_UNITS = ('', '', '', 'rad', 'rad', 'rad', 'rad p95', 'of recorded', 'times', 's p95')
 
 
 def publish(
@@ -42,9 +42,7 @@ def publish(
     if file:
         write_json(Path(file), replay.as_json())
     if page:
-        from vla_ros.dataset.replay.chunk_plots import draw
-
-        write_text(Path(page), write_html(replay, limit, draw(replay)))
+        write_text(Path(page), write_html(replay, limit))
     return int(limit is not None and replay.mae > limit)
 
 
@@ -58,35 +56,82 @@ def write_table(replay: Replay) -> str:
 
 
 def write_verdict(replay: Replay, limit: float | None) -> str:
-    """Return the outcome in one sentence."""
-    if limit is None:
-        return f'MAE {replay.mae:.4f} rad.'
-    word = 'within' if replay.mae <= limit else 'beyond'
-    return f'MAE {replay.mae:.4f} rad, {word} the {limit:.4f} rad allowed.'
+    """Return the outcome in one sentence: how far off, how sure, and against what."""
+    values = summarise(replay.scores, replay.spec)
+    text = f'MAE {replay.mae:.4f} rad'
+    if values['mae_interval']:
+        low, high = values['mae_interval']
+        text += f' [{low:.4f}, {high:.4f}]'
+    if limit is not None:
+        word = 'within' if replay.mae <= limit else 'beyond'
+        text += f', {word} the {limit:.4f} rad allowed'
+    still = values['mae_still']
+    return f'{text}; an arm that stands still: {still:.4f} rad.' if still else f'{text}.'
 
 
-def write_html(replay: Replay, limit: float | None, figures: Mapping[str, 'Figure']) -> str:
-    """Return one page that needs no other file and no network; figures by their caption."""
-    pictures = '\n'.join(
-        f'<figure><img alt="{escape(caption)}" src="{_embed(figure)}">'
-        f'<figcaption>{escape(caption)}.</figcaption></figure>'
-        for caption, figure in figures.items()
+def write_html(replay: Replay, limit: float | None) -> str:
+    """Return one page that needs no other file and no network; the worst episodes are drawn."""
+    from vla_ros.dataset.replay.chunk_plots import draw
+
+    still = summarise(replay.scores, replay.spec)['mae_still'] or np.inf
+    good = replay.mae <= (still if limit is None else limit)
+    figures = draw(replay)
+    units = [
+        f'{name} ({unit})' if unit else name for name, unit in zip(_HEAD, _UNITS, strict=True)
+    ]
+    return write_page(
+        f'{replay.spec.name}: replay of {len(replay.scores)} episodes',
+        Verdict(write_verdict(replay, limit), good),
+        table(units, _rows(replay)),
+        *(paragraph(line, quiet=True) for line in _explain(replay)),
+        *(section(*part) for part in _draw_examples(replay)),
+        section('All episodes', *(plot(figure, f'{text}.') for text, figure in figures.items())),
+        section('Joints', table(('joint', 'MAE (rad)'), _joint_rows(replay))),
+        section('Time', *(paragraph(line) for line in _describe_times(replay))),
+        section(
+            'Every episode, the worst first', table(('episode', *units), _episode_rows(replay))
+        ),
     )
-    verdict = 'bad' if limit is not None and replay.mae > limit else 'good'
-    notes = ''.join(f'<p>{escape(line)}</p>' for line in _explain(replay))
-    times = ''.join(f'<p>{escape(line)}</p>' for line in _describe_times(replay))
-    return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(replay.spec.name)}: replay</title><style>{_STYLE}</style></head><body>
-<h1>{escape(replay.spec.name)}: replay of {len(replay.scores)} episodes</h1>
-<p class="{verdict}">{write_verdict(replay, limit)}</p>
-{_html_table([_HEAD, _UNITS], _rows(replay))}
-{_html_table([('joint', 'MAE (rad)')], _joint_rows(replay))}
-{notes}{times}
-{pictures}
-</body></html>
-"""
+
+
+def _draw_examples(replay: Replay) -> Iterator[tuple[str, ...]]:
+    """Yield the heading and the parts of each of the worst episodes."""
+    from vla_ros.dataset.replay.chunk_plots import draw_example
+
+    for example in replay.examples:
+        name = example.track.episode.path.name
+        figures = draw_example(example, replay.spec)
+        yield (
+            f'{name}: MAE {example.mae:.4f} rad',
+            side_by_side(_worst_pictures(example, replay)),
+            *(plot(figure, f'{name}: {text}.') for text, figure in figures.items()),
+        )
+
+
+def _worst_pictures(example: Example, replay: Replay) -> Iterator[str]:
+    """Yield what the policy saw when it answered worst in an episode."""
+    track, drive, score = example.track, example.drive, example.score
+    if not len(score.errors):
+        return
+    counts = np.maximum(np.isfinite(score.errors).sum(axis=(1, 2)), 1)
+    means = np.nansum(score.errors, axis=(1, 2)) / counts
+    worst = int(means.argmax())
+    ask = drive.asks[worst]
+    cameras = {track.streams.cameras[camera.name]: camera.name for camera in replay.spec.cameras}
+    chosen = {topic: [ask.samples[topic]] for topic in cameras}
+    (observation,) = gather(track.episode, chosen)
+    for topic, name in cameras.items():
+        yield picture(
+            read_picture(observation[topic]),
+            f'{name} at {ask.start - drive.span.begin:.1f} s, where the chunk is farthest off: '
+            f'{means[worst]:.4f} rad',
+        )
+
+
+def _episode_rows(replay: Replay) -> list[tuple[str, ...]]:
+    parts = [(one, summarise([one], replay.spec)) for one in replay.scores]
+    ordered = sorted(parts, key=lambda part: part[1]['mae'] or 0.0, reverse=True)
+    return [(one.name, *_row(one.cluster or 'unknown', values)) for one, values in ordered]
 
 
 def _rows(replay: Replay) -> list[tuple[str, ...]]:
@@ -104,6 +149,7 @@ def _row(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
         str(values['episodes']),
         str(values['chunks']),
         _number(values['mae'], 4),
+        _number(values['mae_still'], 4),
         _number(values['mae_played'], 4),
         _number((values['seam_jump'] or {}).get('p95'), 4),
         _number(jerk / recorded if jerk and recorded else None, 2),
@@ -120,7 +166,8 @@ def _joint_rows(replay: Replay) -> list[tuple[str, ...]]:
 def _explain(replay: Replay) -> list[str]:
     settings = replay.settings
     return [
-        f'MAE: chunks against recorded commands, over {replay.spec.chunk_size} steps; played: '
+        f'MAE: chunks against recorded commands, over {replay.spec.chunk_size} steps, with its '
+        '95 % interval over the episodes; still: the same of an arm that stands still; played: '
         f'what the queue would have commanded ({settings.mode}, chunk_size_threshold '
         f'{settings.chunk_size_threshold:g}, {settings.aggregate_fn_name}, latency '
         f'{settings.latency:g} s). seam: how far the goal jumps where a chunk joins another. '
@@ -160,19 +207,3 @@ def _align(rows: Sequence[tuple[str, ...]]) -> str:
         cells += [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
         lines.append('  '.join(cells).rstrip())
     return '\n'.join(lines)
-
-
-def _html_table(heads: Sequence[tuple[str, ...]], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [_html_row(row, 'th') for row in heads] + [_html_row(row, 'td') for row in rows]
-    return f'<table>{"".join(lines)}</table>'
-
-
-def _html_row(cells: Sequence[str], tag: str) -> str:
-    return '<tr>' + ''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells) + '</tr>'
-
-
-def _embed(figure: 'Figure') -> str:
-    """Return the figure as a data URI."""
-    buffer = BytesIO()
-    figure.savefig(buffer, format='png', dpi=110)
-    return f'data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}'

@@ -4,8 +4,9 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,17 @@ from vla_ros.dataset.replay.fast import Answered
 from vla_ros.dataset.replay.scores import Score, by_cluster, score, summarise
 from vla_ros.dataset.replay.settings import Settings
 from vla_ros.policy.spec import PolicySpec
+
+EXAMPLES = 3  # worst episodes that are kept to be drawn
+
+
+class Example(NamedTuple):
+    """An episode that is drawn."""
+
+    mae: float  # rad
+    track: Track
+    drive: Drive
+    score: Score
 
 
 @dataclass
@@ -31,7 +43,7 @@ class Replay:
     scores: list[Score] = field(default_factory=list)
     times: list[dict[str, float]] = field(default_factory=list)  # s per stage, of each chunk
     repeated: int = 0  # asks that nodes answered late or about something else
-    example: tuple[Track, Drive] | None = None  # the first episode, to be drawn
+    examples: list[Example] = field(default_factory=list)  # the worst ones, worst first
     recorded: float = 0.0  # s of recordings
     spent: float = 0.0  # s that the replay took
 
@@ -42,10 +54,15 @@ class Replay:
             return answers[ask.number].chunk
 
         for done in drive(track, self.spec, self.robot, self.settings, answer):
-            self.scores.append(score(track, done, self.spec))
-            self.example = self.example or (track, done)
+            scored = score(track, done, self.spec)
+            self.scores.append(scored)
+            self._keep(Example(summarise([scored], self.spec)['mae'] or 0.0, track, done, scored))
         self.times += [dict(one.times) for one in answers]
         self.recorded += sum(span.end - span.begin for span in track.spans)
+
+    def _keep(self, example: Example) -> None:
+        worst = sorted([*self.examples, example], key=attrgetter('mae'), reverse=True)
+        self.examples = worst[:EXAMPLES]
 
     @property
     def mae(self) -> float:

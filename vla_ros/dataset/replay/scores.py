@@ -26,6 +26,7 @@ class Score:
     cluster: str
     duration: float  # s
     errors: np.ndarray  # (chunks, steps, joints) rad, absolute; nan where nothing was recorded
+    still: np.ndarray  # the same, of an arm that stays where it was as it was asked about
     played: np.ndarray  # (ticks, joints) rad, absolute error of the commands
     jerk: np.ndarray  # (chunks,) rad/s^3, of each chunk
     recorded_jerk: np.ndarray  # (chunks,) rad/s^3, of what was recorded in the time of each
@@ -42,12 +43,13 @@ def score(track: Track, drive: Drive, spec: PolicySpec) -> Score:
     step = 1.0 / spec.fps
     end = min(drive.span.end, float(track.commanded.times[-1]))
     errors = np.full((len(drive.asks), spec.chunk_size, len(spec.joint_names)), np.nan)
-    jerk, recorded_jerk = np.zeros(len(errors)), np.zeros(len(errors))
+    still, jerk, recorded_jerk = errors.copy(), np.zeros(len(errors)), np.zeros(len(errors))
     for number, (ask, chunk) in enumerate(zip(drive.asks, drive.chunks, strict=True)):
         times = ask.start + step * np.arange(len(chunk))
         known = times <= end + 1e-6
         recorded = track.commanded.at(times[known])
         errors[number, : len(recorded)] = np.abs(chunk[known] - recorded)
+        still[number, : len(recorded)] = np.abs(track.measured.before(ask.start) - recorded)
         jerk[number] = roughness(chunk[known], step)
         recorded_jerk[number] = roughness(recorded, step)
     running = np.array([m.mode is Mode.RUNNING for m in drive.moments])
@@ -61,6 +63,7 @@ def score(track: Track, drive: Drive, spec: PolicySpec) -> Score:
         drive.span.cluster,
         drive.span.end - drive.span.begin,
         errors,
+        still,
         np.abs(commands - track.commanded.at(times))[running],
         jerk,
         recorded_jerk,
@@ -95,6 +98,8 @@ def summarise(scores: Sequence[Score], spec: PolicySpec) -> dict[str, Any]:
         'chunks': len(errors),
         'rows': int(counted.any(axis=2).sum()),
         'mae': _share(totals.sum(), counts.sum()),
+        'mae_interval': _interval(scores),
+        'mae_still': _share(np.nansum(_join(one.still for one in scores)), counts.sum()),
         'mae_per_joint': dict(zip(spec.joint_names, by_joint, strict=True)),
         'mae_per_step': by_step,
         'mae_played': _mean(_join(one.played for one in scores)),
@@ -116,12 +121,28 @@ def by_cluster(scores: Sequence[Score]) -> Mapping[str, list[Score]]:
     return {name: [one for one in scores if one.cluster == name] for name in clusters}
 
 
-def step_errors(scores: Sequence[Score]) -> np.ndarray:
-    """Return the mean error (steps, joints) rad; nan for a step that was never recorded."""
-    errors = _join(one.errors for one in scores)
+def step_errors(scores: Sequence[Score], still: bool = False) -> np.ndarray:
+    """
+    Return the mean error (steps, joints) rad; nan for a step that was never recorded.
+
+    With ``still`` it is that of an arm that stands still.
+    """
+    errors = _join(one.still if still else one.errors for one in scores)
     counts = np.isfinite(errors).sum(axis=0)
     totals = np.nansum(errors, axis=0)
     return np.where(counts, totals / np.maximum(counts, 1), np.nan)
+
+
+def _interval(scores: Sequence[Score], resamples: int = 1000) -> list[float] | None:
+    """Return the 95 % bootstrap interval of the mean error (rad); None for a single episode."""
+    totals = np.array([np.nansum(one.errors) for one in scores])
+    counts = np.array([np.isfinite(one.errors).sum() for one in scores])
+    if len(scores) < 2 or not counts.all():
+        return None
+    drawn = np.random.default_rng(0).integers(0, len(scores), (resamples, len(scores)))
+    means = totals[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.percentile(means, (2.5, 97.5))
+    return [float(low), float(high)]
 
 
 def _join(parts: Any) -> np.ndarray:
