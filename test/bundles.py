@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 JOINTS = ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll', 'gripper')
 CAMERAS = ('top', 'gripper')
 HEIGHT, WIDTH = 24, 32  # px
+OTHER_SIZE = (16, 48)  # px, height and width, of the second camera where the sizes differ
 FILES = {
     'vision_encoder': 'vision_encoder.onnx',
     'llm_backbone': 'backbone.onnx',
@@ -51,6 +52,24 @@ def write_bundle(
     for name, count in (runs or {}).items():
         blocks[name]['runs'] = count
     (path / 'policy.json').write_text(json.dumps(policy_facts() | {'blocks': blocks} | facts))
+    return path
+
+
+def write_bundle_of_two_sizes(path: Path) -> Path:
+    """Write the tiny ACT with cameras whose pictures differ in size, and as many tokens each."""
+    write_tiny_bundle(path)
+    encoder = onnx.load(path / FILES['vision_encoder'])
+    image, features = encoder.graph.input[0], encoder.graph.output[0]
+    for axis, name in ((1, 'height'), (2, 'width')):
+        image.type.tensor_type.shape.dim[axis].dim_param = name
+    features.type.tensor_type.shape.dim[1].dim_param = 'tokens'
+    for item in encoder.graph.initializer:
+        if item.name == 'flat':
+            item.CopyFrom(numpy_helper.from_array(np.array([0, SIZE, -1], np.int64), 'flat'))
+    content = json.loads((path / 'policy.json').read_text())
+    content['blocks']['vision_encoder'] = _save(path / FILES['vision_encoder'], encoder)
+    content['cameras'][1] |= dict(zip(('height', 'width'), OTHER_SIZE, strict=True))
+    (path / 'policy.json').write_text(json.dumps(content))
     return path
 
 

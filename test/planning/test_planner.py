@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from bundles import CHUNK
+from bundles import CHUNK, OTHER_SIZE, write_bundle_of_two_sizes
 
 from vla_ros.core.budget import Budget
 from vla_ros.planning.blocks import block_operations, predict
@@ -202,3 +202,26 @@ def test_predicted_and_measured_latency_are_compared_from_a_profile(tiny_bundle,
     assert main([*words, '--policy', str(tiny_bundle), '--recipe', 'gpu_fp16']) == 0
     assert main([*words, '--threads', '7']) == 2
     assert 'expected one of [1]' in capsys.readouterr().err
+
+
+def test_cameras_of_two_sizes_are_counted_one_after_the_other(tiny_bundle, tmp_path, capsys):
+    path = write_bundle_of_two_sizes(tmp_path / 'two_sizes')
+    both, once = (
+        Counter(item.operator for item in block_operations(load_bundle(each), 'vision_encoder'))
+        for each in (path, tiny_bundle)
+    )
+    assert both == {name: 2 * number for name, number in once.items()}
+    flops = [item.flops for item in block_operations(load_bundle(path), 'vision_encoder')]
+    one_picture = count(tiny_bundle / 'vision_encoder.onnx', {'n': 1})
+    area = OTHER_SIZE[0] * OTHER_SIZE[1] / (24 * 32)
+    expected = one_picture.work['conv.fp32'].flops * (1 + area)
+    convolutions = [f for f, name in zip(flops, _operators(path), strict=True) if name == 'Conv']
+    assert sum(convolutions) == pytest.approx(expected)
+    words = ['plan', '--board', 'imx95', '--policy', str(path)]
+    assert main(words) == 0
+    assert 'chosen: ' in capsys.readouterr().out
+
+
+def _operators(path):
+    bundle = load_bundle(path)
+    return [item.operator for item in block_operations(bundle, 'vision_encoder')]

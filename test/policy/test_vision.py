@@ -2,17 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vision encoder computes what its block computes, and names what it can't take."""
 
-import json
-
 import numpy as np
 import onnx
 import pytest
-from bundles import CAMERAS, SIZE, TOKENS, pictures, write_tiny_bundle
+from bundles import (
+    CAMERAS,
+    OTHER_SIZE,
+    SIZE,
+    TOKENS,
+    pictures,
+    write_bundle_of_two_sizes,
+)
 from onnx import numpy_helper
 
 from vla_ros.core.errors import VlaError
 from vla_ros.policy.bundle import load_bundle
-from vla_ros.policy.integrity import file_sha256
 from vla_ros.policy.vision import VisionEncoder
 from vla_ros.runtime.placement import NodePlacement
 
@@ -62,25 +66,10 @@ def test_answer_does_not_change_when_the_next_pictures_come(encoder):
 
 
 def test_pictures_of_two_sizes_are_encoded_apart(tmp_path, encoder):
-    path = write_tiny_bundle(tmp_path / 'two_sizes')
-    model = onnx.load(path / 'vision_encoder.onnx')
-    for axis in (1, 2):
-        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = 'hw'[axis - 1]
-    model.graph.output[0].type.tensor_type.shape.dim[1].dim_param = 't'
-    for item in model.graph.initializer:
-        if item.name == 'flat':
-            item.CopyFrom(numpy_helper.from_array(np.array([0, SIZE, -1], np.int64), 'flat'))
-    onnx.save(model, path / 'vision_encoder.onnx')
-    content = json.loads((path / 'policy.json').read_text())
-    block = content['blocks']['vision_encoder']
-    block['sha256'] = file_sha256(path / 'vision_encoder.onnx')
-    block['inputs']['image']['shape'] = ['n', 'h', 'w', 3]
-    block['outputs']['features']['shape'] = ['n', 't', SIZE]
-    content['cameras'][1] |= {'height': 16, 'width': 16}
-    (path / 'policy.json').write_text(json.dumps(content))
-    images = pictures() | {'gripper': np.zeros((16, 16, 3), np.uint8)}
+    path = write_bundle_of_two_sizes(tmp_path / 'two_sizes')
+    images = pictures() | {'gripper': np.zeros((*OTHER_SIZE, 3), np.uint8)}
     features = VisionEncoder(load_bundle(path), CPU).encode(images)
-    assert features.shape == (1, TOKENS + 4, SIZE)
+    assert features.shape == (1, 2 * TOKENS, SIZE)
     np.testing.assert_allclose(
         features[:, :TOKENS], encoder.encode(pictures())[:, :TOKENS], atol=1e-6
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
-from bundles import CAMERAS
+from bundles import CAMERAS, OTHER_SIZE, write_bundle_of_two_sizes
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.policy.bundle import load_bundle
@@ -67,6 +67,32 @@ def test_what_the_back_end_computes_in_8_bit_is_counted(bundle, samples, make):
     assert kernels(new, 'vision_encoder', inputs['vision_encoder'][0]) == {'QLinearConv': 1}
     products = kernels(new, 'llm_backbone', inputs['llm_backbone'][0])
     assert sum(products.values()) == 2 and not products.keys() & {'MatMul', 'Gemm'}
+
+
+@pytest.fixture
+def two_sizes(tmp_path, samples):
+    """Return a policy whose cameras differ in size, and what it sees."""
+    rng = np.random.default_rng(2)
+    odd = [rng.integers(0, 256, (*OTHER_SIZE, 3), np.uint8) for _ in samples]
+    seen = [
+        replace(sample, images={**sample.images, CAMERAS[1]: picture})
+        for sample, picture in zip(samples, odd, strict=True)
+    ]
+    return load_bundle(write_bundle_of_two_sizes(tmp_path / 'two_sizes')), seen
+
+
+@pytest.mark.parametrize('target', ['onnxruntime', 'openvino'])
+@pytest.mark.parametrize('method', ['minmax', 'percentile', 'entropy'])
+def test_cameras_of_two_sizes_are_calibrated_on_both(two_sizes, tmp_path, method, target):
+    bundle, seen = two_sizes
+    recipe = Recipe('mine', VISION, target, calibration=Calibration(8, method))
+    quantize_bundle(bundle, recipe, seen, tmp_path / 'new')
+    new = load_bundle(tmp_path / 'new')
+    assert 0 < error_of(bundle, new, seen).mae < 0.02
+    inputs = block_inputs(bundle, seen[:1], on_cpu)['vision_encoder']
+    assert [entry['image'].shape[1:3] for entry in inputs] == [(24, 32), OTHER_SIZE]
+    if target == 'onnxruntime':
+        assert kernels(new, 'vision_encoder', inputs[0]) == {'QLinearConv': 1}
 
 
 def test_only_the_named_blocks_change(bundle, make):

@@ -207,17 +207,18 @@ def _block_entries(
                 'cameras_mode': policy.vision_encoder.mode,
                 **compared(stock.blocks[block], item.blocks[block]),
                 'bytes': file.stat().st_size,
-                **_cost(file, len(bundle.spec.cameras)),
+                **_cost(bundle, block),
             }
         )
     return rows
 
 
-def _cost(file: Path, cameras: int) -> dict[str, Any]:
+def _cost(bundle: Bundle, block: str) -> dict[str, Any]:
     """Return the arithmetic of a block, where the package is there that counts it."""
-    from vla_ros.planning.cost import count
+    from vla_ros.planning.blocks import counted_operations
+    from vla_ros.planning.cost import total
 
     try:
-        return {'cost': count(file, {'n': cameras}).as_dict()}
+        return {'cost': total(counted_operations(bundle, block)).as_dict()}
     except ConfigError:
         return {}

@@ -13,14 +13,25 @@ from vla_ros.policy.bundle import Bundle, load_bundle
 from vla_ros.policy.spec import BLOCKS
 
 
+def counted_operations(bundle: Bundle, block: str) -> list[Operation]:
+    """
+    Return the operators of one run of a block, at the precisions that its file has.
+
+    A vision encoder that runs once for each size of pictures has those of all these runs.
+    """
+    file = bundle.path / bundle.spec.blocks[block].file
+    runs = (operations(file, sizes) for sizes in bundle.spec.sizes(block))
+    return [operation for run in runs for operation in run]
+
+
 def block_operations(bundle: Bundle, block: str) -> list[Operation]:
     """Return the operators of one run of a block, at the precisions that it computes in."""
-    spec = bundle.spec.blocks[block]
-    counted = operations(bundle.path / spec.file, {'n': len(bundle.spec.cameras)})
-    if spec.precision in ('', 'fp32'):
+    precision = bundle.spec.blocks[block].precision
+    counted = counted_operations(bundle, block)
+    if precision in ('', 'fp32'):
         return counted
     return [
-        replace(item, precision=spec.precision) if item.precision == 'fp32' else item
+        replace(item, precision=precision) if item.precision == 'fp32' else item
         for item in counted
     ]
 

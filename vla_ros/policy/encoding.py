@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from time import perf_counter
 
 import numpy as np
@@ -31,7 +30,7 @@ class CameraGroup:
     def __init__(self, cameras: Sequence[CameraSpec], session: Session) -> None:
         """Take a session for so many pictures of that size, and run it once."""
         self.cameras, self.session = tuple(cameras), session
-        height, width = _picture_size(cameras[0])
+        height, width = cameras[0].size
         self._inputs: dict[str, np.ndarray] = {
             'image': np.zeros((len(cameras), height, width, 3), np.uint8),
             'mean': np.array([camera.mean for camera in cameras], np.float32),
@@ -103,36 +102,28 @@ def open_encoding(bundle: Bundle, placement: NodePlacement, one_by_one: bool) ->
 
 
 def _open_mode(mode: str, bundle: Bundle, placement: NodePlacement) -> Encoding:
-    cameras = bundle.spec.cameras
-    alike = [list(group) for _, group in groupby(cameras, _picture_size)]
-    batches = alike if mode == 'batched' else [[camera] for camera in cameras]
+    each = [[camera] for camera in bundle.spec.cameras]
+    batches = bundle.spec.picture_batches() if mode == 'batched' else each
     streams = min(len(batches), placement.thread_count()) if mode == 'parallel' else 1
     loaded: dict[tuple[int, int, int], Session] = {}
     groups = []
     for batch in batches:
-        key = (len(batch), *_picture_size(batch[0]))
+        key = (len(batch), *batch[0].size)
         if key not in loaded:
-            loaded[key] = _open(bundle, placement, key, streams)
+            # the sizes that its pictures leave open are fixed
+            fixed = bundle.spec.picture_sizes(len(batch), batch[0])
+            loaded[key] = bundle.open('vision_encoder', placement, fixed, streams)
         session = loaded[key].fork() if streams > 1 else loaded[key]
         groups.append(CameraGroup(batch, session))
     pool = ThreadPoolExecutor(streams, 'camera') if streams > 1 else None
     return Encoding(mode, tuple(groups), pool)
 
 
-def _open(
-    bundle: Bundle, placement: NodePlacement, sizes: tuple[int, int, int], streams: int
-) -> Session:
-    """Load the block with the sizes that its pictures leave open fixed to ``sizes``."""
-    names = bundle.spec.blocks['vision_encoder'].inputs['image'].shape
-    fixed = {name: size for name, size in zip(names, sizes, strict=False) if isinstance(name, str)}
-    return bundle.open('vision_encoder', placement, fixed, streams)
-
-
 def _measure(encoding: Encoding) -> float:
     """Return the seconds of the fastest of some runs on pictures of noise."""
     rng = np.random.default_rng(0)
     images = {
-        camera.name: rng.integers(0, 256, (*_picture_size(camera), 3), np.uint8)
+        camera.name: rng.integers(0, 256, (*camera.size, 3), np.uint8)
         for group in encoding.groups
         for camera in group.cameras
     }
@@ -148,7 +139,3 @@ def _measure(encoding: Encoding) -> float:
 def _run_in_turn(jobs: Sequence[Callable[[], None]]) -> None:
     for job in jobs:
         job()
-
-
-def _picture_size(camera: CameraSpec) -> tuple[int, int]:
-    return camera.height, camera.width

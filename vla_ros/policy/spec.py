@@ -4,6 +4,7 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from itertools import groupby
 from typing import Any, TypeVar, get_origin
 
 from vla_ros.core.errors import ConfigError
@@ -42,6 +43,11 @@ class CameraSpec:
             object.__setattr__(self, name, value)
         integrity.check_names('name', [self.name])
         integrity.check_camera(self.height, self.width, self.mean, self.std)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return height and width of its pictures, px."""
+        return self.height, self.width
 
 
 @dataclass(frozen=True)
@@ -158,6 +164,27 @@ class PolicySpec:
         past, _ = self._around(block)
         given = {name for other in past for name in self.blocks[other].outputs}
         return frozenset(self.blocks[block].inputs) - given - set(OBSERVED)
+
+    def picture_batches(self) -> list[list[CameraSpec]]:
+        """Return the cameras in their order, those together whose pictures are of one size."""
+        return [list(batch) for _, batch in groupby(self.cameras, lambda camera: camera.size)]
+
+    def sizes(self, block: str) -> list[dict[str, int]]:
+        """
+        Return what the named sizes of a block's pictures are, for each of its runs on one look.
+
+        Cameras whose pictures are of one size go through the vision encoder together.
+        """
+        if block != 'vision_encoder':
+            return [{'n': len(self.cameras)}]
+        batches = self.picture_batches()
+        return [self.picture_sizes(len(batch), batch[0]) for batch in batches]
+
+    def picture_sizes(self, count: int, camera: CameraSpec) -> dict[str, int]:
+        """Return the named sizes of so many pictures of a camera, as the vision encoder has it."""
+        names = self.blocks['vision_encoder'].inputs['image'].shape
+        sizes = zip(names, (count, *camera.size), strict=False)
+        return {name: size for name, size in sizes if isinstance(name, str)}
 
     def _around(self, block: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the blocks before and after one."""

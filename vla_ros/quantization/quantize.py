@@ -78,7 +78,8 @@ def kernels(bundle: Bundle, block: str, inputs: Inputs) -> Counter[str]:
     back end took it back to float. Raise ConfigError where the back end is not here.
     """
     placement = NodePlacement(threads=1)
-    session = bundle.open(block, placement, {'n': len(bundle.spec.cameras)}, profiling=True)
+    sizes = bundle.spec.sizes(block)[0]  # inputs are those of the first run
+    session = bundle.open(block, placement, sizes, profiling=True)
     session.run(inputs)
     told = BACKENDS[session.facts['backend'].partition(' ')[0]].names_precision
     return Counter(
@@ -152,7 +153,8 @@ def _check_target(bundle: Bundle, recipe: Recipe) -> None:
     placement = NodePlacement(threads=1, backend=recipe.target, precision='fp32')
     for name, block in bundle.spec.blocks.items():
         try:
-            bundle.open(name, placement, {'n': len(bundle.spec.cameras)})
+            for sizes in bundle.spec.sizes(name):
+                bundle.open(name, placement, sizes)
         except ConfigError as error:
             reason = str(error).removeprefix(f'{bundle.path / block.file}: ')
             raise ConfigError(f'{recipe.name}: {name}: {reason}') from None
