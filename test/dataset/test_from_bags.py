@@ -160,12 +160,12 @@ def test_a_label_is_taken_at_another_rate_as_every_sample_is(tmp_path):
     labels = [phase(START + 0.001 + n / FPS, n) for n in range(FRAMES)]
     messages = sorted([*make_messages(), *labels], key=lambda item: item.time)
     frames = frames_of(write_episode(tmp_path, messages=messages), fps=10)
-    assert [frame.phase for frame in frames] == [0, 3, 6, 9]
+    assert [frame.labels for frame in frames] == [{'phase': n} for n in (0, 3, 6, 9)]
 
 
 def test_a_topic_of_another_type_is_no_label(tmp_path):
     other = message('/phase', 'std_msgs/msg/String', START, 'reach')
-    assert frames_of(write_episode(tmp_path, messages=[other, *make_messages()]))[0].phase is None
+    assert not frames_of(write_episode(tmp_path, messages=[other, *make_messages()]))[0].labels
 
 
 def test_episodes_with_and_without_the_label_are_not_mixed(tmp_path):

@@ -136,7 +136,7 @@ def test_the_phase_of_every_frame_survives_there_and_back(tmp_path):
         assert [int(number) for number in data.hf_dataset['phase']] == expected
     episode = list_episodes(tmp_path / 'out')[0]
     assert [decode(m).data for m in episode.messages(['/phase'])] == phases[0][:11]
-    assert [frame.phase for frame in frames_of(episode)] == phases[0][:11]
+    assert [frame.labels['phase'] for frame in frames_of(episode)] == phases[0][:11]
 
 
 def test_a_dataset_without_phases_gets_none(there_and_back):

@@ -28,7 +28,7 @@ class Scene:
         graph.start(TeleoperateNode())
         self.commanders = graph.collect(String, 'commander', qos.LATCHED)
         self.obstacles = graph.collect(String, 'arm_obstacle', qos.LATCHED)
-        self.phases = graph.collect(Int64, 'phase', qos.SENSOR)
+        self.interventions = graph.collect(Int64, 'intervention', qos.SENSOR)
         self.followed = graph.collect(JointTrajectory, 'followed_commands', qos.LATEST)
         self._commands = graph.publisher(JointTrajectory, 'joint_commands', qos.LATEST)
         graph.peer.create_timer(0.02, self._drive)
@@ -84,12 +84,12 @@ def test_person_takes_over_and_gives_back(scene):
 
 def test_every_moment_is_labelled_with_who_leads_and_where_to(scene):
     graph = scene.graph
-    graph.until(lambda: scene.phases and scene.followed)
-    assert {phase.data for phase in scene.phases} == {0}
+    graph.until(lambda: scene.interventions and scene.followed)
+    assert {label.data for label in scene.interventions} == {0}
     scene.press((1, BUTTON, CLUTCH), (32767, AXIS, 0))
     graph.until(lambda: scene.commanders[-1].data == 'human')
-    scene.phases.clear(), scene.followed.clear()
-    graph.until(lambda: len(scene.phases) > 20)
-    assert scene.phases[-1].data == 1
+    scene.interventions.clear(), scene.followed.clear()
+    graph.until(lambda: len(scene.interventions) > 20)
+    assert scene.interventions[-1].data == 1
     pans = [msg.points[0].positions[0] for msg in scene.followed]
     assert pans[-1] > pans[0]  # the person's commands, though the policy says 0

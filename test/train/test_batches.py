@@ -43,15 +43,16 @@ def test_every_frame_of_every_dataset_comes_once_in_an_epoch(frames):
 
 def test_frames_of_an_emphasised_phase_come_more_often(frames):
     phase = np.arange(len(frames.state)) % 3
-    batches = Batches([replace(frames, phase=phase)], size=1, chunk_size=5, emphasis={1: 4})
+    labelled = replace(frames, numbers={'phase': phase})
+    batches = Batches([labelled], size=1, chunk_size=5, emphasis={'phase': {1: 4}})
     count = len(frames) + 3 * int((phase == 1).sum())
     times = Counter(seen(batches, range(count)))
     assert [times[tuple(row)] for row in frames.state] == [4 if p == 1 else 1 for p in phase]
 
 
 def test_emphasis_needs_the_label(frames):
-    with pytest.raises(ConfigError, match='without the label phase'):
-        Batches([frames], 4, 5, emphasis={0: 2})
+    with pytest.raises(ConfigError, match='no dataset with the label phase'):
+        Batches([frames], 4, 5, emphasis={'phase': {0: 2}})
 
 
 def test_next_epoch_has_another_order(frames):

@@ -122,7 +122,7 @@ def _read_stamps(
             text = str(decode(message).data).strip()
             texts += [(now, text)] if text else []
             continue
-        labels = message.topic == streams.phase
+        labels = message.topic in streams.labels.values()
         stamp = message.time * 1e-9 if labels else header_time(message.data)
         stamps[message.topic].append(stamp)
         now = now if labels else max(now, stamp)

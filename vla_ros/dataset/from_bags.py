@@ -23,7 +23,7 @@ from vla_ros.dataset.align import Alignment, align, gather
 from vla_ros.dataset.bag import CALIBRATION, Episode, Message, decode, hash_file
 from vla_ros.dataset.camera_messages import read_picture
 from vla_ros.dataset.lerobot import DatasetSpec, DatasetWriter, Frame
-from vla_ros.dataset.streams import PHASE, Streams, find_streams
+from vla_ros.dataset.streams import LABELS, Streams, find_streams
 
 INFO = 'vla_ros_episodes.json'  # in the dataset's folder meta
 Progress = Callable[[int, int], None]  # done, total
@@ -127,7 +127,7 @@ def describe(episode: Episode, fps: int) -> DatasetSpec:
         tuple(joints),
         {name: _size(episode, topic) for name, topic in streams.cameras.items()},
         episode.info.robot or 'unknown',
-        bool(streams.phase),
+        tuple(streams.labels),
     )
 
 
@@ -139,12 +139,13 @@ def check_alike(episode: Episode, spec: DatasetSpec) -> None:
             f'{name}: got cameras {", ".join(streams.cameras)}, expected '
             f'{", ".join(spec.cameras)} as in the first episode; convert them apart'
         )
-    if bool(streams.phase) != spec.phase:
-        got, expected = ('no', 'one') if spec.phase else ('the', 'none')
-        raise VlaError(
-            f'{name}: got {got} label {PHASE}, expected {expected} as in the first '
-            'episode; convert them apart'
-        )
+    for label in LABELS:
+        if (label in streams.labels) != (label in spec.labels):
+            got, expected = ('no', 'one') if label in spec.labels else ('the', 'none')
+            raise VlaError(
+                f'{name}: got {got} label {label}, expected {expected} as in the first '
+                'episode; convert them apart'
+            )
     for camera, topic in streams.cameras.items():
         _check_size(name, topic, _size(episode, topic), spec.cameras[camera])
 
@@ -177,8 +178,8 @@ def make_frames(
     for messages, state, task in zip(gather(episode, others), states, tasks, strict=True):
         values = {topic: readers[topic](message) for topic, message in messages.items()}
         images = {name: values[topic] for name, topic in streams.cameras.items()}
-        phase = values.get(streams.phase)
-        yield Frame(state, values[streams.action], images, phase, task)
+        labels = {name: values[topic] for name, topic in streams.labels.items()}
+        yield Frame(state, values[streams.action], images, labels, task)
 
 
 def _read_states(episode: Episode, streams: Streams, spec: DatasetSpec) -> np.ndarray:
@@ -244,7 +245,7 @@ def _readers(
     return {
         streams.action: positions,
         **dict.fromkeys(streams.cameras.values(), picture),
-        streams.phase: lambda message: int(decode(message).data),
+        **dict.fromkeys(streams.labels.values(), lambda message: int(decode(message).data)),
     }
 
 

@@ -5,7 +5,7 @@
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ class DatasetSpec:
     joint_names: tuple[str, ...]
     cameras: Mapping[str, tuple[int, int]]  # name: height and width of its pictures, pixels
     robot_type: str
-    phase: bool = False  # whether each frame has that label
+    labels: tuple[str, ...] = ()  # numbers that each frame has
 
     def features(self) -> dict[str, dict[str, Any]]:
         """Return LeRobot's feature dictionary."""
@@ -48,8 +48,8 @@ class DatasetSpec:
                 'shape': (*size, 3),
                 'names': ['height', 'width', 'channels'],
             }
-        if self.phase:
-            features['phase'] = {'dtype': 'int64', 'shape': (1,), 'names': ['phase']}
+        for label in self.labels:
+            features[label] = {'dtype': 'int64', 'shape': (1,), 'names': [label]}
         return features
 
 
@@ -60,7 +60,7 @@ class Frame:
     state: np.ndarray
     action: np.ndarray
     images: Mapping[str, np.ndarray]
-    phase: int | None = None  # number of the phase, where it is labelled
+    labels: Mapping[str, int] = field(default_factory=dict)
     task: str = ''  # what was to be done; '': that of the whole episode
 
 
@@ -100,8 +100,8 @@ class DatasetWriter:
             }
             for camera, image in frame.images.items():
                 row[f'observation.images.{camera}'] = image
-            if self._spec.phase:
-                row['phase'] = np.array([frame.phase])
+            for label in self._spec.labels:
+                row[label] = np.array([frame.labels[label]])
             self._dataset.add_frame(row)
         self._dataset.save_episode()
 

@@ -19,7 +19,7 @@ from vla_ros.dataset.feature_names import camera_names, joint_names
 from vla_ros.dataset.from_bags import INFO
 from vla_ros.dataset.lerobot import Frame, first_line, open_dataset, read_tasks
 from vla_ros.dataset.pictures import PictureReader
-from vla_ros.dataset.streams import PHASE
+from vla_ros.dataset.streams import LABELS
 
 _VECTORS = ('observation.state', 'action')
 
@@ -51,10 +51,14 @@ class StoredDataset:
         return camera_names(self._dataset.meta.camera_keys)
 
     @property
-    def _labelled(self) -> bool:
-        """Whether each frame has a number of its phase."""
-        feature = self._dataset.features.get(PHASE, {})
-        return feature.get('dtype') == 'int64' and tuple(feature.get('shape', ())) == (1,)
+    def labels(self) -> tuple[str, ...]:
+        """Return the names of the numbers that each frame is labelled with."""
+        features = {label: self._dataset.features.get(label, {}) for label in LABELS}
+        return tuple(
+            label
+            for label, feature in features.items()
+            if feature.get('dtype') == 'int64' and tuple(feature.get('shape', ())) == (1,)
+        )
 
     def names(self, key: str) -> tuple[str, ...]:
         """Return what the elements of a vector are called."""
@@ -88,12 +92,12 @@ class StoredDataset:
             for key in self.cameras.values()
         ]
         vectors = (np.asarray(table[key], np.float32) for key in _VECTORS)
-        count = rows.stop - rows.start
-        phases = np.ravel(table[PHASE]).tolist() if self._labelled else [None] * count
-        columns = zip(*vectors, phases, self._tasks[rows], *films, strict=True)
-        for state, action, phase, task, *pictures in columns:
+        labels = {label: np.ravel(table[label]).tolist() for label in self.labels}
+        columns = zip(*vectors, self._tasks[rows], *films, strict=True)
+        for row, (state, action, task, *pictures) in enumerate(columns):
             images = dict(zip(self.cameras, pictures, strict=True))
-            yield Frame(np.atleast_1d(state), np.atleast_1d(action), images, phase, str(task))
+            numbers = {label: column[row] for label, column in labels.items()}
+            yield Frame(np.atleast_1d(state), np.atleast_1d(action), images, numbers, str(task))
 
     def _check(self) -> None:
         missing = [key for key in _VECTORS if key not in self._dataset.features]

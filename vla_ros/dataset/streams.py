@@ -12,15 +12,16 @@ from vla_ros.core.errors import ConfigError, VlaError
 if TYPE_CHECKING:
     from vla_ros.dataset.bag import Episode
 
-STATE, ACTION, INSTRUCTION, PHASE = 'joint_states', 'joint_commands', 'instruction', 'phase'
-EPISODE = 'episode'
-PHASE_TYPE = 'std_msgs/msg/Int64'  # number of the phase that a frame belongs to
+STATE, ACTION, INSTRUCTION, EPISODE = 'joint_states', 'joint_commands', 'instruction', 'episode'
+PHASE = 'phase'  # number of the part of a demonstration that a frame belongs to
+INTERVENTION = 'intervention'  # 1 where a person led the arm, 0 where the policy did
+LABELS, LABEL_TYPE = (PHASE, INTERVENTION), 'std_msgs/msg/Int64'
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 _TYPES = {
     STATE: 'sensor_msgs/msg/JointState',
     ACTION: 'trajectory_msgs/msg/JointTrajectory',
     INSTRUCTION: 'std_msgs/msg/String',
-    PHASE: PHASE_TYPE,
+    **dict.fromkeys(LABELS, LABEL_TYPE),
     EPISODE: 'vla_ros/msg/EpisodeEvent',
 }
 _NEEDED = (STATE, ACTION)
@@ -37,14 +38,13 @@ class Streams:
     action: str
     instruction: str  # '' where none was recorded
     cameras: Mapping[str, str]  # name of the camera: topic
-    phase: str = ''  # a label of each frame; '' where there is none
+    labels: Mapping[str, str] = field(default_factory=dict)  # of each frame: name and topic
     episode: str = ''  # when episodes begin and end; '' where nobody said
 
     @property
     def topics(self) -> tuple[str, ...]:
         """Return the topics that every frame has a sample of."""
-        label = (self.phase,) if self.phase else ()
-        return (self.state, self.action, *self.cameras.values(), *label)
+        return (self.state, self.action, *self.cameras.values(), *self.labels.values())
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def find_streams(episode: 'Episode') -> Streams:
         chosen[ACTION],
         chosen[INSTRUCTION],
         {name: found[0] for name, found in sorted(cameras.items())},
-        chosen[PHASE],
+        {label: chosen[label] for label in LABELS if chosen[label]},
         chosen[EPISODE],
     )
 

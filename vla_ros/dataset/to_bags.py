@@ -4,7 +4,8 @@
 A LeRobotDataset v3 to recorded episodes: what `vla_ros record` would have written.
 
 All messages of a frame carry the frame's time. The pictures are those of the dataset's video. The
-label phase, which no policy sees, has a topic of its own; no other label is carried over.
+labels phase and intervention, which no policy sees, have topics of their own; no other label is
+carried over.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ from vla_ros.dataset.bag import CALIBRATION, Episode, EpisodeInfo, EpisodeWriter
 from vla_ros.dataset.from_bags import Progress, calibration_file
 from vla_ros.dataset.lerobot import Frame
 from vla_ros.dataset.stored import StoredDataset
-from vla_ros.dataset.streams import ACTION, INSTRUCTION, PHASE, PHASE_TYPE, STATE
+from vla_ros.dataset.streams import ACTION, INSTRUCTION, LABEL_TYPE, STATE
 
 EPOCH = 1_000_000_000  # s, time of the first frame: datasets don't say when they were recorded
 PAUSE = 1.0  # s between two episodes
@@ -102,8 +103,8 @@ def _frame_messages(dataset: StoredDataset, frame: Frame, time: float) -> Iterat
     point = types['trajectory_msgs/msg/JointTrajectoryPoint'](*targets, step)
     commanded = list(dataset.names('action'))
     yield _message(ACTION, 'trajectory_msgs/msg/JointTrajectory', time, header, commanded, [point])
-    if frame.phase is not None:
-        yield _message(PHASE, PHASE_TYPE, time, frame.phase)
+    for label, number in frame.labels.items():
+        yield _message(label, LABEL_TYPE, time, number)
     for camera, image in frame.images.items():
         height, width, channels = image.shape
         yield _message(

@@ -41,6 +41,7 @@ from vla_ros.dataset.coverage import describe_start
 from vla_ros.dataset.plan import PlannedEpisode, find_plan
 from vla_ros.dataset.recording import GAP_MEND, Recording, describe, name_gaps
 from vla_ros.dataset.session import Session
+from vla_ros.dataset.streams import LABELS
 from vla_ros.msg import EpisodeEvent
 from vla_ros.ros import qos
 from vla_ros.ros.lifecycle import VlaNode
@@ -141,7 +142,8 @@ class RecorderNode(VlaNode):
             self._record(CameraInfo, f'camera/{camera}/camera_info', qos.EVERY)
         self._record(JointState, 'joint_states', qos.EVERY)
         self._record(JointTrajectory, 'joint_commands', qos.EVERY_RELIABLE)
-        self._record(Int64, 'phase', qos.EVERY)  # where there is one: who leads the arm
+        for label in LABELS:  # where there is one: the part of the task, or who leads the arm
+            self._record(Int64, label, qos.EVERY)
         self._record(String, 'instruction', qos.LATCHED, self._on_instruction)
         self._record(EpisodeEvent, 'episode', qos.EVERY_RELIABLE, self._on_episode)
         if self._instructions:

@@ -11,7 +11,7 @@ draws too much current for too long. arm_obstacle tells why it does not follow, 
 
 A person comes first: while teleop_commands come (see nodes/teleoperate.py), joint_commands wait.
 commander tells who drives: policy, human, or nobody. followed_commands is where the arm is sent,
-by whomever, and phase labels each moment for a dataset: 1 while a person leads, else 0.
+by whomever, and intervention labels each moment for a dataset: 1 while a person leads, else 0.
 """
 
 import time
@@ -127,7 +127,7 @@ class RobotNode(VlaNode):
         self._obstacles = self.advertise(String, 'arm_obstacle', qos.LATCHED)
         self._commanders = self.advertise(String, 'commander', qos.LATCHED)
         self._followed = self.advertise(JointTrajectory, 'followed_commands', qos.LATEST)
-        self._phases = self.advertise(Int64, 'phase', qos.SENSOR)
+        self._interventions = self.advertise(Int64, 'intervention', qos.SENSOR)
         self._period = Duration(nanosec=round(1e9 / params.rate))
         self._told = ('', '')
         self._offered = [
@@ -267,7 +267,7 @@ class RobotNode(VlaNode):
             now = self.get_clock().now().nanoseconds * 1e-9
             names = self._robot.joint_names
             self._followed.publish(command_msg(names, position, now, self._period))
-            self._phases.publish(Int64(data=int(self._is_led)))
+            self._interventions.publish(Int64(data=int(self._is_led)))
 
     def _tell(self, obstacle: str) -> None:
         """Publish why the arm does not follow the policy, and who drives, where that changes."""

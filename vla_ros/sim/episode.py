@@ -10,6 +10,7 @@ import numpy as np
 
 from vla_ros.dataset.lerobot import Frame
 from vla_ros.dataset.plan import PlannedEpisode
+from vla_ros.dataset.streams import PHASE
 from vla_ros.sim.renderer import Renderer
 from vla_ros.sim.task import Scene, SceneState, Task
 
@@ -47,7 +48,8 @@ class Episode:
             scene.apply(step.scene)
             images = {camera: renderer.render(camera) for camera in task.cameras}
             positions = step.scene.qpos[: len(step.action)]
-            yield Frame(positions, step.action, images, task.phases.index(step.phase))
+            phase = task.phases.index(step.phase)
+            yield Frame(positions, step.action, images, {PHASE: phase})
 
 
 class Noise:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset import lerobot
 from vla_ros.dataset.plan import PlannedEpisode
+from vla_ros.dataset.streams import PHASE
 from vla_ros.sim.episode import demonstrate
 from vla_ros.sim.renderer import Renderer
 from vla_ros.sim.task import TaskChoice
@@ -104,7 +105,7 @@ def _write_shard(shard: _Shard) -> int:
         joint_names=task.arm.joint_names,
         cameras=dict.fromkeys(task.cameras, (shard.picture.height, shard.picture.width)),
         robot_type=f'{task.robot}_sim',
-        phase=True,
+        labels=(PHASE,),
     )
     unfinished = shard.folder.with_name(shard.folder.name + '.tmp')
     shutil.rmtree(unfinished, ignore_errors=True)

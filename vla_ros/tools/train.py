@@ -13,9 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.streams import INTERVENTION, PHASE
 from vla_ros.tools.arguments import existing, made, tell_end
 
 _EPISODES = 20  # of an evaluation, on each set
+HUMAN = 'human'  # what a person led
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,8 +98,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         default=[],
         metavar='WHAT=TIMES',
-        help='draw the frames of a labelled phase, or of a dataset, more often, e.g. reach=5 '
-        'descend=2 corrections=3',
+        help='draw the frames of a labelled phase, those in which a person led (human), or those '
+        'of a dataset more often, e.g. reach=5 human=3 corrections=2',
     )
     add(
         '--mask-end',
@@ -148,7 +150,7 @@ def run(args: argparse.Namespace) -> int:
         mask_end=args.mask_end,
         threads=args.threads,
         augmentation=Augmentation(shift=args.shift),
-        emphasis={phases.index(what): n for what, n in emphasis.items() if what in phases},
+        emphasis=_by_label(emphasis, phases),
         dataset_emphasis=emphasis,
     )
 
@@ -206,14 +208,21 @@ def _emphasis(
     emphasis = {}
     for word in words:
         what, _, times = word.partition('=')
-        if what not in (*phases, *datasets) or not times.isdigit() or int(times) < 1:
+        if what not in (*phases, HUMAN, *datasets) or not times.isdigit() or int(times) < 1:
             raise ConfigError(
                 f'--emphasize: got {word!r}, expected WHAT=TIMES with a phase of '
-                f'{", ".join(phases)}, or a dataset of {", ".join(datasets)}, and a whole number '
-                'from 1 on'
+                f'{", ".join(phases)}, with {HUMAN}, or with a dataset of {", ".join(datasets)}, '
+                'and a whole number from 1 on'
             )
         emphasis[what] = int(times)
     return emphasis
+
+
+def _by_label(emphasis: Mapping[str, int], phases: Sequence[str]) -> dict[str, dict[int, int]]:
+    """Return what is drawn more often by label and number."""
+    by_label = {PHASE: {phases.index(what): n for what, n in emphasis.items() if what in phases}}
+    by_label[INTERVENTION] = {1: emphasis[HUMAN]} if HUMAN in emphasis else {}
+    return {label: times for label, times in by_label.items() if times}
 
 
 def _policy_type(args: argparse.Namespace) -> str:

@@ -15,6 +15,7 @@ from lerobot.datasets.dataset_metadata import LeRobotDatasetMetadata
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.arrays import PICTURES, ArrayDataset, Part, holds_arrays
 from vla_ros.dataset.lerobot import open_dataset
+from vla_ros.dataset.streams import PHASE
 from vla_ros.train.frames import Frames, Progress, load_frames
 
 
@@ -94,7 +95,7 @@ def _frames(dataset: ArrayDataset, part: Part) -> Frames:
         action=action,
         end=part.end,
         instruction=instructions[part.instruction],
-        phase=part.phase,
+        numbers={} if part.phase is None else {PHASE: part.phase},
         rests=dataset.spec.rests,
         labels=labels,
     )

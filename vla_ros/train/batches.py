@@ -15,7 +15,14 @@ import numpy as np
 import torch
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.streams import INTERVENTION, PHASE
 from vla_ros.train.frames import ACTION, STATE, Frames
+
+Emphasis = Mapping[str, Mapping[int, int]]  # label -> number -> times
+MAKERS = {  # of labels
+    PHASE: 'vla_ros generate labels what it makes',
+    INTERVENTION: 'record on an arm with led:=true',
+}
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class Batches:
     """
     An endless sequence of batches in which every frame comes once in each epoch.
 
-    Frames of a phase with an ``emphasis`` come that many times.
+    Frames with a label that has an ``emphasis`` come that many times.
     """
 
     def __init__(
@@ -41,13 +48,13 @@ class Batches:
         chunk_size: int,
         seed: int = 0,
         augmentation: Augmentation = Augmentation(),
-        emphasis: Mapping[int, int] | None = None,
+        emphasis: Emphasis | None = None,
         mask_end: bool = False,
     ) -> None:
         """
         Draw ``size`` frames at a time from ``datasets``, which must hold the same keys.
 
-        ``emphasis`` is the number of times for the number of a phase, once for all others. The
+        ``emphasis`` is the number of times for a number of a label, once for all others. The
         arm rests beyond the end of an episode; with ``mask_end``, and of frames where it does not,
         nothing is learned of that.
         """
@@ -57,7 +64,9 @@ class Batches:
         self._size, self._chunk_size = size, chunk_size
         self._mask_end = mask_end
         self._seed, self._augmentation = seed, augmentation
-        times = np.concatenate([_times(frames, emphasis or {}) for frames in datasets])
+        emphasis = emphasis or {}
+        _check_emphasis(datasets, emphasis)
+        times = np.concatenate([_times(frames, emphasis) for frames in datasets])
         self._deck = np.repeat(np.arange(self.frame_count), times)
         self._epoch = -1
         self._order: np.ndarray = np.empty(0, int)
@@ -139,16 +148,21 @@ class Batches:
         return pictures.clamp_(0, 1)
 
 
-def _times(frames: Frames, emphasis: Mapping[int, int]) -> np.ndarray:
-    """Return how many times each frame comes in an epoch."""
+def _check_emphasis(datasets: Sequence[Frames], emphasis: Emphasis) -> None:
+    for label in emphasis:
+        if not any(label in frames.numbers for frames in datasets):
+            raise ConfigError(
+                f'emphasis: got no dataset with the label {label}, expected one: '
+                f'{MAKERS[label]}; or train without --emphasize'
+            )
+
+
+def _times(frames: Frames, emphasis: Emphasis) -> np.ndarray:
+    """Return how many times each frame comes in an epoch; once where it has no label."""
     times = np.full(len(frames), frames.times)
-    if emphasis and frames.phase is None:
-        raise ConfigError(
-            'emphasis: got a dataset without the label phase, expected those of vla_ros generate; '
-            'train without --emphasize'
-        )
-    for phase, number in emphasis.items():
-        times[frames.phase[frames.rows] == phase] *= number
+    for label in emphasis.keys() & frames.numbers.keys():
+        for number, count in emphasis[label].items():
+            times[frames.numbers[label][frames.rows] == number] *= count
     return times
 
 

@@ -11,8 +11,8 @@ where it was interrupted.
 import hashlib
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,12 @@ from lerobot.datasets.lerobot_dataset import LeRobotDataset
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.lerobot import read_tasks
 from vla_ros.dataset.pictures import PictureReader, picture_size
+from vla_ros.dataset.streams import LABELS
 
 Progress = Callable[[int, int], None]  # done, total
 
 STATE = 'observation.state'
 ACTION = 'action'
-PHASE = 'phase'
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Frames:
     action: np.ndarray  # (rows, action) float32
     end: np.ndarray  # (rows,) int: the row after the last one of the same episode
     instruction: np.ndarray  # (rows,) str
-    phase: np.ndarray | None = None  # (rows,) int, number of the expert's phase, if labelled
+    numbers: Mapping[str, np.ndarray] = field(default_factory=dict)  # by label: (rows,) int
     rests: bool = True  # whether the arm rests beyond the end of an episode; else nobody knows
     labels: dict[str, np.ndarray] | None = None  # camera key -> (pictures, things, 5)
     times: int = 1  # that each frame comes in an epoch
@@ -68,8 +68,12 @@ def load_frames(
     end = np.concatenate([np.full(stop - start, stop) for start, stop in episodes])
     images = _decoded_images(dataset, episodes, stride, len(rows), progress)
     state, action = _column(dataset, STATE), _column(dataset, ACTION)
-    phase = _column(dataset, PHASE)[:, 0].astype(int) if PHASE in dataset.features else None
-    return Frames(images, rows, state, action, end, read_tasks(dataset), phase)
+    numbers = {
+        label: _column(dataset, label)[:, 0].astype(int)
+        for label in LABELS
+        if label in dataset.features
+    }
+    return Frames(images, rows, state, action, end, read_tasks(dataset), numbers)
 
 
 def fingerprint(root: Path) -> str:

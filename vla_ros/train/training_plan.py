@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.train.batches import Augmentation
+from vla_ros.train.batches import Augmentation, Emphasis
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class TrainingPlan:
     mask_end: bool = False  # learn nothing of the rows of a chunk beyond the end of an episode
     stride: int = 1  # keep the pictures of every so many rows
     augmentation: Augmentation = Augmentation()
-    emphasis: Mapping[int, int] = field(default_factory=dict)  # phase -> times in an epoch
+    emphasis: Emphasis = field(default_factory=dict)  # label -> number -> times in an epoch
     dataset_emphasis: Mapping[str, int] = field(default_factory=dict)  # folder's name -> times
 
     def __post_init__(self) -> None:
