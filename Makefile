@@ -5,7 +5,8 @@
 # `make help` lists what there is.
 
 VENV ?= .venv
-INPUTS := .ci/bootstrap setup.py setup.cfg pyproject.toml package.xml $(wildcard msg/*)
+INPUTS := .ci/bootstrap setup.py setup.cfg pyproject.toml package.xml $(wildcard msg/*) \
+  $(wildcard test/control_msgs/* test/control_msgs/*/*)
 ROS ?= kilted
 export VENV ROS
 

@@ -21,6 +21,9 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
 NAME = 'vla_ros'
+DEPENDENCIES = ('builtin_interfaces', 'std_msgs')  # of the messages
+CMAKE = ROOT / 'msg' / 'CMakeLists.txt'
+FOLDERS = ('msg', 'action')  # of interfaces, where they are there
 NODES = (
     'camera',
     'vision_encoder',
@@ -185,8 +188,10 @@ class BuildMessages(build_ext):
         if stamp.exists() and stamp.read_text() == key:
             return
         shutil.rmtree(work, ignore_errors=True)
-        shutil.copytree(ROOT / 'msg', work / 'source' / 'msg')
-        shutil.copy2(ROOT / 'msg' / 'CMakeLists.txt', work / 'source')
+        for folder in FOLDERS:
+            if (ROOT / folder).is_dir():
+                shutil.copytree(ROOT / folder, work / 'source' / folder)
+        shutil.copy2(CMAKE, work / 'source')
         shutil.copy2(ROOT / 'package.xml', work / 'source')
         build, environment = str(work / 'build'), dict(os.environ)
         environment.update(AMENT_PREFIX_PATH=prefixes, CMAKE_PREFIX_PATH=prefixes)
@@ -253,7 +258,7 @@ class BuildMessages(build_ext):
 
     def get_source_files(self):
         """Return what a source distribution needs for the messages."""
-        return [str(path.relative_to(ROOT)) for path in sorted((ROOT / 'msg').iterdir())]
+        return [str(path.relative_to(ROOT)) for path in interfaces()]
 
 
 def find_prefixes():
@@ -276,10 +281,15 @@ def has_generators():
     return all(find_spec(module) for module in ('ament_package', 'rosidl_generator_py'))
 
 
+def interfaces():
+    """Return the files of the messages and actions."""
+    return sorted(path for folder in FOLDERS for path in ROOT.glob(f'{folder}/*'))
+
+
 def fingerprint(*settings):
     """Return a hash of the settings and of every file that the messages are built from."""
     digest = hashlib.sha256(repr(settings).encode())
-    for path in [ROOT / 'package.xml', *sorted((ROOT / 'msg').iterdir())]:
+    for path in [ROOT / 'package.xml', CMAKE, *interfaces()]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
@@ -287,6 +297,8 @@ def fingerprint(*settings):
 def cmake_settings(stage):
     """Return the definitions for a release build that finds its libraries wherever it lands."""
     return [
+        f'-DNAME={NAME}',
+        f'-DDEPENDENCIES={";".join(DEPENDENCIES)}',
         f'-DCMAKE_INSTALL_PREFIX={stage}',
         f'-DPython3_EXECUTABLE={sys.executable}',
         f'-DPYTHON_INSTALL_DIR={SITE_PACKAGES}',
@@ -301,8 +313,8 @@ def is_written_by_colcon(relative):
     """Say whether colcon writes this file of share/vla_ros or the ament index by itself."""
     return (
         relative.parent.name in {'parent_prefix_path', 'package_run_dependencies'}
-        or relative.is_relative_to(f'{SHARE}/environment')
-        or relative.is_relative_to(f'{SHARE}/hook')
+        or relative.is_relative_to(f'share/{NAME}/environment')
+        or relative.is_relative_to(f'share/{NAME}/hook')
         or relative.name.startswith('local_setup.')
         or relative.name == 'package.dsv'
     )
@@ -329,31 +341,34 @@ def describe():
     }
 
 
-setup(
-    **describe(),
-    python_requires='>=3.10',
-    package_dir={'': '.'},  # an editable install then puts the checkout on the path, no finder
-    packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={f'{NAME}.sim.tea_bag': ['*.xml'], f'{NAME}.view': ['assets/*']},
-    ext_modules=[Extension(f'{NAME}.messages', [])],  # no source, but it makes a platform wheel
-    cmdclass={'build_ext': BuildMessages},
-    data_files=[
-        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
-        (SHARE, ['package.xml']),
-        *share_files(),
-    ],
-    entry_points={'console_scripts': [f'{name} = {place}' for name, place in SCRIPTS.items()]},
-    setup_requires=[] if SOURCED or has_generators() else ROS_TO_BUILD,
-    install_requires=TO_RUN if SOURCED else [*TO_RUN, *ROS_TO_RUN],
-    extras_require={
-        'check': TO_CHECK,
-        'openvino': TO_RUN_ON_OPENVINO,
-        'so101': TO_DRIVE_SO101,
-        'sim': TO_SIMULATE,
-        'train': [*TO_SIMULATE, *TO_TRAIN],
-        'benchmark': [*TO_SIMULATE, *TO_TRAIN, *TO_BENCHMARK],
-        'quantize': [*TO_SIMULATE, *TO_QUANTIZE],
-        'test': TO_TEST,
-    },
-    zip_safe=False,
-)
+if __name__ == '__main__':  # else test/control_msgs/setup.py builds messages, too
+    setup(
+        **describe(),
+        python_requires='>=3.10',
+        package_dir={'': '.'},  # an editable install then puts the checkout on the path, no finder
+        packages=find_packages(include=[NAME, f'{NAME}.*']),
+        package_data={f'{NAME}.sim.tea_bag': ['*.xml'], f'{NAME}.view': ['assets/*']},
+        ext_modules=[
+            Extension(f'{NAME}.messages', [])
+        ],  # no source, but it makes a platform wheel
+        cmdclass={'build_ext': BuildMessages},
+        data_files=[
+            ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+            (SHARE, ['package.xml']),
+            *share_files(),
+        ],
+        entry_points={'console_scripts': [f'{name} = {place}' for name, place in SCRIPTS.items()]},
+        setup_requires=[] if SOURCED or has_generators() else ROS_TO_BUILD,
+        install_requires=TO_RUN if SOURCED else [*TO_RUN, *ROS_TO_RUN],
+        extras_require={
+            'check': TO_CHECK,
+            'openvino': TO_RUN_ON_OPENVINO,
+            'so101': TO_DRIVE_SO101,
+            'sim': TO_SIMULATE,
+            'train': [*TO_SIMULATE, *TO_TRAIN],
+            'benchmark': [*TO_SIMULATE, *TO_TRAIN, *TO_BENCHMARK],
+            'quantize': [*TO_SIMULATE, *TO_QUANTIZE],
+            'test': TO_TEST,
+        },
+        zip_safe=False,
+    )

@@ -53,14 +53,14 @@ class Arm:
 
     def feel(self, positions=MEASURED, names=JOINTS, time=None):
         """Publish joint positions at 100 Hz from now on, all at ``time`` where it is given."""
-        msg = JointState(name=list(names), position=[float(value) for value in positions])
-
-        def publish():
-            msg.header.stamp = messages.stamp(time or self.now())
-            self._joints.publish(msg)
-
-        self._feeling = publish
+        self._feeling = lambda: self.publish_joints(positions, names, time)
         self.graph.spin(0.06)
+
+    def publish_joints(self, positions, names=JOINTS, time=None):
+        """Publish joint positions once, at ``time`` where it is given."""
+        msg = JointState(name=list(names), position=[float(value) for value in positions])
+        msg.header.stamp = messages.stamp(time or self.now())
+        self._joints.publish(msg)
 
     def fall_silent(self):
         """Publish no joint state from now on."""

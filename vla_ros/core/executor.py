@@ -36,6 +36,7 @@ from vla_ros.core.budget import Budget
 from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.errors import VlaError
 from vla_ros.core.limits import LONGEST_TICK, Motion, find_beyond, find_jump
+from vla_ros.core.lookahead import Lookahead
 from vla_ros.core.queue import FAR_FUTURE, ActionQueue, PushResult
 from vla_ros.core.refill import Refill
 from vla_ros.core.robot import RobotSpec
@@ -122,6 +123,11 @@ class Executor:
         Below 0 the queue will run dry; nan before the latency is known, and in synchronous mode.
         """
         return self._watch.forecast(now, self.queue.remaining(now))
+
+    def look_ahead(self, now: float, period: float) -> Lookahead:
+        """Return what ticks of ``period`` s after that at ``now`` (s), the last, will command."""
+        assert self._anchor.motion is not None
+        return Lookahead(self._anchor.motion, self.queue, now, period)
 
     def enable(self) -> None:
         """

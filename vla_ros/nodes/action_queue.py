@@ -16,6 +16,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from vla_ros.core.status import Mode, Tick
 from vla_ros.msg import ActionChunk, EpisodeEvent, QueueStatus
 from vla_ros.ros import messages, qos
 from vla_ros.ros.bounds import bounded, check_chunk
-from vla_ros.ros.commands import Commands, command_type
+from vla_ros.ros.controllers import command_topic, make_commands
 from vla_ros.ros.diagnostics import REPORT_PERIOD
 from vla_ros.ros.felt_joints import FeltJoints
 from vla_ros.ros.lifecycle import VlaNode
@@ -86,8 +87,7 @@ class ActionQueueNode(VlaNode):
         self._pacer = Pacer(1.0 / self._params.rate)
         self._time_slice = 0.0  # s, of the control loop; 0: the kernel has none
         self._running = self._closing = False
-        self._claim: Claim | None = None
-        self._rivals: Rivals | None = None
+        self._held = ExitStack()  # what is let go of at the clean-up
 
     def _config(self) -> ExecutorConfig:
         shared = ExecutorConfig.__dataclass_fields__.keys() & vars(self._params).keys()
@@ -98,28 +98,27 @@ class ActionQueueNode(VlaNode):
         self._robot = load_robot(find_config('robots', self._params.robot))
         self._felt = FeltJoints(self._robot, self._params.joint_state_timeout)
         self._executor = Executor(self._robot, self._config())
-        self._command_type, self._make_command = command_type(self._params.command_type)
         if self._estopped:
             self._executor.estop()
         elif self._params.enabled:
             self._executor.enable()
-        topic = '~/dry_run_commands' if self._params.dry_run else 'joint_commands'
-        self._claim = Claim(self.resolve_topic_name(topic), domain_id())
-        publisher = self.advertise(self._command_type, topic, qos.LATEST)
+        topic = command_topic(self._params)
+        claim = Claim(self.resolve_topic_name(topic), domain_id())
+        self._held.callback(claim.release)
+        self._commands = make_commands(self, self._params, self._robot, self._executor)
+        self._held.callback(self._commands.close)
         self._rivals = Rivals(self, topic)
-        period = 1.0 / self._params.rate
-        self._commands = Commands(
-            publisher, self._robot, period, self.get_clock(), self._make_command
-        )
+        self._held.callback(self._rivals.close)
         self._statuses = self.advertise(
             QueueStatus, 'queue_status', qos.periodic(qos.LATEST, STATUS_PERIOD)
         )
         self._timelines = self.advertise(ActionChunk, 'queued_actions', qos.SENSOR)
-        self._offered = [
+        for service in (
             self.create_service(SetBool, '~/enable', self._on_enable),
             self.create_service(Trigger, '~/estop', self._on_estop),
             self.create_service(Trigger, '~/rearm', self._on_rearm),
-        ]
+        ):
+            self._held.callback(self.destroy_service, service)
 
     def activate(self) -> None:
         """Listen, and start the control loop."""
@@ -149,13 +148,7 @@ class ActionQueueNode(VlaNode):
 
     def cleanup(self) -> None:
         """End the services, and let others command the robot."""
-        while self._offered:
-            self.destroy_service(self._offered.pop())
-        if self._rivals is not None:
-            self._rivals.close()
-        if self._claim is not None:
-            self._claim.release()
-        self._rivals = self._claim = None
+        self._held.close()
 
     def retune(self) -> None:
         """Go on with another threshold or blending from the next tick on."""
@@ -266,6 +259,8 @@ class ActionQueueNode(VlaNode):
         if self._rival and executor.enabled:
             executor.disable()
             self.report('rival', self._rival)
+        if fault := self._commands.take_fault():
+            self._refuse(fault)
         self._take_chunks()
         measured, obstacle = self._felt.positions, self._obstacle(now)
         if obstacle or measured is None:
@@ -274,8 +269,9 @@ class ActionQueueNode(VlaNode):
             tick = executor.tick(now, measured, elapsed)
         if tick is not None and tick.send:
             self._send(tick, measured, now)
-        elif self._closing:
-            self._running = False
+        else:
+            self._commands.rest()
+            self._running = not self._closing
         self._publish_status(now, obstacle)
         told = self._standstill.note(time.monotonic(), reason(executor, obstacle))
         if told:
@@ -289,16 +285,20 @@ class ActionQueueNode(VlaNode):
         objection = self._commands.send(tick, measured, now)
         if not objection:
             return
-        self.report('command', f'{objection}: not sent; the arm holds until it is enabled again')
-        self._executor.refuse(objection, self._commands.guard.motion)
+        self._refuse(f'{objection}: not sent')
         brake = self._executor.stop(now, tick.elapsed)
         if brake is not None and brake.send:
             self._commands.send(brake, measured, now)
 
+    def _refuse(self, objection: str) -> None:
+        """Have the arm brake from the last command, and hold until somebody enables it."""
+        self.report('command', f'{objection}; the arm holds until it is enabled again')
+        self._executor.refuse(objection, self._commands.guard.motion)
+
     @property
     def _rival(self) -> str:
         """Return who else commands the arm, '' for nobody."""
-        names = self._rivals.names if self._rivals is not None else ()
+        names = self._rivals.names
         return f'{", ".join(names)} commands this arm, too: stop that, then ~/enable' * bool(names)
 
     def _obstacle(self, now: float) -> str:
@@ -314,7 +314,7 @@ class ActionQueueNode(VlaNode):
             return f'{", ".join(missing)}: not active'
         if self._arm_obstacle:
             return f'the arm: {self._arm_obstacle}'
-        return self._felt.objection(now)
+        return self._commands.obstacle or self._felt.objection(now)
 
     def _publish_status(self, now: float, obstacle: str) -> None:
         """Publish at once what changed, and the rest from time to time."""
@@ -325,8 +325,7 @@ class ActionQueueNode(VlaNode):
         self._status_due = time.monotonic() + STATUS_PERIOD
         with_queued = self._params.real_time_chunking
         msg = status_msg(self._executor, now, obstacle, with_queued)
-        if self._rivals is not None:
-            self._rivals.note(msg.header.stamp)
+        self._rivals.note(msg.header.stamp)
         self._statuses.publish(msg)
 
     def _empty_inbox(self) -> None:

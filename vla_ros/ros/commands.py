@@ -14,7 +14,6 @@ from rclpy.publisher import Publisher
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from vla_ros.core.errors import ConfigError
 from vla_ros.core.guard import Guard
 from vla_ros.core.robot import RobotSpec
 from vla_ros.core.status import Tick
@@ -53,6 +52,21 @@ class Commands:
             self._publisher.publish(self._make(self._names, tick.positions, now, self._period))
         return objection
 
+    @property
+    def obstacle(self) -> str:
+        """Return why nothing can be commanded, '' where nothing speaks against it."""
+        return ''
+
+    def take_fault(self) -> str:
+        """Return, once, how whoever takes the commands failed; '' where it did not."""
+        return ''
+
+    def rest(self) -> None:
+        """Take note that the arm stands, and that nothing is commanded for now."""
+
+    def close(self) -> None:
+        """Command nothing any more."""
+
     def brake(self) -> None:
         """Bring an arm that moves to rest, whatever became of who computed its commands."""
         motion = self.guard.motion
@@ -86,19 +100,3 @@ def positions_msg(
 ) -> Float64MultiArray:
     """Return the command as a forward_command_controller takes it: bare numbers, in order."""
     return Float64MultiArray(data=messages.double_field(positions))
-
-
-# what a controller takes: the type of its topic, and how a command is made for it
-COMMAND_TYPES: dict[str, tuple[type, MakeCommand]] = {
-    'trajectory': (JointTrajectory, command_msg),
-    'positions': (Float64MultiArray, positions_msg),
-}
-
-
-def command_type(name: str) -> tuple[type, MakeCommand]:
-    """Return an entry of COMMAND_TYPES; raise ConfigError where there is none of that name."""
-    if name not in COMMAND_TYPES:
-        raise ConfigError(
-            f'command_type: got {name!r}, expected one of {", ".join(COMMAND_TYPES)}'
-        )
-    return COMMAND_TYPES[name]

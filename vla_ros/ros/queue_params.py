@@ -11,6 +11,8 @@ from vla_ros.ros.params import Change, param
 from vla_ros.ros.watchdog import LEASE
 from vla_ros.runtime.time_slices import CONTROL, LONGEST
 
+FOLLOW_JOINT_TRAJECTORY = 'follow_joint_trajectory'  # a command_type
+
 
 @dataclass(frozen=True)
 class ActionQueueParams:
@@ -76,8 +78,16 @@ class ActionQueueParams:
     enabled: bool = param(False, 'Whether commands follow chunks from the start on.')
     command_type: str = param(
         'trajectory',
-        'What joint_commands carries: trajectory (the robot node, a joint_trajectory_controller) '
-        "or positions (a forward_command_controller with the robot's joints in their order).",
+        'What is commanded: trajectory (joint_commands of the robot node, or of a '
+        'joint_trajectory_controller, one command for each tick), positions (those of a '
+        "forward_command_controller with the robot's joints in their order), or "
+        'follow_joint_trajectory (the action of a joint_trajectory_controller, which then has all '
+        'that is queued; joint_commands are for whoever records).',
+        choices=('trajectory', 'positions', FOLLOW_JOINT_TRAJECTORY),
+    )
+    action: str = param(
+        'joint_trajectory_controller/follow_joint_trajectory',
+        'Of follow_joint_trajectory: the name of the action.',
     )
     dry_run: bool = param(
         False, 'Publish on ~/dry_run_commands what would be commanded; command nothing.'
