@@ -49,7 +49,7 @@ docs: $(VENV)/ready-for-test  ## build the documentation into build/docs
 venv: $(VENV)/ready-for-demo  ## only make the virtual environment, as for the demo
 
 clean:  ## remove the virtual environment and whatever was built
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # with a PYTHON that was asked for, .ci/bootstrap looks whether the environment is of it
