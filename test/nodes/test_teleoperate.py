@@ -73,7 +73,7 @@ def test_person_takes_over_and_gives_back(scene):
     graph.until(lambda: scene.commanders and scene.commanders[-1].data == 'policy')
     before = scene.pan
     scene.press((1, BUTTON, CLUTCH), (32767, AXIS, 0))
-    graph.until(lambda: scene.commanders[-1].data == 'human')
+    graph.until(lambda: scene.commanders and scene.commanders[-1].data == 'human')
     graph.until(lambda: scene.pan > before + 100)
     assert scene.obstacles[-1].data == 'a person leads it'  # the policy holds meanwhile
     scene.press((0, BUTTON, CLUTCH))
@@ -87,7 +87,7 @@ def test_every_moment_is_labelled_with_who_leads_and_where_to(scene):
     graph.until(lambda: scene.interventions and scene.followed)
     assert {label.data for label in scene.interventions} == {0}
     scene.press((1, BUTTON, CLUTCH), (32767, AXIS, 0))
-    graph.until(lambda: scene.commanders[-1].data == 'human')
+    graph.until(lambda: scene.commanders and scene.commanders[-1].data == 'human')
     scene.interventions.clear(), scene.followed.clear()
     graph.until(lambda: len(scene.interventions) > 20)
     assert scene.interventions[-1].data == 1
