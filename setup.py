@@ -41,6 +41,7 @@ NODES = (
     'markers',
     'run_report',
     'web',
+    'viewer',
 )
 SCRIPTS = {node: f'{NAME}.nodes.{node}:main' for node in NODES} | {NAME: f'{NAME}.tools.main:main'}
 SHARE = f'share/{NAME}'

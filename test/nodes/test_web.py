@@ -155,7 +155,7 @@ def test_the_plan_is_shown_as_the_path_of_the_tool(start_page):
     origins = np.array(path['origins'])
     assert len(path['points']) == 3 * len(origins) == 3 * len(path['times'])
     assert set(origins.tolist()) <= {1, 3}  # new ones, and what came too late
-    last = node._model.pose(node._robot.tool, chunk.values[-1])[:3, 3]
+    last = node._show._model.pose(node._robot.tool, chunk.values[-1])[:3, 3]
     np.testing.assert_allclose(path['points'][-3:], last, atol=1e-3)
     page.command('estop')
     assert page.see('path', lambda item: 'points' not in item)
@@ -190,8 +190,9 @@ def test_nodes_are_shown_with_what_they_use_and_those_that_are_gone_are_not(star
     assert [item['name'] for item in nodes] == ['action_queue', 'web']
     assert nodes[0]['state'] == 'active' and nodes[0]['cpu'].endswith(' %')
     assert nodes[0]['memory'].endswith('MiB') and nodes[0]['cores']
-    node._nodes = {name: (0.0, item[1]) for name, item in node._nodes.items()}
-    node._due.clear()
+    show = node._show
+    show._nodes = {name: (0.0, item[1]) for name, item in show._nodes.items()}
+    show._due.clear()
     assert page.see('nodes', lambda item: len(item['nodes']) < 2)
 
 

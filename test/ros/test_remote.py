@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A person asks running nodes from a shell; arms that stand say why, and are not contradicted."""
 
+import json
 import re
 import subprocess
 import sys
@@ -29,12 +30,16 @@ def shell(graph, *words):
     return process.returncode, process.stdout.read()
 
 
-def test_a_person_asks_stops_and_releases_an_arm_without_the_commands_of_ros(start_graph):
+def test_a_person_asks_stops_and_releases_an_arm_without_the_commands_of_ros(
+    start_graph, tmp_path
+):
     graph = start_graph()
     queue = graph.add(ActionQueueNode())
     assert queue.start()
-    code, said = shell(graph, 'status')
+    file = tmp_path / 'status.json'
+    code, said = shell(graph, 'status', '--json', str(file))
     assert code == 0 and 'HOLDING: no joint state' in said and 'mend: Check its power' in said
+    assert json.loads(file.read_text())['queues']['/']['mode'] == 'HOLDING'
     assert shell(graph, 'estop')[0] == 0
     graph.until(lambda: queue._executor.estopped)
     code, said = shell(graph, 'enable')

@@ -5,6 +5,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from vla_ros.dataset.bag import EpisodeInfo, count_gaps
 from vla_ros.dataset.plan import Plan, PlannedEpisode
@@ -36,6 +37,22 @@ class Coverage:
             return f'{count - missing[cluster, recovery]}/{count}'
 
         return {item: (cell(item, False), cell(item, True)) for item in self.plan.training}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON: counts are done/planned."""
+        clusters = {
+            str(cluster): {'starts': starts, 'recoveries': recoveries}
+            for cluster, (starts, recoveries) in self.by_cluster().items()
+        }
+        return {
+            'planned': len(self.plan.episodes()),
+            'missing': len(self.missing),
+            'extra': self.extra,
+            'leaked': self.leaked,
+            'clusters': clusters,
+            'frames_missing': {camera: list(counts) for camera, counts in self.gaps.items()},
+            'next': self.next._asdict() if self.next else None,
+        }
 
     def describe(self) -> str:
         """Return a table of done/planned per cluster, and what comes next."""

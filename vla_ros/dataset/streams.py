@@ -5,7 +5,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vla_ros.core.errors import ConfigError, VlaError
 
@@ -25,6 +25,17 @@ _TYPES = {
     EPISODE: 'vla_ros/msg/EpisodeEvent',
 }
 _NEEDED = (STATE, ACTION)
+# what a page shows of a robot besides its cameras, and what that is in words
+STORY = {
+    'queue_status': ('vla_ros/msg/QueueStatus', 'what the arm did, and why'),
+    'action_chunk': ('vla_ros/msg/ActionChunk', 'how long each plan took'),
+    'queued_actions': ('vla_ros/msg/ActionChunk', 'the planned path'),
+    STATE: (_TYPES[STATE], 'where the joints were'),
+    ACTION: (_TYPES[ACTION], 'where the joints were sent'),
+    EPISODE: (_TYPES[EPISODE], 'how episodes began and ended'),
+    INSTRUCTION: (_TYPES[INSTRUCTION], 'what was to be done'),
+    'diagnostics': ('diagnostic_msgs/msg/DiagnosticArray', 'the nodes'),
+}
 _CAMERA = re.compile(r'(?:.*/)?camera/([^/]+)/image_raw(/compressed)?')
 _GIVEN_CAMERA = re.compile(r'camera/([^/]+)')
 _ASSIGNED = ':='
@@ -122,12 +133,42 @@ def find_streams(episode: 'Episode') -> Streams:
     )
 
 
-def _candidates(topics: Mapping[str, str], role: str, choice: TopicChoice) -> list[str]:
+class Story(NamedTuple):
+    """What a bag holds of the story of one robot, and what it lacks."""
+
+    topics: Mapping[str, str]  # role in STORY: topic
+    cameras: Mapping[str, str]  # name: topic
+    missing: Mapping[str, str]  # role: what is not seen without it, in words
+
+
+def find_story(episode: 'Episode') -> Story:
+    """
+    Return the topics of an episode that a page can show, whichever there are.
+
+    Raise VlaError where several could be meant, and where there is none at all.
+    """
+    topics, what, choice = episode.topics(), episode.path.name, episode.choice
+    found = {role: _candidates(topics, role, choice, kind) for role, (kind, _) in STORY.items()}
+    cameras = dict(_find_cameras(topics, choice))
+    _refuse_several(what, found | {f'camera/{name}': cameras[name] for name in cameras})
+    chosen = {role: names[0] for role, names in found.items() if names}
+    if not chosen and not cameras:
+        raise VlaError(
+            f'{what}: got topics {_list(topics)}, expected some of {", ".join(STORY)} or '
+            'camera/<name>/image_raw; where they have other names: --topic joint_states:=/its/name'
+        )
+    missing = {role: words for role, (_, words) in STORY.items() if role not in chosen}
+    return Story(chosen, {name: names[0] for name, names in sorted(cameras.items())}, missing)
+
+
+def _candidates(
+    topics: Mapping[str, str], role: str, choice: TopicChoice, kind: str = ''
+) -> list[str]:
     """Return the topics that could be meant by a role, without those that the choice excludes."""
     if role in choice.topics:
         return [choice.topics[role]]
     named = [topic for topic in sorted(topics) if topic.rpartition('/')[2] == role]
-    return choice.nearest([topic for topic in named if topics[topic] == _TYPES[role]])
+    return choice.nearest([topic for topic in named if topics[topic] == (kind or _TYPES[role])])
 
 
 def _find_cameras(

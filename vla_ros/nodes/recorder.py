@@ -12,19 +12,19 @@ Before each episode the gate looks at what the cameras see: where one was moved,
 too dark or silent, the start is refused with the check, its number and its mend. The pictures that
 it compares with are those before the first episode, in the folder reference beside the episodes.
 
-Messages are stored as they come, undecoded, by a thread of their own. Privileged knowledge, such
-as the state of a simulation, is not recorded.
+Messages are stored as they come, undecoded, by a thread of their own. With topics:=story there are
+also those that a page shows, so that a bag tells the whole story (vla_ros view). Privileged
+knowledge, such as the state of a simulation, is not recorded.
 """
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rclpy.clock import Clock, ClockType
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
@@ -33,7 +33,6 @@ from std_msgs.msg import Int64, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from vla_ros.core.defaults import ROBOT, TASK
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.dataset.bag import EpisodeInfo, Message
 from vla_ros.dataset.checks.gate import REFERENCE, Gatekeeper
@@ -45,8 +44,10 @@ from vla_ros.dataset.streams import LABELS
 from vla_ros.msg import EpisodeEvent
 from vla_ros.ros import qos
 from vla_ros.ros.lifecycle import VlaNode
-from vla_ros.ros.params import Change, declare, param
+from vla_ros.ros.params import declare
 from vla_ros.ros.process import spin_node
+from vla_ros.ros.recorder_params import RecorderParams, parse_cameras, parse_files
+from vla_ros.ros.story import PERIOD, StoryTopics
 
 GATES = ('refuse', 'warn', 'none')
 PATIENCE = 5.0  # s after which the sources should be there
@@ -55,27 +56,6 @@ ENDS = {
     EpisodeEvent.FAILURE: 'failure',
     EpisodeEvent.TIMEOUT: 'timeout',
 }
-
-
-@dataclass(frozen=True)
-class RecorderParams:
-    """Parameters of the recorder node."""
-
-    output: str = param('recordings', 'Folder of the recorded episodes.')
-    plan: str = param(TASK, "The plan's file in config/plans, or its path.")
-    episodes: int = param(0, 'Episodes to keep before the end; 0: all that are missing.', 0, 10**6)
-    cameras: str = param('top,gripper,left', "The policy's cameras, separated by commas.")
-    fps: float = param(30.0, 'Pictures per second that each camera owes.', 0.1, 1000.0)
-    instruction: str = param('', 'The task in words; empty: another node publishes it.')
-    robot: str = param(ROBOT, 'Kind of the robot, noted with each episode.')
-    notes: str = param(
-        '', "The operator's remarks, noted with each episode.", change=Change.RUNNING
-    )
-    calibration: str = param('', "Calibration files to copy, separated by ':'.")
-    gate: str = param('refuse', 'Where a camera fails a check before a start: refuse, warn, none.')
-    reference: str = param('', 'Folder of reference pictures; empty: reference in the output.')
-    moving_cameras: str = param('gripper', 'Cameras on the arm, separated by commas.')
-    buffer: int = param(256, 'MB of messages that may wait for the disk.', 1, 100_000)
 
 
 class RecorderNode(VlaNode):
@@ -99,7 +79,8 @@ class RecorderNode(VlaNode):
             bool(self._params.reference),
         )
         self._open = ExitStack()  # what cleanup closes
-        self._instruction: Message | None = None
+        self._latched: dict[str, Message] = {}  # by topic: every episode begins with these
+        self._recorded: set[str] = set()  # topics
         self._warned = ''  # name of the episode whose gaps were told while it was running
         self._silent: set[str] = set()  # topics that every episode needs and nobody published yet
 
@@ -144,8 +125,12 @@ class RecorderNode(VlaNode):
         self._record(JointTrajectory, 'joint_commands', qos.EVERY_RELIABLE)
         for label in LABELS:  # where there is one: the part of the task, or who leads the arm
             self._record(Int64, label, qos.EVERY)
-        self._record(String, 'instruction', qos.LATCHED, self._on_instruction)
+        self._record(String, 'instruction', qos.LATCHED, self._on_latched)
         self._record(EpisodeEvent, 'episode', qos.EVERY_RELIABLE, self._on_episode)
+        self._story = StoryTopics(self, self._params.topics, self._recorded, self._on_story)
+        self._timer = self.create_timer(
+            PERIOD, self._story.look, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
         if self._instructions:
             self._instructions.publish(String(data=self._params.instruction))
         self.get_logger().info(f'{self._root}:\n{self._session.coverage.describe()}')
@@ -153,6 +138,7 @@ class RecorderNode(VlaNode):
 
     def deactivate(self) -> None:
         """Throw an episode away that is not finished."""
+        self.destroy_timer(self._timer)
         if self._session.recording:
             self._drop('recorder stopped')
 
@@ -205,6 +191,7 @@ class RecorderNode(VlaNode):
         """Have the topic's messages written as they come, or handed to ``listen`` instead."""
         name = f'{msg_type.__module__.split(".")[0]}/msg/{msg_type.__name__}'
         full = self.resolve_topic_name(topic)
+        self._recorded.add(full)
 
         def on_raw(data: bytes) -> None:
             message = Message(full, name, time.time_ns(), data)
@@ -245,9 +232,16 @@ class RecorderNode(VlaNode):
         if objection:
             self.report('gate', objection)
 
-    def _on_instruction(self, message: Message) -> None:
-        self._instruction = message
+    def _on_latched(self, message: Message) -> None:
+        self._latched[message.topic] = message
         if self._session.recording:
+            self._session.recording.write(message)
+
+    def _on_story(self, topic: str, kind: str, data: bytes, latched: bool) -> None:
+        message = Message(topic, kind, time.time_ns(), data)
+        if latched:
+            self._on_latched(message)
+        elif self._session.recording:
             self._session.recording.write(message)
 
     def _on_episode(self, message: Message) -> None:
@@ -267,6 +261,8 @@ class RecorderNode(VlaNode):
             self._drop('the scene was reset')
         elif event.event == EpisodeEvent.SUCCESS:
             self._keep(ENDS[event.event])
+        elif event.event in ENDS and self._params.keep_failures:
+            self._keep(f'{ENDS[event.event]} {event.detail}'.strip())
         elif event.event in ENDS:
             self._drop(f'{ENDS[event.event]} {event.detail}'.strip(), failed=True)
             self._go_on()
@@ -279,8 +275,8 @@ class RecorderNode(VlaNode):
         notes = self.get_parameter('notes').value
         recording = self._session.begin(start, self._params.robot, notes, rotation)
         self._began = time.monotonic()
-        if self._instruction:
-            recording.write(self._instruction._replace(time=time.time_ns()))
+        for message in self._latched.values():
+            recording.write(message._replace(time=time.time_ns()))
 
     def _start(self) -> str:
         """Begin the episode that comes next."""
@@ -371,23 +367,6 @@ def parse_start(event: EpisodeEvent) -> PlannedEpisode:
     if not event.cluster.isdecimal():
         raise VlaError(f'episode: got cluster {event.cluster!r}, expected a number of the plan')
     return PlannedEpisode(event.episode, int(event.cluster), event.detail, event.seed, event.goal)
-
-
-def parse_cameras(text: str) -> list[str]:
-    """Return the names in a list separated by commas; raise ConfigError where there is none."""
-    names = [name.strip() for name in text.split(',') if name.strip()]
-    if not names:
-        raise ConfigError(f'cameras: got {text!r}, expected names such as top,left')
-    return names
-
-
-def parse_files(text: str) -> list[Path]:
-    """Return the paths in a list separated by ':'; raise ConfigError for one that is missing."""
-    paths = [Path(item).expanduser() for item in text.split(os.pathsep) if item]
-    for path in paths:
-        if not path.is_file():
-            raise ConfigError(f'calibration: got {path}, expected a file; check the path')
-    return paths
 
 
 def main(args: list[str] | None = None) -> int:

@@ -25,6 +25,7 @@ from vla_ros.ros.process import spin_node
 from vla_ros.view.film import Moment
 from vla_ros.view.run_report import Outcome, RunReport
 
+PATIENCE = 3.0  # s that cameras may be later than the first of them
 ENDS = {
     EpisodeEvent.SUCCESS: 'success',
     EpisodeEvent.FAILURE: 'failure',
@@ -51,7 +52,7 @@ class RunReportNode(VlaNode):
         self._params = declare(self, RunReportParams)
         self._cameras = [name for name in self._params.cameras.split(',') if name]
         self._pictures: dict[str, np.ndarray] = {}
-        self._frames = 0
+        self._frames = self._waited = 0
 
     def configure(self) -> None:
         """Make the folder; raise VlaError where that is not possible."""
@@ -103,8 +104,11 @@ class RunReportNode(VlaNode):
             self._report.outcomes.append(outcome)
 
     def _on_timer(self) -> None:
-        """Film, from the first picture on."""
-        if self._pictures and self._frames < self._params.longest * self._params.rate:
+        """Film, from when all cameras have shown something, or some have for a while."""
+        self._waited += bool(self._pictures)
+        late = self._waited > PATIENCE * self._params.rate
+        begun = late or len(self._pictures) == len(self._cameras) > 0
+        if begun and self._frames < self._params.longest * self._params.rate:
             self._frames += 1
             self._report.film(self._pictures)
 

@@ -156,7 +156,7 @@ def chunk_from_msg(msg: ActionChunkMsg, joint_names: Sequence[str]) -> ActionChu
             f'expected at most {MOST_JOINTS} joints and {MOST_ROWS} rows'
         )
     columns = _columns('action chunk', msg.joint_names, joint_names)
-    if not msg.values or len(msg.values) % len(msg.joint_names):
+    if not len(msg.values) or len(msg.values) % len(msg.joint_names):
         text = f'{len(msg.values)} values for {len(msg.joint_names)} joints'
         raise VlaError(
             f'action chunk: got {text}, expected whole rows; mend the node that publishes it'

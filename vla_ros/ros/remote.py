@@ -3,8 +3,9 @@
 """What a person asks of running nodes from a shell: to do something, or how they are."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import rclpy
@@ -19,6 +20,7 @@ from vla_ros.deployment.fastdds import use_profile
 from vla_ros.msg import QueueStatus
 from vla_ros.ros import qos
 from vla_ros.ros.operator import SWITCHES, TRIGGERS
+from vla_ros.ros.watched import status_item
 from vla_ros.view.words import describe
 
 QUEUE, STATUS, ENABLE = 'action_queue', 'queue_status', 'action_queue/enable'
@@ -55,9 +57,27 @@ def ask(name: str, namespace: str, timeout: float) -> list[str]:
         return [_call(node, place, name, timeout) for place in found]
 
 
-def look(namespace: str, timeout: float) -> list[str]:
+@dataclass(frozen=True)
+class Look:
+    """How the robots are: what their queues say by namespace, and which nodes complain."""
+
+    queues: Mapping[str, QueueStatus]
+    complaints: Mapping[str, str]
+
+    def lines(self) -> list[str]:
+        """Return in words how each arm is, why it does not move, and the mend."""
+        told = [line for space, msg in self.queues.items() for line in _tell(space, msg)]
+        return told + [f'{name}: {text}' for name, text in self.complaints.items()]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        queues = {space: status_item(msg) for space, msg in self.queues.items()}
+        return {'queues': queues, 'complaints': dict(self.complaints)}
+
+
+def look(namespace: str, timeout: float) -> Look:
     """
-    Return how the robots are, why an arm does not move, and the mend.
+    Return how the robots are.
 
     Raise VlaError where no action queue says anything within ``timeout`` (s).
     """
@@ -80,7 +100,7 @@ def look(namespace: str, timeout: float) -> list[str]:
         node.create_subscription(DiagnosticArray, '/diagnostics', on_diagnostics, 10)
         _wait(node, seen, timeout)
         _wait(node, lambda: False, LISTEN_TIME)
-        heard = {topic: statuses[topic] for topic in seen()}
+        heard = {topic.removesuffix(f'/{STATUS}') or '/': statuses[topic] for topic in seen()}
     if not heard:
         nodes = ', '.join(sorted(told)) or 'no node'
         raise VlaError(
@@ -88,18 +108,18 @@ def look(namespace: str, timeout: float) -> list[str]:
             'anything on /diagnostics), expected one; start it (vla_ros up), and give both shells '
             'the same ROS_DOMAIN_ID'
         )
-    return [line for topic, msg in heard.items() for line in _tell(topic, msg)] + [
-        f'{status.name}: {status.message}'
-        for status in sorted(told.values(), key=lambda status: status.name)
-        if status.level != DiagnosticStatus.OK
-    ]
+    bad = (status for status in told.values() if status.level != DiagnosticStatus.OK)
+    return Look(heard, {status.name: status.message for status in sorted(bad, key=_name)})
 
 
-def _tell(topic: str, status: QueueStatus) -> Iterator[str]:
+def _name(status: DiagnosticStatus) -> str:
+    return str(status.name)
+
+
+def _tell(space: str, status: QueueStatus) -> Iterator[str]:
     """Yield what the arm does, why, and what can be done about it."""
     words = describe(status.mode, status.reason)
-    space = topic.removesuffix(f'/{STATUS}')
-    yield f'{space or "/"}: {Mode(status.mode).name}: {status.reason or words.explanation}'
+    yield f'{space}: {Mode(status.mode).name}: {status.reason or words.explanation}'
     own = status.mode == Mode.ESTOP or 'not enabled' in status.reason
     advice = ADVICE[Mode(status.mode)] if own else words.advice
     if advice:

@@ -54,14 +54,17 @@ def status_item(msg: QueueStatus) -> dict[str, Any]:
     }
 
 
-def silence_item(recording: bool = False, arm: str | None = None) -> dict[str, Any]:
+def silence_item(
+    recording: bool = False, arm: str | None = None, silent: Words = SILENT
+) -> dict[str, Any]:
     """
     Return the item for a queue that nobody has heard of: there is none while ``recording``.
 
-    ``arm`` is what the driver of the arm says; None: there is none that could stop it.
+    ``arm`` is what the driver of the arm says; None: there is none that could stop it. ``silent``
+    are the words where nobody records either.
     """
     if not recording:
-        return words_item(SILENT, 'SILENT')
+        return words_item(silent, 'SILENT')
     stopped = arm is not None and REARM in arm
     words = describe(Mode.HOLDING, f'the arm: {arm}') if stopped else RECORDING
     return {**words_item(words, 'RECORDING'), 'stops': arm is not None, 'stopped': stopped}
@@ -101,6 +104,7 @@ def episode_item(msg: EpisodeEvent) -> dict[str, Any]:
         'cluster': msg.cluster,
         'detail': msg.detail,
         'duration': msg.duration,
+        'over': msg.event == EpisodeEvent.DONE,
     }
 
 
@@ -116,8 +120,14 @@ def node_item(status: DiagnosticStatus, namespace: str) -> dict[str, Any]:
     }
 
 
-def recording_item(values: Mapping[str, str]) -> dict[str, Any]:
-    """Return how far a recording is, from the diagnostics of its recorder."""
+def recording_item(values: Mapping[str, str], planned: bool = True) -> dict[str, Any]:
+    """
+    Return how far a recording is, from the diagnostics of its recorder.
+
+    Only where it is ``planned``, not where a policy plays, do starts count that are missing.
+    """
+    if not planned:
+        return {'missing': '', 'next': '', 'episode': values.get('episode', ''), 'clusters': []}
     clusters = [
         [int(key.removeprefix('cluster ')), *map(int, found.groups())]
         for key, text in values.items()

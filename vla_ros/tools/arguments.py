@@ -80,6 +80,11 @@ def check_paths(args: Namespace) -> None:
                 check_writable(path)
 
 
+def add_json(parser: ArgumentParser, what: str) -> None:
+    """Declare the file for programs that a command may write."""
+    parser.add_argument('--json', type=written, metavar='FILE', help=f'write {what} to FILE')
+
+
 def add_dataset(parser: ArgumentParser, text: str, **more: Any) -> None:
     """Declare the dataset, which may be named by itself or behind --dataset."""
     settings: dict[str, Any] = {'type': existing, 'metavar': 'FOLDER', **more}

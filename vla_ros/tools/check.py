@@ -19,6 +19,7 @@ from vla_ros.core.files import write_json, write_text
 from vla_ros.dataset.lerobot import is_dataset
 from vla_ros.tools.arguments import (
     add_dataset,
+    add_json,
     add_topic_choice,
     chosen_dataset,
     existing,
@@ -26,6 +27,7 @@ from vla_ros.tools.arguments import (
     topic_choice,
     written,
 )
+from vla_ros.tools.progress import progress
 
 if TYPE_CHECKING:
     from vla_ros.dataset.checks.episodes import Episodes
@@ -56,7 +58,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='pairs of pictures to look at in each episode (default: 12)',
     )
     add_topic_choice(parser)
-    parser.add_argument('--json', type=written, metavar='FILE', help='write the findings there')
+    add_json(parser, 'the findings')
     parser.add_argument(
         '--html', type=written, metavar='FILE', help='write a report with pictures'
     )
@@ -100,14 +102,7 @@ def run(args: Namespace) -> int:
 
 def _read(root: Path, pairs: int, choice: 'TopicChoice', most: int | None = None) -> 'Episodes':
     """Read a dataset or a recording, and show how far it is."""
-    from tqdm import tqdm
-
-    with tqdm(unit='episode', leave=False) as bar:
-
-        def on_progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress('episode') as on_progress:
         if is_dataset(root):
             from vla_ros.dataset.checks.reader import read_dataset
 

@@ -10,8 +10,6 @@ one dataset. A dataset becomes a folder of bags, one per episode, as `vla_ros re
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from vla_ros.core.defaults import TASK
 from vla_ros.tools.arguments import (
@@ -23,8 +21,7 @@ from vla_ros.tools.arguments import (
     tell_end,
     topic_choice,
 )
-
-Progress = Callable[[int, int], None]
+from vla_ros.tools.progress import progress
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -68,8 +65,8 @@ def _to_bags(args: Namespace) -> int:
     from vla_ros.dataset.to_bags import convert_to_bags
 
     robot = chosen_robot(args)
-    with _progress() as progress:
-        episodes = convert_to_bags(args.source, args.output, progress, args.units, robot)
+    with progress('episode') as on_progress:
+        episodes = convert_to_bags(args.source, args.output, on_progress, args.units, robot)
     print(f'{len(episodes)} episodes in {args.output}')
     tell_end(following=f'vla_ros replay {args.output} --policy ./my_policy')
     return 0
@@ -97,22 +94,8 @@ def _to_datasets(args: Namespace) -> int:
     for _, root, _ in parts:
         check_new(root)
     for part, root, split in parts:
-        with _progress() as progress:
-            convert(part, root, args.fps, args.max_skew, split, progress, args.instruction)
+        with progress('episode') as on_progress:
+            convert(part, root, args.fps, args.max_skew, split, on_progress, args.instruction)
         print(f'{len(part)} episodes ({split}) in {root}')
     tell_end(following=f'vla_ros check {parts[0][1]} --html report.html')
     return 0
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """Show how far the work is."""
-    from tqdm import tqdm
-
-    with tqdm(unit='episode') as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show

@@ -12,12 +12,12 @@ from operator import attrgetter
 
 from vla_ros.core.files import write_json
 from vla_ros.runtime.capabilities import Capability, capabilities
-from vla_ros.tools.arguments import tell_end, written
+from vla_ros.tools.arguments import add_json, tell_end
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument('--json', type=written, help='write the table to this file too')
+    add_json(parser, 'the table')
 
 
 def run(args: Namespace) -> int:

@@ -27,7 +27,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json, write_text
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import SETS, Plan, PlannedEpisode
-from vla_ros.tools.arguments import existing, tell_end, written
+from vla_ros.tools.arguments import add_json, existing, tell_end
 
 if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
     from vla_ros.evaluation.protocol import Score
@@ -91,7 +91,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--rate', type=float, default=60.0, help='commands per second')
     parser.add_argument('--robot', default=ROBOT)
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes')
-    parser.add_argument('--json', type=written, help='write the figures to this file')
+    add_json(parser, 'the figures')
     parser.add_argument(
         '--compare',
         type=existing,

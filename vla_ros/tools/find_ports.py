@@ -10,8 +10,10 @@ told which port it was whose cable is pulled, as lerobot-find-port does.
 from argparse import ArgumentParser, Namespace
 
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.files import write_json
 from vla_ros.hardware.calibrate import find_servos
 from vla_ros.hardware.feetech import ServoBus, list_ports
+from vla_ros.tools.arguments import add_json
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -19,6 +21,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('ports', nargs='*', help='only these')
     parser.add_argument('--unplug', action='store_true', help='find the port by pulling its cable')
     parser.add_argument('--answer-time', type=float, default=0.02, help='s a servo has to answer')
+    add_json(parser, 'the ports')
 
 
 def run(args: Namespace) -> int:
@@ -27,8 +30,11 @@ def run(args: Namespace) -> int:
     if args.unplug:
         print(find_unplugged(ports))
         return 0
-    for port in ports:
-        print(f'{port}: {describe(port, args.answer_time)}')
+    found = {port: describe(port, args.answer_time) for port in ports}
+    for port, text in found.items():
+        print(f'{port}: {text}', flush=True)
+    if args.json:
+        write_json(args.json, found)
     if not ports:
         print('no serial port: plug the arm in; in a container, hand its device in')
     return 0 if ports else 1

@@ -25,6 +25,7 @@ from vla_ros.core.defaults import TASK
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.plan import Plan
 from vla_ros.tools.arguments import tell_end
+from vla_ros.tools.progress import progress
 
 if TYPE_CHECKING:
     from vla_ros.sim.labelled_pictures import Recorder, Sizes
@@ -142,33 +143,27 @@ def _recorder(args: Namespace, task: 'TaskChoice', plan: Plan, sizes: 'Sizes') -
 
 
 def _generate_arrays(args: Namespace, recorder: 'Recorder') -> None:
-    from tqdm import tqdm
-
     from vla_ros.sim.labelled_pictures import record_arrays
 
-    with tqdm(total=recorder.parts, unit='part') as bar:
-        record_arrays(
-            args.output, recorder, args.workers, lambda done, _: bar.update(done - bar.n)
-        )
+    with progress('part') as on_progress:
+        record_arrays(args.output, recorder, args.workers, on_progress)
     print(f'{recorder.parts} parts in {args.output}')
 
 
 def _generate_videos(args: Namespace, task: 'TaskChoice', plan: Plan, sizes: 'Sizes') -> None:
-    from tqdm import tqdm
-
     from vla_ros.sim.generate import Picture, generate
 
     size, *others = {*sizes.values()}
     if others:
         raise ConfigError('--size: got several, expected one, or --arrays')
     episodes = plan.episodes()
-    with tqdm(total=len(episodes), unit='episode') as bar:
+    with progress('episode') as on_progress:
         generate(
             args.output,
             episodes,
             Picture(*reversed(size)),
             args.workers,
-            lambda done, _: bar.update(done - bar.n),
+            on_progress,
             task,
         )
     print(f'{len(episodes)} episodes in {args.output}')

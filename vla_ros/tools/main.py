@@ -4,7 +4,9 @@
 The ``vla_ros`` command: finds the subcommand's module, loads it alone and runs it.
 
 A subcommand is a module with ``add_arguments(parser)``, ``run(args) -> int`` and a docstring whose
-first line is its help. Exit codes: 2 for what the user can mend, 130 after Ctrl-C.
+first line is its help. Exit codes: 0 where all is well, 1 where the work was done and its outcome
+is bad (a check that did not pass, an error beyond the limit), 2 for what the user can mend before
+it is done, 130 after Ctrl-C.
 """
 
 # PYTHON_ARGCOMPLETE_OK
@@ -29,6 +31,7 @@ COMMANDS = {
     'convert': 'vla_ros.tools.convert',
     'generate': 'vla_ros.tools.generate',
     'replay': 'vla_ros.tools.replay',
+    'view': 'vla_ros.tools.view',
     'check': 'vla_ros.tools.check',
     'benchmark': 'vla_ros.tools.benchmark',
     'doctor': 'vla_ros.tools.doctor',

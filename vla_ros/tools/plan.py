@@ -22,7 +22,7 @@ from vla_ros.core.config import config_names, find_config
 from vla_ros.core.defaults import POLICY
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json, write_text
-from vla_ros.tools.arguments import existing, written
+from vla_ros.tools.arguments import add_json, existing, written
 
 if TYPE_CHECKING:  # ONNX is loaded when the command runs
     from vla_ros.planning.boards import Board, Rates
@@ -60,7 +60,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='s from camera to queue that are not spent in blocks',
     )
     parser.add_argument('--output', type=written, help='write the placement to this file')
-    parser.add_argument('--json', type=written, help='write every plan to this file')
+    add_json(parser, 'every plan')
     parser.add_argument('--check', action='store_true', help='predicted against measured only')
 
 

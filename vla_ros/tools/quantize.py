@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from vla_ros.core.config import config_names, find_config
 from vla_ros.core.defaults import POLICY
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import write_json
 from vla_ros.runtime.backends.table import DEFAULT
-from vla_ros.tools.arguments import existing, made, tell_end
+from vla_ros.tools.arguments import add_json, existing, made, tell_end
 
 if TYPE_CHECKING:  # ONNX is loaded when the command runs
     from vla_ros.policy.bundle import Bundle
@@ -43,6 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--frames', type=int, help="frames of it to calibrate on (default: the recipe's number)"
     )
+    add_json(parser, 'size and error')
 
 
 def run(args: Namespace) -> int:
@@ -51,7 +53,7 @@ def run(args: Namespace) -> int:
     from vla_ros.policy.bundle import load_bundle
     from vla_ros.quantization.block_inputs import block_inputs
     from vla_ros.quantization.compare import action_error, predict_all
-    from vla_ros.quantization.quantize import on_cpu, quantize_bundle
+    from vla_ros.quantization.quantize import bundle_size, on_cpu, quantize_bundle
 
     bundle = load_bundle(find_config('policies', args.policy))
     recipe = _recipe(args)
@@ -74,7 +76,17 @@ def run(args: Namespace) -> int:
         f'{error.worst:.4f} on the worst of {error.samples} frames, at most '
         f'{error.radians:.3f} rad'
     )
-    tell_end(following=f'vla_ros replay recordings --policy {args.output}')
+    if args.json:
+        write_json(
+            args.json,
+            {
+                'policy': bundle.spec.name,
+                'recipe': written.spec.recipe,
+                'size': {'before': bundle_size(bundle), 'after': bundle_size(written)},
+                'error': error.as_dict(),
+            },
+        )
+    tell_end((args.json,), f'vla_ros replay recordings --policy {args.output}')
     return 0
 
 

@@ -12,12 +12,17 @@ are written as for `vla_ros up`, name:=value.
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import write_json
 from vla_ros.deployment.deployment import load_deployment
-from vla_ros.tools.arguments import tell_end
+from vla_ros.tools.arguments import add_json, tell_end
 from vla_ros.tools.up import parse_assignments, run_deployment
+
+if TYPE_CHECKING:
+    from vla_ros.dataset.coverage import Coverage
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -42,6 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--isolate', action='store_true', help='use a free ROS_DOMAIN_ID, on this host only'
     )
     parser.add_argument('--show', action='store_true', help='show what is covered, and end')
+    add_json(parser, 'what is covered')
     parser.add_argument(
         'arguments', nargs='*', metavar='name:=value', help='further arguments of the deployment'
     )
@@ -52,26 +58,34 @@ def run(args: Namespace) -> int:
     deployment = load_deployment(args.deployment)
     plan = find_config('plans', args.plan or str(deployment.values({})['plan']))
     if args.show:
-        print(show_coverage(args.output, plan))
+        _show(args, plan)
         return 0
     chosen = {'output': str(args.output), 'plan': str(plan), 'episodes': str(args.episodes)}
     more = parse_assignments(args.arguments)
     for name in chosen.keys() & more.keys():
         raise ConfigError(f'argument: got {name}:={more[name]}, expected --{name}')
     code = run_deployment(deployment, {**chosen, **more}, args.isolate)
-    print(show_coverage(args.output, plan))
-    tell_end(following=f'vla_ros convert {args.output} --output data/{args.output.name}')
+    _show(args, plan)
+    tell_end((args.json,), f'vla_ros convert {args.output} --output data/{args.output.name}')
     return code
 
 
-def show_coverage(folder: Path, plan: Path) -> str:
-    """Return the table of what the recordings in ``folder`` cover of ``plan``."""
-    from vla_ros.dataset.bag import list_episodes, list_unfinished
+def _show(args: Namespace, plan: Path) -> None:
+    """Print the table of what the recordings cover, and write it where that is asked for."""
+    from vla_ros.dataset.bag import list_unfinished
+
+    coverage, unfinished = read_coverage(args.output, plan), len(list_unfinished(args.output))
+    print(coverage.describe())
+    if unfinished:
+        print(f'{unfinished} unfinished, in {args.output / ".partial"}')
+    if args.json:
+        write_json(args.json, {**coverage.as_dict(), 'unfinished': unfinished})
+
+
+def read_coverage(folder: Path, plan: Path) -> 'Coverage':
+    """Return what the recordings in ``folder`` cover of ``plan``."""
+    from vla_ros.dataset.bag import list_episodes
     from vla_ros.dataset.coverage import measure
     from vla_ros.dataset.plan import load_plan
 
-    episodes = list_episodes(folder)
-    coverage = measure(load_plan(plan), [episode.info for episode in episodes])
-    unfinished = len(list_unfinished(folder))
-    note = f'\n{unfinished} unfinished, in {folder / ".partial"}' if unfinished else ''
-    return coverage.describe() + note
+    return measure(load_plan(plan), [episode.info for episode in list_episodes(folder)])

@@ -20,12 +20,14 @@ from typing import Any
 from vla_ros.core.defaults import POLICY, ROBOT
 from vla_ros.core.errors import ConfigError
 from vla_ros.tools.arguments import (
+    add_json,
     add_topic_choice,
     existing,
     tell_end,
     topic_choice,
     written,
 )
+from vla_ros.tools.progress import progress
 
 _HELP = {
     'mode': 'async: the queue asks ahead; sync: when it is empty',
@@ -51,7 +53,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='as fast as it computes, or in real time through the nodes (default: fast)',
     )
     parser.add_argument('--max-mae', type=float, help='largest error (rad) for exit code 0')
-    parser.add_argument('--json', type=written, metavar='FILE', help='write all figures to FILE')
+    add_json(parser, 'all figures')
     parser.add_argument('--html', type=written, metavar='FILE', help='write a report to FILE')
     parser.add_argument('--robot', default=ROBOT, help='name of a robot, or its file')
     parser.add_argument('--placement', default='cpu', help='name of a placement, or its file')
@@ -87,8 +89,6 @@ def run(args: Namespace) -> int:
 
 
 def _run_fast(args: Namespace) -> int:
-    from tqdm import tqdm
-
     from vla_ros.core.config import find_config
     from vla_ros.core.robot import load_robot
     from vla_ros.dataset.bags import open_bags
@@ -111,10 +111,12 @@ def _run_fast(args: Namespace) -> int:
     robot = load_robot(find_config('robots', args.robot))
     replay = Replay(bundle.path, bundle.spec, robot, settings, 'fast')
     began = perf_counter()
-    for episode in tqdm(episodes, unit='episode'):
-        track = read_track(episode, bundle.spec)
-        asks = plan(track, bundle.spec, robot, settings)
-        replay.add(track, answer_all(track, asks, policy))
+    with progress('episode') as on_progress:
+        for number, episode in enumerate(episodes, 1):
+            track = read_track(episode, bundle.spec)
+            asks = plan(track, bundle.spec, robot, settings)
+            replay.add(track, answer_all(track, asks, policy))
+            on_progress(number, len(episodes))
     replay.spent = perf_counter() - began
     code = publish(replay, args.max_mae, str(args.html or ''), str(args.json or ''))
     tell_end((args.json, args.html))

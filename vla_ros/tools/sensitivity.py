@@ -19,7 +19,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json, write_text
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import SETS, find_plan
-from vla_ros.tools.arguments import existing, tell_end
+from vla_ros.tools.arguments import add_json, existing, tell_end
 
 if TYPE_CHECKING:
     from vla_ros.dataset.samples import Sample
@@ -78,6 +78,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add('--robot', default=ROBOT, help='joints and limits of the arm')
     add('--workers', type=int, default=os.cpu_count() or 1, help='processes that play')
+    add_json(parser, 'the figures')
     add('--work', type=Path, default=Path('outputs/sensitivity'), help='folder of results')
 
 
@@ -117,7 +118,8 @@ def run(args: Namespace) -> int:
         'variants': [sensitivity_report.as_dict(finding) for finding in findings],
     }
     page = sensitivity_report.write_html(bundle.spec.name, findings, chosen, args.max_drop)
-    write_json(args.work / 'report.json', content)
+    for file in filter(None, (args.work / 'report.json', args.json)):
+        write_json(file, content)
     write_text(args.work / 'report.html', page)
     following = f'vla_ros quantize --recipe {chosen.variant.name} --dataset {args.dataset}'
     if chosen.variant.name == sensitivity.REFERENCE:

@@ -36,7 +36,7 @@ max-width:64rem;margin:1.5rem auto;padding:0 1rem}
 h1{font-size:1.05rem;font-weight:400;color:var(--quiet);margin:0}
 h2{font-size:1.2rem;margin:2rem 0 .5rem}
 .verdict{font-size:1.7rem;line-height:1.25;font-weight:600;margin:.1rem 0 .6rem}
-.good{color:var(--good)}.bad{color:var(--bad)}.quiet,figcaption{color:var(--quiet)}
+.verdict.good{color:var(--good)}.verdict.bad{color:var(--bad)}.quiet,figcaption{color:var(--quiet)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;min-width:50%;margin:.5rem 0}
 th,td{text-align:left;vertical-align:top;padding:.3rem 1rem .3rem 0;
 border-bottom:1px solid var(--line)}
@@ -45,6 +45,7 @@ tr.chosen td{font-weight:600;background:var(--shade)}tr.bad td:first-child{color
 tr.good td:first-child{color:var(--good)}td.under{border-bottom-style:dotted;padding-left:1.5rem}
 figure{margin:1rem 0}.side{display:grid;gap:1rem;
 grid-template-columns:repeat(auto-fill,minmax(15rem,1fr))}.side figure{margin:0}
+.side img{width:100%;image-rendering:pixelated}figure svg{overflow:visible}
 img,video,figure svg{max-width:100%;height:auto}img,video{background:var(--shade)}
 .plot svg text{fill:currentColor;font-family:inherit}
 pre{overflow-x:auto;background:var(--shade);padding:.8rem;font-size:.85rem}

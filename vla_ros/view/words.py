@@ -154,7 +154,9 @@ SILENT = Words(
     'The action queue says nothing, so what the arm does is not known.',
     'Do not rely on this page: look at the arm, and at the log of action_queue.',
 )
-
+NOT_RECORDED = Words(
+    'Recorded', 'What the action queue said is not in this recording: it shows what was seen.'
+)
 RECORDING = Words(
     'Recording', 'Whoever demonstrates moves the arm; nothing here commands it.', 'See below.'
 )

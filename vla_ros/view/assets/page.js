@@ -3,6 +3,7 @@
 // The live page: shows what the server sends, and asks for what the person wants.
 
 import { ArmView } from './arm.js';
+import { Playback } from './playback.js';
 import { JointPlot, QueuePlot } from './plots.js';
 
 const LOST = 2000; // ms without a word after which the connection counts as lost
@@ -33,6 +34,13 @@ if (!token) {
 } else {
   el('rights').textContent = 'you may command';
 }
+
+async function wish(name, text) { // of a playback: nothing is said unless it was refused
+  const { success, message } = await post(name, text).catch((error) => ({ success: false, message: error.message }));
+  if (!success) say(`${name}: ${message}`, true);
+}
+
+const playback = new Playback(wish, Boolean(token));
 
 async function post(name, text = '') {
   const answer = await fetch(`command/${name}`, {
@@ -83,10 +91,16 @@ for (const button of buttons) {
 el('estop').addEventListener('pointerdown', stop);
 el('estop').addEventListener('click', (event) => { if (event.detail === 0) stop(); });
 
-const typing = (target) => target.matches('input, textarea');
+const typing = (target) => target.matches('input, textarea, select') && target.type !== 'range';
 const stops = (event) => event.key === 'Escape' || (event.key === ' ' && !typing(event.target));
 for (const moment of ['keydown', 'keyup']) { // at the latter, space would press a focused button
   document.addEventListener(moment, (event) => {
+    if (playback.shown) {
+      if (!token || typing(event.target)) return;
+      const taken = moment === 'keydown' ? playback.press(event.key) : event.key === ' ';
+      if (taken) event.preventDefault();
+      return;
+    }
     if (!stops(event)) return;
     event.preventDefault();
     if (moment === 'keydown' && !event.repeat) stop();
@@ -205,7 +219,7 @@ function showNodes({ nodes }) {
 function showRecording({ missing, next, episode, clusters }) {
   el('recording').hidden = missing === undefined;
   if (missing === undefined) return;
-  const left = missing === '0' ? 'Nothing is missing.' : `${missing} episodes to go.`;
+  const left = missing === '0' ? 'Nothing is missing.' : missing && `${missing} episodes to go.`;
   const state = episode ? `Recording: ${episode}.` : 'Not recording.';
   el('recording-state').textContent = `${state} ${left} ${next ? `Next: ${next}.` : ''}`;
   const coming = /^cluster (\d+)/.exec(next ?? '');
@@ -222,13 +236,15 @@ function showRecording({ missing, next, episode, clusters }) {
   });
   const grid = make('div', 'coverage');
   grid.append(...boxes);
+  el('coverage').hidden = clusters.length === 0;
   el('coverage').replaceChildren(grid, make('p', 'quiet', 'Starts + recoveries, done of planned.'));
 }
 
-function showEpisode({ episode, event, cluster, detail, duration }) {
+function showEpisode({ episode, event, cluster, detail, duration, over }) {
   const where = cluster ? `, cluster ${cluster}` : '';
   const long = duration ? ` after ${duration.toFixed(1)} s` : '';
-  el('episode').textContent = `Episode ${episode + 1}${where}: ${event}${long}${detail ? ` (${detail})` : ''}`;
+  const which = over ? '' : `Episode ${episode + 1}${where}: `;
+  el('episode').textContent = `${which}${event}${over ? '' : long}${detail ? ` (${detail})` : ''}`;
 }
 
 function showInstruction({ text }) {
@@ -262,6 +278,7 @@ const SHOW = {
   recording: showRecording,
   episode: showEpisode,
   instruction: showInstruction,
+  playback: (state) => playback.show(state),
 };
 
 // --- the connection -----------------------------------------------------------------------------
@@ -301,11 +318,11 @@ setInterval(() => {
   const now = performance.now(), elapsed = (now - looked) / 1000;
   looked = now;
   for (const picture of pictures) {
-    const stale = now - picture.seen > STALE;
+    const stale = now - picture.seen > STALE && !(playback.shown && picture.seen); // time may stand still
     picture.figure.classList.toggle('stale', stale);
     picture.missing.hidden = !stale;
     if (picture.seen) picture.missing.textContent = `no picture for ${Math.round((now - picture.seen) / 1000)} s`;
-    picture.rate.textContent = stale ? '' : `${(picture.count / elapsed).toFixed(0)} / s`;
+    picture.rate.textContent = stale || playback.shown ? '' : `${(picture.count / elapsed).toFixed(0)} / s`;
     picture.count = 0;
   }
   if (now - heard > LOST) {
