@@ -17,9 +17,11 @@ from rclpy.executors import SingleThreadedExecutor
 class Graph:
     """Nodes under test, and a peer that talks to them."""
 
-    def __init__(self, *parameters):
+    def __init__(self, *parameters, remappings=()):
         """Start ROS with parameter overrides, each ``name:=value`` or ``node:name:=value``."""
-        rclpy.init(args=['--ros-args', *(part for text in parameters for part in ('-p', text))])
+        words = [part for text in parameters for part in ('-p', text)]
+        words += [part for text in remappings for part in ('-r', text)]
+        rclpy.init(args=['--ros-args', *words])
         self._executor = SingleThreadedExecutor()
         self.nodes = []
         self.peer = self.add(rclpy.create_node('peer'))
@@ -75,8 +77,8 @@ def start_graph():
     """Return the function that makes the test's Graph."""
     graphs = []
 
-    def start(*parameters):
-        graphs.append(Graph(*parameters))
+    def start(*parameters, remappings=()):
+        graphs.append(Graph(*parameters, remappings=remappings))
         return graphs[-1]
 
     yield start

@@ -11,6 +11,7 @@ import pytest
 from ros_domain import isolated
 
 from vla_ros.core.config import find_config
+from vla_ros.dataset.bag import list_episodes
 from vla_ros.tools.main import main
 
 DEPLOYMENT = """
@@ -80,6 +81,13 @@ def test_two_policies_are_played_judged_by_the_topic_and_compared(deployment, tm
     lines = [json.loads(line) for line in (session / 'trials.jsonl').read_text().splitlines()]
     assert sorted(line['success'] for line in lines) == [False, False, True, True]
     assert {line['note'] for line in lines if not line['success']} == {'dropped'}
+    bags = {bag.path.name: bag for bag in list_episodes(session / 'bags')}
+    assert {line['recording'] for line in lines} == set(bags) and len(bags) == 4
+    for line in lines:
+        info = bags[line['recording']].info
+        assert info.outcome == ('success' if line['success'] else 'dropped')
+        assert info.notes.startswith(f'trial {line["trial"]}, policy ')
+        assert '/episode' in bags[line['recording']].topics()
 
 
 def test_person_judges_and_may_have_a_trial_played_again(
@@ -93,6 +101,8 @@ def test_person_judges_and_may_have_a_trial_played_again(
     lines = [json.loads(line) for line in (session / 'trials.jsonl').read_text().splitlines()]
     assert [line['success'] for line in lines] == [True, False]
     assert lines[1]['note'] == 'it slipped'
+    outcomes = [bag.info.outcome for bag in list_episodes(session / 'bags')]
+    assert outcomes == ['success', 'it slipped']  # nothing is left of what was played again
     assert '0.50 [' in capsys.readouterr().out
 
 
@@ -104,6 +114,7 @@ def test_deployment_that_ends_before_its_verdict_is_an_error_and_the_trial_is_ke
     assert main(['evaluate', '--live', str(deployment), *words]) == 2
     assert 'the deployment ended with' in capsys.readouterr().err
     assert not (tmp_path / 'session' / 'trials.jsonl').exists()
+    assert not list_episodes(tmp_path / 'session' / 'bags')
 
 
 def test_arguments_of_a_deployment_without_one_are_refused(capsys):

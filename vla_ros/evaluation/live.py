@@ -22,7 +22,7 @@ from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.evaluation.paired import paired_difference
 from vla_ros.evaluation.statistics import success_rate
 
-SESSION, TRIALS = 'session.json', 'trials.jsonl'
+SESSION, TRIALS, BAGS = 'session.json', 'trials.jsonl', 'bags'
 
 
 class Trial(NamedTuple):
@@ -41,6 +41,7 @@ class Outcome:
     success: bool
     duration: float  # s
     note: str = ''  # why it failed
+    recording: str = ''  # its folder among the session's bags
 
 
 def plan_trials(

@@ -8,11 +8,21 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.evaluation.live import Outcome, Session, Trial, plan_trials
+from vla_ros.dataset.bag import EpisodeInfo
+from vla_ros.evaluation.live import BAGS, Outcome, Session, Trial, plan_trials
+from vla_ros.tools.arguments import tell_end
+from vla_ros.tools.up import parse_assignments
+
+if TYPE_CHECKING:  # ROS is loaded when a trial runs
+    from vla_ros.ros.trial import TrialWatch
 
 STOP_TIME = 30.0  # s until a deployment that was told to stop has to have ended
 LOOK = 0.1  # s between two looks at a deployment
@@ -38,6 +48,7 @@ def run_live(args: Namespace) -> int:
             outcome = play(trial, args, len(session.outcomes) + 1)
         session.add(trial, outcome)
     print(session.summary())
+    tell_end(following=f'vla_ros convert {args.session / BAGS} --output data/live')
     return 0
 
 
@@ -51,14 +62,36 @@ def play(trial: Trial, args: Namespace, count: int) -> Outcome | None:
     words = [f'policy:={trial.policy}', f'seed:={scene.seed}', f'clusters:={scene.cluster}']
     command = [sys.executable, '-m', 'vla_ros.tools.main', 'up', args.live, *words]
     log = args.session / f'trial_{trial.number:03}.log'
-    with log.open('w', encoding='utf-8') as file:
+    with record(trial, args) as watch, log.open('w', encoding='utf-8') as file:
         process = subprocess.Popen(
             [*command, *args.arguments], stdout=file, stderr=file, start_new_session=True
         )
         try:
-            return check(process, args, log) if args.check else ask(process)
+            outcome = check(process, watch, args, log) if args.check else ask(process)
         finally:
             stop(process)
+        if outcome is None:
+            return None
+        bag = watch.keep('success' if outcome.success else outcome.note or 'failure')
+        return replace(outcome, recording=bag.path.name)
+
+
+@contextmanager
+def record(trial: Trial, args: Namespace) -> Iterator['TrialWatch']:
+    """Record a trial; unless it is kept, nothing is left of that."""
+    from vla_ros.policy.bundle import load_bundle
+    from vla_ros.ros.trial import TrialWatch
+
+    scene = trial.scene
+    notes = f'trial {trial.number}, policy {trial.letter}'  # the letter: whoever looks judges, too
+    info = EpisodeInfo(scene.cluster, scene.seed, notes=notes, goal=scene.goal)
+    cameras = load_bundle(find_config('policies', trial.policy)).spec.cameras
+    namespace = parse_assignments(args.arguments).get('namespace', '')
+    watch = TrialWatch(args.session / BAGS, info, [camera.name for camera in cameras], namespace)
+    try:
+        yield watch
+    finally:
+        watch.discard()
 
 
 def ask(process: subprocess.Popen[bytes]) -> Outcome | None:
@@ -75,20 +108,18 @@ def ask(process: subprocess.Popen[bytes]) -> Outcome | None:
             print(f'the deployment has ended with {process.returncode}')
 
 
-def check(process: subprocess.Popen[bytes], args: Namespace, log: Path) -> Outcome:
+def check(
+    process: subprocess.Popen[bytes], watch: 'TrialWatch', args: Namespace, log: Path
+) -> Outcome:
     """Return what the deployment itself says on the topic episode, as the simulation does."""
-    from vla_ros.ros.verdict import VerdictWatch
-
-    watch, end = VerdictWatch(), time.monotonic() + args.timeout + args.start_timeout
-    try:
-        while (verdict := watch.look(LOOK)) is None and time.monotonic() < end:
-            if process.poll() is not None:
-                raise VlaError(f'the deployment ended with {process.returncode}; see {log}')
-    finally:
-        watch.close()
-    if verdict is None:
+    end = time.monotonic() + args.timeout + args.start_timeout
+    while watch.verdict is None and time.monotonic() < end:
+        time.sleep(LOOK)
+        if process.poll() is not None and watch.verdict is None:
+            raise VlaError(f'the deployment ended with {process.returncode}; see {log}')
+    if watch.verdict is None:
         return Outcome(False, args.timeout + args.start_timeout, 'no verdict came in time')
-    return Outcome(*verdict)
+    return Outcome(*watch.verdict)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

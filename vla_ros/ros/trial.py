@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A trial of an arm, seen by a program that is no node: recorded, and how it ended."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.qos import QoSProfile
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Int64, String
+from trajectory_msgs.msg import JointTrajectory
+
+from vla_ros.dataset.bag import Episode, EpisodeInfo, Message
+from vla_ros.dataset.recording import Recording
+from vla_ros.dataset.streams import LABELS
+from vla_ros.msg import EpisodeEvent
+from vla_ros.ros import qos
+
+OVER = {EpisodeEvent.SUCCESS: '', EpisodeEvent.FAILURE: 'failure', EpisodeEvent.TIMEOUT: 'timeout'}
+Verdict = tuple[bool, float, str]  # success, s, why not
+BUFFER = 256 * 10**6  # bytes that may wait for the disk
+
+
+class TrialWatch:
+    """Records what a policy saw and commanded, and waits for the end of the episode."""
+
+    def __init__(
+        self, root: Path, info: EpisodeInfo, cameras: Sequence[str], namespace: str = ''
+    ) -> None:
+        """Listen from now on, in a context of its own; raise ConfigError for a bad folder."""
+        self.verdict: Verdict | None = None
+        self._recording: Recording | None = Recording(root, info, BUFFER, {})
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context)
+        self._node = rclpy.create_node('trial', namespace=namespace, context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        for msg_type, topic, profile in _topics(cameras):
+            name = f'{msg_type.__module__.split(".")[0]}/msg/{msg_type.__name__}'
+            write = partial(self._write, self._node.resolve_topic_name(topic), name)
+            take = self._on_episode(write) if topic == 'episode' else write
+            self._node.create_subscription(msg_type, topic, take, profile, raw=True)
+        self._thread = threading.Thread(target=self._spin, name='trial', daemon=True)
+        self._thread.start()
+
+    def keep(self, outcome: str) -> Episode:
+        """Listen no more, and return the recording; raise VlaError where it was not written."""
+        self._close()
+        recording, self._recording = self._recording, None
+        assert recording is not None
+        return recording.keep(outcome)
+
+    def discard(self) -> None:
+        """Listen no more, and throw the recording away unless it was kept."""
+        if self._recording is not None:
+            self._close()
+            self._recording.discard()
+            self._recording = None
+
+    def _spin(self) -> None:
+        try:
+            self._executor.spin()
+        except ExternalShutdownException:
+            return  # closed
+
+    def _close(self) -> None:
+        self._executor.shutdown()
+        self._thread.join()
+        self._node.destroy_node()
+        self._context.try_shutdown()
+
+    def _write(self, topic: str, msgtype: str, data: bytes) -> None:
+        if self._recording is not None:
+            self._recording.write(Message(topic, msgtype, time.time_ns(), data))
+
+    def _on_episode(self, write: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        def take(data: bytes) -> None:
+            write(data)
+            msg = deserialize_message(data, EpisodeEvent)
+            if msg.event in OVER and self.verdict is None:
+                success = msg.event == EpisodeEvent.SUCCESS
+                self.verdict = (success, msg.duration, msg.detail or OVER[msg.event])
+
+        return take
+
+
+def _topics(cameras: Sequence[str]) -> Iterator[tuple[type, str, QoSProfile]]:
+    """Yield what a dataset is made of: type, topic and profile."""
+    for camera in cameras:
+        yield Image, f'camera/{camera}/image_raw', qos.EVERY
+        yield CameraInfo, f'camera/{camera}/camera_info', qos.EVERY
+    yield JointState, 'joint_states', qos.EVERY
+    yield JointTrajectory, 'joint_commands', qos.EVERY_RELIABLE
+    yield from ((Int64, label, qos.EVERY) for label in LABELS)
+    yield String, 'instruction', qos.LATCHED
+    yield EpisodeEvent, 'episode', qos.EVENTS
