@@ -3,6 +3,7 @@
 """A person leads an arm for a while: what is recorded, converted and trained on knows it."""
 
 import os
+import time
 
 import numpy as np
 import pytest
@@ -42,6 +43,7 @@ class Scene:
         graph.start(RecorderNode())
         self.starts = graph.collect(EpisodeEvent, 'next_start', qos.LATCHED)
         self.led = graph.collect(Int64, 'intervention', qos.SENSOR)
+        self.followed = graph.collect(JointTrajectory, 'joint_commands', qos.LATEST)
         self._episodes = graph.publisher(EpisodeEvent, 'episode', qos.EVENTS)
         self._images = graph.publisher(Image, 'camera/top/image_raw', qos.LATEST)
         self._infos = graph.publisher(CameraInfo, 'camera/top/camera_info', qos.LATEST)
@@ -51,8 +53,9 @@ class Scene:
         self._brightness = 0
 
     def _drive(self):
-        """Have every joint stay at 0, which is what the policy wants."""
-        point = JointTrajectoryPoint(positions=[0.0] * 6)
+        """Have every joint sway a little about 0, which is what the policy wants."""
+        sway = 0.05 * np.sin(3.0 * time.monotonic())
+        point = JointTrajectoryPoint(positions=[sway] * 6)
         self._commands.publish(JointTrajectory(joint_names=ROBOT.joint_names, points=[point]))
 
     def _film(self):
@@ -109,7 +112,7 @@ def recordings(start_graph, tmp_path):
         remappings = ['joint_commands:=policy_commands', 'followed_commands:=joint_commands']
         graph = start_graph(*words, remappings=[f'robot:{each}' for each in remappings])
         scene = Scene(graph, writer)
-        graph.until(lambda: scene.starts and scene.led)
+        graph.until(lambda: scene.starts and scene.led and len(scene.followed) > 10)
         scene.tell(EpisodeEvent.START)
         graph.spin(1.5)
         scene.lead(1.5)
@@ -128,7 +131,7 @@ def runs(values):
 
 def test_intervention_is_recorded_converted_and_trained_on(recordings, tmp_path, capsys):
     data, run = tmp_path / 'data', tmp_path / 'run'
-    late = ['--max-skew', '1.0']  # of a machine that tests
+    late = ['--max-skew', '3.0']  # of a machine that tests
     assert main(['convert', str(recordings), '--output', str(data), *late]) == 0
     dataset = open_dataset(data)
     frames = load_frames(dataset)
@@ -136,7 +139,7 @@ def test_intervention_is_recorded_converted_and_trained_on(recordings, tmp_path,
     assert runs(led.tolist()) == [0, 1, 0]  # the policy, the person, the policy
     assert led.sum() > FPS / 2
     pan, first = frames.action[:, 0], int(led.argmax())
-    assert np.abs(pan[: first - 1]).max() < 0.05 and pan[led == 1].max() > 0.1
+    assert np.abs(pan[: first - 1]).max() < 0.06 and pan[led == 1].max() > 0.1
 
     words = f'--dataset {data} --output {run} --steps 2 --episodes 0 --emphasize human=3 {SIZE}'
     assert main(['train', *words.split()]) == 0

@@ -40,7 +40,8 @@ def open_bags(path: Path, choice: TopicChoice = ANY_TOPIC) -> list[Episode]:
         raise ConfigError(
             f'bag {path}: got {"only unfinished episodes" if unfinished else "no bag"} in it, '
             'expected a bag (a folder with metadata.yaml, an .mcap or a .db3 file) or a folder of '
-            'them; record one with: vla_ros record'
+            'them; record one with: vla_ros record (a LeRobotDataset it is not either: that has '
+            'meta/info.json)'
         )
     return episodes
 

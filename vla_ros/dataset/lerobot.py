@@ -112,7 +112,7 @@ class DatasetWriter:
 
 def is_dataset(folder: Path) -> bool:
     """Say whether the folder is meant to be a LeRobotDataset."""
-    return (folder / 'meta' / 'info.json').is_file()
+    return (folder / 'meta').is_dir()
 
 
 def open_dataset(root: Path, check_rate: bool = True) -> 'LeRobotDataset':

@@ -37,6 +37,7 @@ from vla_ros.ros.params import Change, declare, declare_qos, param
 from vla_ros.runtime.placement import NodePlacement, Placement, apply, load_placement
 
 FLUSH_TIME = Duration(seconds=0.5)  # for a reader that does not answer any more
+CLOCK = '/clock'
 HEARD = 64  # messages that are remembered where two subscriptions may hear the same one
 
 
@@ -329,7 +330,24 @@ class VlaNode(LifecycleNode):
         while self._advertised:
             self.destroy_publisher(self._advertised.pop())
 
+    def _check_clock(self) -> None:
+        """Report several nodes that set the time: it jumps to and fro between them."""
+        tells = any(publisher.topic_name == CLOCK for publisher in self._advertised)
+        if not tells and not self.get_parameter('use_sim_time').value:
+            return
+        if self.count_publishers(CLOCK) > 1:
+            names = sorted(
+                f'{each.node_namespace.rstrip("/")}/{each.node_name}'
+                for each in self.get_publishers_info_by_topic(CLOCK)
+            )
+            self.report(
+                'clock',
+                f'{CLOCK}: got {len(names)} publishers ({", ".join(names)}), expected one: time '
+                'jumps between theirs; end all but one',
+            )
+
     def _on_diagnostics(self) -> None:
+        self._check_clock()
         self._diagnostics.traffic.publishers = self._advertised
         state = self._state_machine.current_state[1]
         values = {'device': self.placement.device, **self.diagnostics()}
