@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import vla_ros.sim  # noqa: F401  # chooses the OpenGL, and has to before a test imports MuJoCo
-from vla_ros.tools.main import EXTRAS
+from vla_ros.core.extras import EXTRAS
 
 
 class OptionalModule(pytest.Module):

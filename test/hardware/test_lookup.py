@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drivers and sources are found by their name, or by their place."""
 
+import sys
 from collections import OrderedDict
 
 import pytest
@@ -31,6 +32,18 @@ def test_module_without_the_class_is_named():
         find('source', 'collections:Camera', SOURCES)
 
 
+def test_library_that_an_entry_needs_is_named_with_what_installs_it(tmp_path, monkeypatch):
+    tmp_path.joinpath('my_arm.py').write_text('import mujoco_of_nobody\n')
+    tmp_path.joinpath('my_scene.py').write_text('import mujoco\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, 'mujoco', None)
+    with pytest.raises(ConfigError, match='driver my_arm:Arm: mujoco_of_nobody is not installed'):
+        find('driver', 'my_arm:Arm', {})
+    with pytest.raises(ConfigError, match=r"driver my_scene:Arm: mujoco .*pip install '.*\[sim\]"):
+        find('driver', 'my_scene:Arm', {})
+
+
 @pytest.mark.parametrize('table, promise', [(SOURCES, CameraSource), (DRIVERS, Driver)])
 def test_whatever_is_in_a_table_keeps_its_promise(table, promise):
+    pytest.importorskip('mujoco', reason="needs pip install 'vla_ros[sim]'")
     assert all(issubclass(find('entry', name, table), promise) for name in table)

@@ -59,6 +59,7 @@ def test_a_display_has_a_publisher_of_its_type_with_qualities_that_fit(start_gra
     name = topic(display)['Value']
     parts = name.split('/')
     camera = parts[1] if parts[0] == 'camera' else 'top'
+    pytest.importorskip('mujoco', reason="needs pip install 'vla_ros[sim]'")
     graph = start_graph(f'camera:camera:={camera}', 'camera:width:=32', 'camera:height:=24')
     start_all(graph)
     graph.until(lambda: graph.peer.get_publishers_info_by_topic(f'/{name}'))

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from vla_ros.core.extras import EXTRAS
 from vla_ros.deployment.deployment import load_deployment
-from vla_ros.tools.main import EXTRAS, parse
+from vla_ros.tools.main import parse
 from vla_ros.tools.up import parse_assignments
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vla_ros.tools.main import COMMANDS, main, parse, read_docstring, what_to_install
+from vla_ros.tools.main import COMMANDS, main, parse, read_docstring
 
 Command = Callable[[str], None]
 CHECKOUT = Path(__file__).parents[2]
@@ -128,14 +128,6 @@ def test_a_missing_extra_is_named(
     assert main(['try']) == 2
     message = f"{module} is not installed: run pip install '.[{extra}]'"
     assert message in capsys.readouterr().err
-
-
-def test_an_installed_package_is_named_as_pip_knows_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = tmp_path / 'site-packages' / 'vla_ros' / 'tools' / 'main.py'
-    monkeypatch.setattr('vla_ros.tools.main.__file__', str(module))
-    assert what_to_install() == 'vla_ros'
 
 
 def test_a_module_that_no_extra_holds_is_a_fault_of_the_program(

@@ -8,20 +8,26 @@ from importlib.util import find_spec
 from typing import Any
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.extras import how_to_install
 
 
 def find(what: str, name: str, table: Mapping[str, str]) -> Any:
     """
     Return the class called ``name`` in ``table``, or at ``module:class``; load it only now.
 
-    Raises ConfigError, which calls it a ``what``, where there is no such class.
+    Raises ConfigError, which calls it a ``what``, where there is no such class, or where a library
+    that it needs is not installed.
     """
     module, colon, attribute = table.get(name, name).partition(':')
     if not (colon and _is_there(module)):
         raise ConfigError(
             f'{what}: got {name!r}, expected one of {", ".join(table)}, or module:class'
         )
-    found = getattr(import_module(module), attribute, None)
+    try:
+        found = getattr(import_module(module), attribute, None)
+    except ModuleNotFoundError as error:
+        mend = how_to_install(error) or f'{error.name} is not installed: install it'
+        raise ConfigError(f'{what} {name}: {mend}') from None
     if found is None:
         raise ConfigError(f'{what}: got {name!r}, and {module} has no {attribute!r}')
     return found

@@ -22,6 +22,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from vla_ros.core.errors import ConfigError, VlaError, suggest
+from vla_ros.core.extras import how_to_install
 from vla_ros.tools.arguments import check_paths
 
 COMMANDS = {
@@ -55,24 +56,6 @@ COMMANDS = {
     'discard': 'vla_ros.tools.operator.discard',
     'redo': 'vla_ros.tools.operator.redo',
 }
-# which extra of the package installs a module that the run time does without
-EXTRAS = {
-    'matplotlib': 'check',
-    'tqdm': 'check',
-    'mujoco': 'sim',
-    'av': 'train',
-    'datasets': 'train',
-    'grpc': 'benchmark',
-    'lerobot': 'train',
-    'onnx': 'quantize',
-    'scservo_sdk': 'so101',
-    'serial': 'so101',
-    'onnx_ir': 'quantize',
-    'onnxscript': 'train',
-    'torch': 'train',
-    'torchvision': 'train',
-    'transformers': 'train',
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,11 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except VlaError as error:
         return _refuse(str(error))
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or '').partition('.')[0])
-        if extra is None:
+        mend = how_to_install(error)
+        if not mend:
             raise
-        wanted = f'{what_to_install()}[{extra}]'
-        return _refuse(f"{error.name} is not installed: run pip install '{wanted}'")
+        return _refuse(mend)
     except KeyboardInterrupt:
         return 130
 
@@ -166,14 +148,6 @@ def read_docstring(path: str) -> str:
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f'No module named {path!r}', name=path)
     return ast.get_docstring(ast.parse(Path(spec.origin).read_text())) or ''
-
-
-def what_to_install() -> str:
-    """Return pip's name of this package: that of its checkout, where it runs from one."""
-    checkout = Path(__file__).parents[2]
-    if not (checkout / 'setup.py').is_file():
-        return 'vla_ros'
-    return '.' if checkout == Path.cwd() else str(checkout)
 
 
 def _refuse(message: str) -> int:
