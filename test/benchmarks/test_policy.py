@@ -23,6 +23,7 @@ from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.policy.spec import BLOCKS
 from vla_ros.runtime.placement import NodePlacement, Placement
+from vla_ros.tools.arguments import add_json
 
 PLACEMENT = 'defaults: {backend: onnxruntime, cameras: single}\n'
 
@@ -31,6 +32,7 @@ def run(*words):
     """Run the benchmark as the command does."""
     parser = ArgumentParser()
     benchmark.add_arguments(parser)
+    add_json(parser, 'the figures')
     return benchmark.run(parser.parse_args(words))
 
 

@@ -190,6 +190,18 @@ def test_a_port_that_is_taken_is_replaced_by_a_free_one(site):
     assert port not in (0, site.port)
 
 
+def test_a_server_that_is_started_again_has_the_port_that_its_viewers_know():
+    first = Site()
+    with socket.create_connection(('127.0.0.1', first.port)) as viewer:
+        viewer.sendall(b'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
+        assert viewer.recv(64)
+        first.server.close()  # it ends the connection, whose port the kernel keeps for a while
+        assert viewer.recv(1 << 20) is not None
+    again = Server(Hub(), Access('secret'), first._command)
+    assert again.start('127.0.0.1', first.port) == first.port
+    again.close()
+
+
 def test_an_address_of_another_machine_is_refused():
     with pytest.raises(ConfigError, match="host: got '192.0.2.1': .*expected 127.0.0.1"):
         Server(Hub(), Access('secret'), None).start('192.0.2.1', 0)

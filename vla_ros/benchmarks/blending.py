@@ -201,7 +201,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--chunk-size-threshold', type=float, default=0.2, help='fill at which to ask (0 to 1)'
     )
     parser.add_argument('--timeout', type=float, default=30.0, help='s for an episode')
-    parser.add_argument('--json', type=Path, help='write the figures to this file')
     parser.add_argument('--plot', type=Path, help='draw the widest seam of each strategy')
 
 

@@ -11,7 +11,6 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -43,7 +42,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--height', type=int, default=96, help='of the pictures (default: 96)')
     add('--seed', type=int, default=500, help='of the first recording (default: 500)')
     add('--workers', type=int, default=1, help='processes (default: 1)')
-    add('--json', type=Path, metavar='FILE', help='write the table there')
 
 
 def run(args: Namespace) -> int:

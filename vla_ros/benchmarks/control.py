@@ -70,7 +70,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--seconds', type=float, default=15.0, help='length of a run')
     parser.add_argument('--runs', type=int, default=5, help='runs of each kind')
     parser.add_argument('--idle', action='store_true', help='keep no core busy')
-    parser.add_argument('--json', type=Path, help='write the runs to this file')
 
 
 def run(args: Namespace) -> int:

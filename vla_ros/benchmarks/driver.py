@@ -207,7 +207,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--broken', type=float, default=0.0, help='share that arrives broken')
     parser.add_argument('--unplug', type=int, default=3, help='times that the cable is pulled')
     parser.add_argument('--robot', default=ROBOT, help='limits: a name or a file')
-    parser.add_argument('--json', type=Path, help='write the figures to this file')
 
 
 def run(args: Namespace) -> int:

@@ -19,7 +19,6 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -331,7 +330,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--ticks', type=int, default=1_000_000, help='control ticks')
     parser.add_argument('--seed', type=int, default=0, help='another seed, another world')
     parser.add_argument('--robot', default=ROBOT, help='limits: a name or a file')
-    parser.add_argument('--json', type=Path, help='write the findings to this file')
 
 
 def run(args: Namespace) -> int:

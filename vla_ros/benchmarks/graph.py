@@ -53,7 +53,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_variant_arguments(parser)
     parser.add_argument('--threads', type=int, default=1, help='threads of every node')
     parser.add_argument('--rounds', type=int, default=100, help='observations for each graph')
-    parser.add_argument('--json', type=Path, help='write the figures to this file')
 
 
 def run(args: Namespace) -> int:

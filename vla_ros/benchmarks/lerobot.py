@@ -83,7 +83,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--timeout', type=float, default=30.0, help='s for an episode')
     parser.add_argument('--chunk-size-threshold', type=float, default=0.2)
     parser.add_argument('--aggregate-fn-name', default='weighted_average')
-    parser.add_argument('--json', type=Path, help='write the figures to this file')
     parser.add_argument('--logs', type=Path, help="folder to keep every process's output in")
 
 

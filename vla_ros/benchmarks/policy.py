@@ -78,7 +78,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--memory', action='store_true', help='of each, measured in a process of its own')
     add('--threads', nargs='+', type=int, default=[1], help='threads of every block')
     add('--rounds', type=int, default=30, help='runs of each variant, in turn')
-    add('--json', type=Path, help='write profile.json here')
 
 
 def run(args: Namespace) -> int:

@@ -40,7 +40,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--fps', type=float, default=30.0, help='of each camera (default: 30)')
     add('--kills', type=int, default=0, metavar='N', help='kill the recorder N times as well')
     add('--seed', type=int, default=0, help='of the moments of the kills (default: 0)')
-    add('--json', type=Path, metavar='FILE', help='write the figures there')
 
 
 def run(args: Namespace) -> int:

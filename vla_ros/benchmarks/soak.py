@@ -25,6 +25,7 @@ from statistics import median
 
 from vla_ros.core.defaults import DEPLOYMENT
 from vla_ros.core.errors import VlaError
+from vla_ros.core.files import write_json
 from vla_ros.deployment.domain import isolate
 from vla_ros.runtime.shared_memory import PREFIX, SEGMENT, SHARED_MEMORY, remove_stale_slots
 from vla_ros.runtime.usage import read_memory
@@ -94,6 +95,9 @@ def run(args: Namespace) -> int:
     faults = judge(looks, args.growth)
     faults += [f'{name} was started again {count} times' for name, count in restarts.items()]
     faults += [f'{len(left)} slots are left in {SHARED_MEMORY}'] if left else []
+    if args.json:
+        found = [{name: vars(each) for name, each in look.items()} for look in looks]
+        write_json(args.json, {'looks': found, 'faults': faults, 'restarts': dict(restarts)})
     print(f'{len(looks)} looks; {figures}; ' + ('; '.join(faults) or 'nothing grew, nothing left'))
     return 1 if faults else 0
 

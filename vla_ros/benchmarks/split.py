@@ -31,7 +31,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--width', type=int, default=0, help='pictures of a random policy')
     parser.add_argument('--placement', default='', help='threads and cores (name or file)')
     parser.add_argument('--rounds', type=int, default=100, help='observations')
-    parser.add_argument('--json', type=Path, help='write the figures to this file')
 
 
 def run(args: Namespace) -> int:

@@ -94,7 +94,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument('--megabytes', type=float, default=10.0, help='size of the tensor')
     parser.add_argument('--rounds', type=int, default=100, help='hand-overs of each way')
-    parser.add_argument('--json', type=Path, help='write the rows to this file')
 
 
 def run(args: Namespace) -> int:

@@ -12,11 +12,10 @@ import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from contextlib import redirect_stdout
 from importlib import import_module
-from pathlib import Path
 from typing import TextIO
 
-from vla_ros.core.files import check_writable, write_text
-from vla_ros.tools.arguments import tell_end, written
+from vla_ros.core.files import write_text
+from vla_ros.tools.arguments import add_json, tell_end, written
 from vla_ros.tools.main import read_docstring
 
 BENCHMARKS: dict[str, str] = {
@@ -48,21 +47,19 @@ def add_arguments(parser: ArgumentParser) -> None:
         )
         module = import_module(path)
         module.add_arguments(subject)
+        add_json(subject, 'the figures')
         subject.add_argument('--html', type=written, metavar='FILE', help='write a report there')
         subject.set_defaults(measure=module.run)
 
 
 def run(args: Namespace) -> int:
     """Run the benchmark; write what it said as a page, too, where that is asked for."""
-    file: Path | None = getattr(args, 'json', None)
-    if file:
-        check_writable(file)  # before the work is done, not after it
     told = _Told(sys.stdout)
     with redirect_stdout(told):
         code = int(args.measure(args))
     if args.html:
         write_text(args.html, write_html(args.subject, told.getvalue(), code))
-    tell_end((file, args.html))
+    tell_end((args.json, args.html))
     return code
 
 

@@ -12,7 +12,7 @@ import json
 import threading
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
-from socket import AF_INET6, socket
+from socket import AF_INET6, SO_REUSEADDR, SOL_SOCKET, socket
 from typing import Any
 
 from aiohttp import web
@@ -153,6 +153,8 @@ def bind(host: str, port: int) -> socket:
     """Return a socket bound to ``port`` of ``host``, or to a free one where that is taken."""
     for candidate in (port, 0):
         listener = socket(AF_INET6) if ':' in host else socket()
+        # a node that is started again finds its viewers, who ask for the port that they know
+        listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         try:
             listener.bind((host, candidate))
         except PermissionError as error:

@@ -258,6 +258,8 @@ function showPicture(data) {
   const before = picture.image.src;
   picture.image.src = url;
   picture.image.hidden = false;
+  picture.missing.hidden = true;
+  picture.figure.classList.remove('stale');
   if (before) URL.revokeObjectURL(before);
   picture.seen = performance.now();
   picture.count += 1;
@@ -312,6 +314,11 @@ function connect() {
     setTimeout(connect, 1000);
   };
 }
+
+addEventListener('resize', () => { // what is shown may stand still
+  queue.draw();
+  for (const joint of joints) joint.plot.draw(joint.lower, joint.upper, 4);
+});
 
 let looked = performance.now();
 setInterval(() => {
