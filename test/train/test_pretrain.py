@@ -11,12 +11,19 @@ pytest.importorskip('mujoco')
 pytest.importorskip('lerobot')
 
 import torch
+from lerobot.policies.common.vla_utils import resize_with_pad
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.arrays import PICTURES
+from vla_ros.train.checkpoint import new_checkpoint
+from vla_ros.train.families.family import Family, family_of
+from vla_ros.train.families.smolvla import SmolVlaSize
+from vla_ros.train.families.smolvla_eye import placed
 from vla_ros.train.frames import Frames
 from vla_ros.train.pretrain import pretrain
 from vla_ros.train.training_plan import TrainingPlan
+
+from .vlm import write_vlm
 
 HEIGHT, WIDTH = 32, 64  # px, as the checkpoint's
 QUIET = TrainingPlan(
@@ -98,3 +105,65 @@ def test_pictures_without_labels_or_of_other_cameras_are_refused(pictures, check
     images = {f'{PICTURES}ceiling': next(iter(pictures[0].images.values()))}
     with pytest.raises(ConfigError, match='cameras: got a policy for'):
         pretrain(checkpoint, [replace(pictures[0], images=images)], {}, QUIET, state)
+
+
+@pytest.fixture
+def smolvla(dataset, tmp_path):
+    vlm = write_vlm(tmp_path / 'vlm', side=64)
+    return new_checkpoint([dataset.meta], SmolVlaSize(chunk_size=5, vlm=str(vlm)))
+
+
+def test_patches_of_a_smolvla_learn_what_lies_in_them_and_where_they_are(
+    pictures, smolvla, tmp_path
+):
+    model = smolvla.policy.model.vlm_with_expert.get_vlm_model()
+    text = {name: value.clone() for name, value in model.text_model.state_dict().items()}
+    seen, test = pictures
+    knew_before = cells_known(smolvla, seen)
+    plan = replace(QUIET, steps=1)
+    ignorant = pretrain(smolvla, [seen], {'test': [test]}, plan, tmp_path / 'a.pt')
+    plan = replace(QUIET, steps=150)
+    errors = pretrain(smolvla, [seen], {'test': [test]}, plan, tmp_path / 'b.pt')
+    assert median(errors['test']) < 0.6 * median(ignorant['test'])
+    assert all(
+        torch.equal(value, text[name]) for name, value in model.text_model.state_dict().items()
+    )
+    assert cells_known(smolvla, seen) > max(0.75, knew_before + 0.1)
+
+
+def cells_known(checkpoint, frames):
+    """Return the share of the cells' columns that can be read from the maps, linearly."""
+    eye = checkpoint_eye(checkpoint)
+    images = torch.from_numpy(next(iter(frames.images.values()))).permute(0, 3, 1, 2) / 255
+    with torch.no_grad():
+        (maps,) = eye.see([images])
+    cells = maps.flatten(2).transpose(1, 2).flatten(0, 1)  # (pictures * cells, channels)
+    column = torch.arange(8).repeat(8).repeat(len(images))
+    target = torch.nn.functional.one_hot(column, 8).float()
+    half = len(cells) // 2
+    inputs = torch.cat([cells, torch.ones(len(cells), 1)], dim=1)
+    weights = torch.linalg.lstsq(inputs[:half], target[:half]).solution
+    return ((inputs[half:] @ weights).argmax(dim=1) == column[half:]).float().mean()
+
+
+def checkpoint_eye(checkpoint):
+    return family_of('smolvla').eye(checkpoint.policy.eval())
+
+
+@pytest.mark.parametrize('size', [(48, 96), (96, 48), (64, 64), (30, 90)])
+def test_labels_move_as_lerobot_moves_the_picture(size):
+    height, width = size
+    picture = torch.zeros(1, 3, height, width)
+    picture[..., 20:24, 30:36] = 1.0
+    label = torch.tensor([[[33.0, 22.0, 1.0, 0.0, 1.0]]])
+    square = resize_with_pad(picture, 64, 64, pad_value=0)[0, 0]
+    rows, columns = torch.meshgrid(torch.arange(64) + 0.5, torch.arange(64) + 0.5, indexing='ij')
+    centre = [(square * at).sum() / square.sum() for at in (columns, rows)]
+    moved = placed(label, size, 64)[0, 0]
+    torch.testing.assert_close(moved[:2], torch.stack(centre), atol=0.3, rtol=0)
+    assert moved[2:].tolist() == [1.0, 0.0, 1.0]
+
+
+def test_encoder_that_nobody_can_teach_is_named(checkpoint):
+    with pytest.raises(ConfigError, match='pretrain: got a policy of type act, whose'):
+        Family().eye(checkpoint.policy)

@@ -17,6 +17,8 @@ from vla_ros.tools.arguments import existing, tell_end
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
+    from vla_ros.train.families.registry import DEFAULT, FAMILIES
+
     add, default = parser.add_argument, '(default %(default)s)'
     add(
         '--dataset',
@@ -43,8 +45,16 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--checkpoint',
         type=existing,
         metavar='CHECKPOINT',
-        help='an ACT policy (default: a new one)',
+        help='an ACT or a SmolVLA (default: a new one)',
     )
+    add(
+        '--policy-type',
+        '--policy',
+        choices=FAMILIES,
+        default=DEFAULT,
+        help=f'of a new one {default}',
+    )
+    add('--vlm', metavar='NAME', help="a new SmolVLA's vision-language model: small, or a folder")
     add('--minutes', type=float, default=30.0, help=f'to learn for {default}')
     add('--steps', type=int, help='end after so many steps, if that is sooner')
     add('--learning-rate', type=float, default=1e-3, help=f'the highest {default}')
@@ -66,7 +76,7 @@ def run(args: Namespace) -> int:
     from vla_ros.dataset.arrays import ArrayDataset
     from vla_ros.train.array_data import ArrayMeta, array_frames
     from vla_ros.train.checkpoint import dataset_facts, new_checkpoint, start_checkpoint
-    from vla_ros.train.families.act import ActSize
+    from vla_ros.train.families.family import family_of
     from vla_ros.train.pretrain import pretrain
     from vla_ros.train.training_plan import TrainingPlan
 
@@ -76,9 +86,10 @@ def run(args: Namespace) -> int:
     metas = [ArrayMeta(data) for data in datasets if data.acted]
     if not metas:
         raise ConfigError('--dataset: got scenes alone, expected demonstrations among them')
-    size = ActSize(n_encoder_layers=args.encoder_layers)
+    chosen = {'n_encoder_layers': args.encoder_layers, 'vlm': args.vlm}
+    size = family_of(args.policy_type).size(chosen)
     checkpoint = (
-        start_checkpoint(args.start, metas, args.device)
+        start_checkpoint(args.start, metas, args.device, args.vlm)
         if args.start
         else new_checkpoint(metas, size, args.device, args.seed)
     )

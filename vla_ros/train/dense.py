@@ -38,6 +38,29 @@ class DenseErrors:
         return ', '.join(words)
 
 
+class PlaceHead(nn.Module):
+    """
+    Asks every cell of a map in which row and which column it lies.
+
+    What a transformer's patches must tell of the things in them is local, so they forget where
+    they are themselves; whoever reads them all needs that to know where a thing is.
+    """
+
+    def __init__(self, channels: int, rows: int, columns: int) -> None:
+        """Ask maps (n, channels, rows, columns)."""
+        super().__init__()
+        self.row, self.column = nn.Conv2d(channels, rows, 1), nn.Conv2d(channels, columns, 1)
+
+    def loss(self, maps: torch.Tensor) -> torch.Tensor:
+        """Return the mean loss of a batch of maps."""
+        count, _, rows, columns = maps.shape
+        row = torch.arange(rows, device=maps.device)[:, None].expand(count, rows, columns)
+        column = torch.arange(columns, device=maps.device).expand(count, rows, columns)
+        return nn.functional.cross_entropy(self.row(maps), row) + nn.functional.cross_entropy(
+            self.column(maps), column
+        )
+
+
 def dense_loss(told: torch.Tensor, labels: torch.Tensor, picture: tuple[int, int]) -> torch.Tensor:
     """
     Return the mean loss of a batch.

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Teach the vision encoder of an ACT policy to see, by dense supervision on labelled pictures.
+Teach the vision encoder of a policy to see, by dense supervision on labelled pictures.
 
 From demonstrations alone a policy finds out early where a thing is, and very late how it is
 turned: in most frames the arm's own joints give that away, so little asks the pictures. Here
@@ -18,21 +18,30 @@ from typing import Any
 
 import numpy as np
 import torch
-from lerobot.policies.act.modeling_act import ACTPolicy
+from lerobot.policies.pretrained import PreTrainedPolicy
 from torch import nn
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.feature_names import camera_name
 from vla_ros.train.batches import Batches
 from vla_ros.train.checkpoint import Checkpoint
-from vla_ros.train.dense import CHANNELS, DenseErrors, dense_errors, dense_loss, read
-from vla_ros.train.families.act import Act
+from vla_ros.train.dense import (
+    CHANNELS,
+    DenseErrors,
+    PlaceHead,
+    dense_errors,
+    dense_loss,
+    read,
+)
+from vla_ros.train.families.eye import Size
+from vla_ros.train.families.family import family_of
 from vla_ros.train.frames import STATE, Frames
 from vla_ros.train.training_plan import TrainingPlan
 
 AT_ONCE = 32  # pictures of a test that are seen at a time
 CALIBRATION = 128  # frames
-HEADS_LEARN = 3  # times as fast as the ResNet
+HEADS_LEARN = 3  # times as fast as the encoder
+PLACE_COUNTS = 0.5  # beside what is told of the things
 
 Errors = dict[str, list[DenseErrors]]  # camera key -> of each thing
 
@@ -46,7 +55,7 @@ def pretrain(
     report: Callable[[str], None] = print,
 ) -> dict[str, Errors]:
     """
-    Train the ResNet of an ACT ``checkpoint`` in place; return how well it sees each test.
+    Train the vision encoder of ``checkpoint`` in place; return how well it sees each test.
 
     The run goes on from the file ``state`` where there is one. Raise ConfigError where pictures
     have no labels, or are of other cameras than the policy's. The normalisation is learned where
@@ -73,29 +82,38 @@ def pretrain(
     return _tell(pupil, tests, report)
 
 
+_PLACE = 'place of a cell'
+
+
 class _Pupil:
-    """A copy of the policy's ResNet that learns, with a head for each camera."""
+    """A copy of the policy's vision encoder that learns, with a head for each camera."""
 
     def __init__(self, checkpoint: Checkpoint, plan: TrainingPlan, things: int) -> None:
         self._checkpoint = checkpoint
-        self._sizes = {
-            key: tuple(feature.shape[1:])
+        self._sizes: dict[str, Size] = {
+            key: feature.shape[1:]
             for key, feature in checkpoint.policy.config.image_features.items()
         }
+        self._family = family_of(checkpoint.policy.config.type)
         self._together = len({*self._sizes.values()}) == 1
-        self._learns_normalisation = self._together and not plan.freeze_normalisation
+        by_batch = self._family.normalises_by_batch
+        self._learns_normalisation = by_batch and self._together and not plan.freeze_normalisation
         self._policy = copy.deepcopy(checkpoint.policy)
-        Act().prepare(self._policy)
-        self._backbone = self._policy.model.backbone.requires_grad_(True)
+        self._family.prepare(self._policy)
+        self._eye = self._family.eye(self._policy)
+        self._encoder = self._eye.encoder.requires_grad_(True)
         torch.manual_seed(plan.seed)
-        channels = self._policy.model.encoder_img_feat_input_proj.in_channels
+        channels = self._eye.channels
         self._device = torch.device(self._policy.config.device)
         self._heads = nn.ModuleDict(
             {camera_name(key): nn.Conv2d(channels, things * CHANNELS, 1) for key in self._sizes}
-        ).to(self._device)
-        self._parameters = [*self._backbone.parameters(), *self._heads.parameters()]
+        )
+        if self._eye.cells:
+            self._heads[_PLACE] = PlaceHead(channels, *self._eye.cells)
+        self._heads.to(self._device)
+        self._parameters = [*self._encoder.parameters(), *self._heads.parameters()]
         groups = [
-            {'params': [*self._backbone.parameters()], 'times': 1},
+            {'params': [*self._encoder.parameters()], 'times': 1},
             {'params': [*self._heads.parameters()], 'times': HEADS_LEARN},
         ]
         self._optimizer = torch.optim.AdamW(groups, weight_decay=plan.weight_decay, fused=True)
@@ -104,17 +122,19 @@ class _Pupil:
 
     def learn(self, batches: Batches, rate: float) -> float:
         """Take one step; return its loss."""
-        self._backbone.train(self._learns_normalisation)
+        self._encoder.train(self._learns_normalisation)
         for group in self._optimizer.param_groups:
             group['lr'] = rate * group['times']
         labels = batches.labels(batches.indices(self.step))
         batch, total = batches.batch(self.step), 0.0
         for keys in [[*self._sizes]] if self._together else [[key] for key in self._sizes]:
-            told = self._tell(batch, keys)
+            maps = self._see(batch, keys)
             loss = sum(
-                dense_loss(told[key], labels[key].to(self._device), self._sizes[key])
-                for key in keys
+                dense_loss(self._told(key, seen), *self._placed(key, labels[key]))
+                for key, seen in maps.items()
             )
+            if _PLACE in self._heads:
+                loss = loss + PLACE_COUNTS * sum(map(self._heads[_PLACE].loss, maps.values()))
             loss.backward()
             total += loss.item()
         nn.utils.clip_grad_norm_(self._parameters, 10.0)
@@ -126,15 +146,18 @@ class _Pupil:
     @torch.no_grad()
     def errors(self, tests: Batches) -> Errors:
         """Return the errors for pictures as they are."""
-        self._backbone.eval()
+        self._encoder.eval()
         count = tests.frame_count
         seen: dict[str, list[torch.Tensor]] = {key: [] for key in self._sizes}
         for part in np.array_split(np.arange(count), math.ceil(count / AT_ONCE)):
-            for key, told in self._tell(tests.gather(part), [*self._sizes]).items():
-                seen[key].append(read(told, self._sizes[key]).cpu())
+            for key, maps in self._see(tests.gather(part), [*self._sizes]).items():
+                size = self._eye.shown(self._sizes[key])
+                seen[key].append(read(self._told(key, maps), size).cpu())
         true = tests.labels(np.arange(count))
         return {
-            key: dense_errors(torch.cat(parts).numpy(), true[key].numpy())
+            key: dense_errors(
+                torch.cat(parts).numpy(), self._eye.place(true[key], self._sizes[key]).numpy()
+            )
             for key, parts in seen.items()
         }
 
@@ -144,7 +167,7 @@ class _Pupil:
         policy.load_state_dict(self._policy.state_dict(), strict=False)  # but for counters
         if self._learns_normalisation:
             indices = np.arange(min(CALIBRATION, batches.frame_count))
-            Act().finish(policy, self._normalised(batches.gather(indices), [*self._sizes]))
+            self._family.finish(policy, self._normalised(batches.gather(indices), [*self._sizes]))
 
     def save(self, path: Path) -> None:
         """Write what the run needs to go on; whole or not at all."""
@@ -165,7 +188,7 @@ class _Pupil:
 
     def _parts(self) -> Iterator[tuple[str, Any]]:
         yield from (
-            ('backbone', self._backbone),
+            ('encoder', self._encoder),
             ('heads', self._heads),
             ('optimizer', self._optimizer),
         )
@@ -173,19 +196,22 @@ class _Pupil:
     def _times(self) -> dict[str, float]:
         return {'step': self.step, 'seconds': self.seconds}
 
-    def _tell(self, batch: Mapping[str, Any], keys: Sequence[str]) -> dict[str, torch.Tensor]:
-        """Return what the heads of some cameras tell of the pictures of a batch."""
+    def _see(self, batch: Mapping[str, Any], keys: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Return the maps of some cameras' pictures in a batch."""
         normalised = self._normalised(batch, keys)
-        images = [normalised[key].contiguous(memory_format=torch.channels_last) for key in keys]
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            if self._together:
-                maps = self._backbone(torch.cat(images))['feature_map'].chunk(len(keys))
-            else:
-                maps = [self._backbone(image)['feature_map'] for image in images]
-        return {
-            key: self._heads[camera_name(key)](each.float())
-            for key, each in zip(keys, maps, strict=True)
-        }
+            maps = self._eye.see([normalised[key] for key in keys])
+        return {key: each.float() for key, each in zip(keys, maps, strict=True)}
+
+    def _told(self, key: str, seen: torch.Tensor) -> torch.Tensor:
+        """Return what the camera's head tells of a map."""
+        told: torch.Tensor = self._heads[camera_name(key)](seen)
+        return told
+
+    def _placed(self, key: str, labels: torch.Tensor) -> tuple[torch.Tensor, Size]:
+        """Return labels where the encoder sees what they name, and the size of what it sees."""
+        size = self._sizes[key]
+        return self._eye.place(labels, size).to(self._device), self._eye.shown(size)
 
     def _normalised(self, batch: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
         wanted = {key: batch[key] for key in (*keys, STATE, 'task')}
@@ -203,7 +229,7 @@ def _tell(
     return told
 
 
-def _check(policy: ACTPolicy, datasets: Sequence[Frames]) -> None:
+def _check(policy: PreTrainedPolicy, datasets: Sequence[Frames]) -> None:
     wanted = {
         key: (*feature.shape[1:], 3) for key, feature in policy.config.image_features.items()
     }

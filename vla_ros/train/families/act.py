@@ -24,6 +24,7 @@ from torchvision.ops.misc import FrozenBatchNorm2d
 
 from vla_ros.train.checkpoint import Checkpoint
 from vla_ros.train.families.act_blocks import split
+from vla_ros.train.families.eye import Eye
 from vla_ros.train.families.family import Family, FeatureMaps, split_features
 from vla_ros.train.families.split import Split, SplitOptions
 from vla_ros.train.maps import MAPS
@@ -91,6 +92,16 @@ class Act(Family):
         # else its biases are all zero, and the export stores them once
         calibrate_frozen_batch_norm(policy.model.backbone, torch.randn(2, 3, 128, 128))
         return Checkpoint(policy, *make_pre_post_processors(policy.config, dataset_stats=stats))
+
+    def eye(self, policy: ACTPolicy) -> Eye:
+        """Return the ResNet."""
+        backbone = policy.model.backbone
+
+        def see(images: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
+            laid_out = [each.contiguous(memory_format=torch.channels_last) for each in images]
+            return _feature_maps(backbone, laid_out)
+
+        return Eye(backbone, policy.model.encoder_img_feat_input_proj.in_channels, see)
 
     def freeze_vision(self, policy: ACTPolicy) -> FeatureMaps:
         """Freeze the ResNet."""

@@ -13,6 +13,7 @@ from lerobot.policies.pretrained import PreTrainedPolicy
 from lerobot.utils.feature_utils import dataset_to_policy_features
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.train.families.eye import Eye
 from vla_ros.train.families.registry import FAMILIES
 from vla_ros.train.training_plan import TrainingPlan
 
@@ -88,6 +89,13 @@ class Family:
         Raise ConfigError where the checkpoint decides what is frozen.
         """
         raise _only_for_act('freeze_vision', policy)
+
+    def eye(self, policy: PreTrainedPolicy) -> Eye:
+        """Return the vision encoder of a policy, to be taught; or raise ConfigError."""
+        raise ConfigError(
+            f'pretrain: got a policy of type {policy.config.type}, whose vision encoder nobody '
+            'can teach yet, expected act or smolvla'
+        )
 
     def freeze_normalisation(self, policy: PreTrainedPolicy) -> None:
         """Have a prepared policy normalise as it will when it is used; or raise ConfigError."""

@@ -20,13 +20,17 @@ from lerobot.policies.pretrained import PreTrainedPolicy
 from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
 from transformers import AutoConfig
 
+from vla_ros.core.config import config_names, find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.policy.flow import noise
 from vla_ros.train.checkpoint import Checkpoint
+from vla_ros.train.families.eye import Eye
 from vla_ros.train.families.family import Family, FeatureMaps, split_features, trained
+from vla_ros.train.families.smolvla_eye import smolvla_eye
 from vla_ros.train.families.smolvla_loss import feature_maps, flow_loss
 from vla_ros.train.families.smolvla_split import real_cameras, split
 from vla_ros.train.families.split import Split, SplitOptions
+from vla_ros.train.frames import ACTION
 from vla_ros.train.training_plan import TrainingPlan
 
 VLM = SmolVLAConfig.vlm_model_name  # on the hub
@@ -62,6 +66,8 @@ class SmolVlaSize:
             train_expert_only=weights,
             num_vlm_layers=min(SmolVLAConfig.num_vlm_layers, model.text_config.num_hidden_layers),
             resize_imgs_with_padding=(side, side),
+            # the published weights have room for other arms; what starts from nothing needs none
+            max_action_dim=SmolVLAConfig.max_action_dim if weights else outputs[ACTION].shape[0],
             device=device,
             push_to_hub=False,
         )
@@ -120,6 +126,10 @@ class SmolVla(Family):
         model.get_vlm_model().vision_model.requires_grad_(False)
         return feature_maps
 
+    def eye(self, policy: PreTrainedPolicy) -> Eye:
+        """Return the vision tower."""
+        return smolvla_eye(policy)
+
     def loss(
         self, policy: PreTrainedPolicy, batch: dict[str, Any], samples: int = 1
     ) -> torch.Tensor:
@@ -151,13 +161,15 @@ def find_vlm(name: str) -> str:
     """
     Return the folder of the vision-language model ``name``, downloaded before where need be.
 
-    Raise ConfigError where it is neither a folder nor a model that can be had.
+    Raise ConfigError where it is neither a folder, nor one of config/vlm, nor to be had.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     if (Path(name) / 'config.json').is_file():
         return str(Path(name).resolve())
+    if name in config_names('vlm'):
+        return str(find_config('vlm', name).resolve())
     try:
         snapshot_download(name, allow_patterns=['*.json', '*.txt'])
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError):
