@@ -20,11 +20,17 @@ TINY = (
 )
 
 
-def test_policy_is_made_from_nothing_and_what_is_done_is_not_done_again(tmp_path, capfd):
-    root = tmp_path / 'runs'
-    words = ['make', 'tea_bag_act', *TINY, '--output', str(root)]
+@pytest.mark.parametrize(
+    ('name', 'more'),
+    [('tea_bag_act', ()), ('tea_bag_smolvla', ('scenes:=4', 'samples:=2'))],
+)
+def test_policy_is_made_from_nothing_and_what_is_done_is_not_done_again(
+    tmp_path, capfd, name, more
+):
+    root = tmp_path / 'all runs'
+    words = ['make', name, *TINY, *more, '--output', str(root)]
     assert main(words) == 0
-    spec = load_bundle(root / 'tea_bag_act').spec
+    spec = load_bundle(root / name).spec
     assert {(camera.width, camera.height) for camera in spec.cameras} == {(64, 32)}
     written = {path: os.stat(path).st_mtime_ns for path in root.rglob('*') if path.is_file()}
     assert main(words) == 0

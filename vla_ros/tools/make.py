@@ -7,6 +7,7 @@ The steps are the commands of vla_ros in a YAML file of config/making; name:=val
 arguments. A step that is done is not repeated, and one that was interrupted goes on.
 """
 
+import shlex
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
@@ -29,7 +30,7 @@ class Step(NamedTuple):
     def words(self, root: Path, values: Mapping[str, str]) -> list[str]:
         """Return the command's words; raise ConfigError for an argument that is not declared."""
         try:
-            words = self.command.format(root=root, **values).split()
+            words = [word.format(root=root, **values) for word in shlex.split(self.command)]
         except KeyError as error:
             raise ConfigError(
                 f'step {self.output}: got the argument {error}, expected one of '
