@@ -129,12 +129,13 @@ class _Pupil:
         batch, total = batches.batch(self.step), 0.0
         for keys in [[*self._sizes]] if self._together else [[key] for key in self._sizes]:
             maps = self._see(batch, keys)
-            loss = sum(
+            losses = [
                 dense_loss(self._told(key, seen), *self._placed(key, labels[key]))
                 for key, seen in maps.items()
-            )
+            ]
             if _PLACE in self._heads:
-                loss = loss + PLACE_COUNTS * sum(map(self._heads[_PLACE].loss, maps.values()))
+                losses += [PLACE_COUNTS * self._heads[_PLACE].loss(seen) for seen in maps.values()]
+            loss = torch.stack(losses).sum()
             loss.backward()
             total += loss.item()
         nn.utils.clip_grad_norm_(self._parameters, 10.0)
