@@ -142,7 +142,7 @@ def test_distance_of_segments_is_the_least_between_their_points(numbers):
     first, second = a + shares * (b - a), c + shares * (d - c)
     slow = np.linalg.norm(first[:, None] - second[None], axis=-1).min()
     found = float(segment_distance(a, b, c, d))
-    assert found <= slow + 1e-9 and slow - found < 0.08
+    assert found <= slow + 1e-6 and slow - found < 0.08  # what is shorter is taken for a point
 
 
 SAFETY = {'lower': [-1, -1, 0], 'upper': [1, 1, 1], 'table': 0.0, 'tool_speed': 1.0}

@@ -22,16 +22,12 @@ else:
     from vla_ros.train.checkpoint import new_checkpoint
     from vla_ros.train.families.act import ActSize
 
+    torch.set_num_threads(1)
     SIZE = ActSize(chunk_size=5, dim_model=16, dim_feedforward=32, n_heads=2, n_encoder_layers=1)
 
 JOINTS = ('pan', 'lift', 'gripper')
 LENGTHS = (11, 7)  # frames of the episodes
 HEIGHT, WIDTH = 32, 64  # px
-
-
-@pytest.fixture(autouse=True, scope='session')
-def one_thread():
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope='session')
