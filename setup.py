@@ -175,7 +175,11 @@ class BuildMessages(build_ext):
         self.place_modules(work / 'stage' / SITE_PACKAGES / NAME)
         self.add_data_files(work / 'stage')
         if {'bdist_wheel', 'editable_wheel'} & set(self.distribution.commands):
-            self.add_executables(work / 'scripts')
+            # `ros2 run` looks in lib/vla_ros, and pip puts the scripts into bin
+            self.add_executables(work / 'scripts', SCRIPTS, f'lib/{NAME}', '../../bin')
+        elif NAME in SCRIPTS:
+            # colcon has bin on PATH, and setup.cfg puts the scripts into lib/vla_ros
+            self.add_executables(work / 'scripts', [NAME], 'bin', f'../lib/{NAME}')
         if self.editable_mode:  # where setuptools leaves data_files out by itself
             self.run_command('install_data')
 
@@ -235,14 +239,14 @@ class BuildMessages(build_ext):
             if not is_written_by_colcon(relative):
                 self.data_files.append((str(relative.parent), [os.path.relpath(path)]))
 
-    def add_executables(self, folder):
-        """Lead from lib/vla_ros, where `ros2 run` looks, to bin, where pip puts the scripts."""
+    def add_executables(self, folder, names, place, target):
+        """Lead from ``place``, where the scripts ``names`` are looked for, to ``target``."""
         folder.mkdir(exist_ok=True)
-        for name in SCRIPTS:
+        for name in names:
             script = folder / name
-            script.write_text(f'#!/bin/sh\nexec "$(dirname "$0")/../../bin/{name}" "$@"\n')
+            script.write_text(f'#!/bin/sh\nexec "$(dirname "$0")/{target}/{name}" "$@"\n')
             script.chmod(0o755)
-            self.data_files.append((f'lib/{NAME}', [os.path.relpath(script)]))
+            self.data_files.append((place, [os.path.relpath(script)]))
 
     @property
     def data_files(self):

@@ -28,7 +28,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import CameraInfo, Image, JointState
+from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import Int64, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
@@ -43,6 +43,7 @@ from vla_ros.dataset.session import Session
 from vla_ros.dataset.streams import LABELS
 from vla_ros.msg import EpisodeEvent
 from vla_ros.ros import qos
+from vla_ros.ros.camera_topics import camera_topics
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare
 from vla_ros.ros.process import spin_node
@@ -69,6 +70,7 @@ class RecorderNode(VlaNode):
         self._root = Path(self._params.output).expanduser()
         self._calibration = parse_files(self._params.calibration)
         self._cameras = parse_cameras(self._params.cameras)
+        self._pictures = camera_topics(self._cameras, self._params.compressed_cameras)
         if self._params.gate not in GATES:
             raise ConfigError(f'gate: got {self._params.gate!r}, expected {", ".join(GATES)}')
         self._gate = Gatekeeper(
@@ -112,14 +114,11 @@ class RecorderNode(VlaNode):
         self._began = time.monotonic()
         self._silent = {
             self.resolve_topic_name(topic)
-            for topic in (
-                'joint_states',
-                *(f'camera/{camera}/image_raw' for camera in self._cameras),
-            )
+            for topic in ('joint_states', *(each.name for each in self._pictures.values()))
         }
-        for camera in self._cameras:
+        for camera, pictures in self._pictures.items():
             watch = partial(self._on_picture, camera)
-            self._record(Image, f'camera/{camera}/image_raw', qos.EVERY, watch)
+            self._record(pictures.msg_type, pictures.name, qos.EVERY, watch)
             self._record(CameraInfo, f'camera/{camera}/camera_info', qos.EVERY)
         self._record(JointState, 'joint_states', qos.EVERY)
         self._record(JointTrajectory, 'joint_commands', qos.EVERY_RELIABLE)
@@ -176,7 +175,7 @@ class RecorderNode(VlaNode):
             )
 
     def _new_recording(self, info: EpisodeInfo) -> Recording:
-        topics = [self.resolve_topic_name(f'camera/{name}/image_raw') for name in self._cameras]
+        topics = [self.resolve_topic_name(each.name) for each in self._pictures.values()]
         rates = dict.fromkeys(topics, self._params.fps)
         limit = self._params.buffer * 10**6
         return Recording(self._root, info, limit, rates, self._calibration)

@@ -3,11 +3,12 @@
 """Vision encoder node: camera pictures and joint states in, features out when a chunk is asked."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Header, String
 
 from vla_ros.core.errors import VlaError
@@ -19,6 +20,7 @@ from vla_ros.policy.bundle import Bundle
 from vla_ros.policy.spec import CameraSpec
 from vla_ros.policy.vision import VisionEncoder, check_image
 from vla_ros.ros import messages, qos
+from vla_ros.ros.camera_topics import COMPRESSED_CAMERAS, camera_topics, read_image
 from vla_ros.ros.params import Change, declare, param
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.stage import StageNode
@@ -44,6 +46,7 @@ class VisionEncoderParams:
         low=0.0,
         high=255.0,
     )
+    compressed_cameras: str = param('', COMPRESSED_CAMERAS)
 
 
 class VisionEncoderNode(StageNode):
@@ -91,13 +94,16 @@ class VisionEncoderNode(StageNode):
 
     def activate(self) -> None:
         """Listen to the cameras, the joints, the queue and the operator."""
-        self._topics = {camera.name: image_topic(camera) for camera in self._spec.cameras}
+        cameras = {camera.name: camera for camera in self._spec.cameras}
+        topics = camera_topics(list(cameras), self._params.compressed_cameras)
+        self._topics = {name: topic.name for name, topic in topics.items()}
         sources = [*self._topics.values(), JOINT_STATES]
         self._observations = Observations(sources, self._params.max_skew, self._params.max_age)
         self._joints = JointStates(self._spec.joint_names)
         self._watch = CameraWatch()
-        for camera in self._spec.cameras:
-            self.subscribe(Image, image_topic(camera), self._image_callback(camera), qos.SENSOR)
+        for name, topic in topics.items():
+            on_image = self._image_callback(cameras[name], topic.name)
+            self.subscribe(topic.msg_type, topic.name, on_image, qos.SENSOR)
         self.subscribe(JointState, JOINT_STATES, self._on_joint_states, qos.JOINTS)
         self.subscribe(String, 'instruction', self._on_instruction, qos.LATCHED)
         self.subscribe(QueueStatus, 'queue_status', self._on_queue_status, qos.LATEST)
@@ -106,11 +112,19 @@ class VisionEncoderNode(StageNode):
         """Forget the open request: it will be asked again."""
         self._request = None
 
-    def _image_callback(self, camera: CameraSpec) -> Callable[[Image], None]:
-        def on_image(msg: Image) -> None:
-            image = messages.image_from_msg(msg, f'camera {camera.name}')
+    def _image_callback(
+        self, camera: CameraSpec, topic: str
+    ) -> Callable[[Image | CompressedImage], None]:
+        def read(msg: Image | CompressedImage) -> np.ndarray:
+            image = read_image(msg, f'camera {camera.name}')
             check_image(camera, image)
-            self._add(image_topic(camera), self._time(msg.header), image)
+            return image
+
+        def on_image(msg: Image | CompressedImage) -> None:
+            # what is compressed is read once it is asked for
+            late = isinstance(msg, CompressedImage)
+            value = partial(read, msg) if late else read(msg)
+            self._add(topic, self._time(msg.header), value)
 
         return on_image
 
@@ -151,6 +165,7 @@ class VisionEncoderNode(StageNode):
     def _encode(self, observation: Observation, request: int) -> None:
         """Publish the answer; where that fails, the request stays open for the next pictures."""
         try:
+            observation = _whole(observation)
             self._check_alive(observation)
             self._publish_answer(observation, request)
         except VlaError as error:
@@ -186,9 +201,13 @@ class VisionEncoderNode(StageNode):
         self._features.publish(msg, {name: known[name] for name in self._carried})
 
 
-def image_topic(camera: CameraSpec) -> str:
-    """Return the topic of a camera's pictures."""
-    return f'camera/{camera.name}/image_raw'
+def _whole(observation: Observation) -> Observation:
+    """Return the observation with the pictures that were not read yet."""
+    values = observation.values.items()
+    return replace(
+        observation,
+        values={topic: value() if callable(value) else value for topic, value in values},
+    )
 
 
 def main(args: list[str] | None = None) -> int:

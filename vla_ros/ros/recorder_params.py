@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vla_ros.core.defaults import ROBOT, TASK
 from vla_ros.core.errors import ConfigError
+from vla_ros.ros.camera_topics import COMPRESSED_CAMERAS
 from vla_ros.ros.params import Change, param
 
 
@@ -33,6 +34,7 @@ class RecorderParams:
         '', 'What else to record: story (what a page shows), all (the graph), or names, by commas.'
     )
     keep_failures: bool = param(False, 'Keep episodes that fail or take too long, too.')
+    compressed_cameras: str = param('', COMPRESSED_CAMERAS)
     buffer: int = param(256, 'MB of messages that may wait for the disk.', 1, 100_000)
 
 

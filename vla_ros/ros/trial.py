@@ -12,7 +12,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import CameraInfo, Image, JointState
+from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import Int64, String
 from trajectory_msgs.msg import JointTrajectory
 
@@ -21,6 +21,7 @@ from vla_ros.dataset.recording import Recording
 from vla_ros.dataset.streams import LABELS
 from vla_ros.msg import EpisodeEvent
 from vla_ros.ros import qos
+from vla_ros.ros.camera_topics import EVERY_CAMERA, camera_topics
 
 OVER = {EpisodeEvent.SUCCESS: '', EpisodeEvent.FAILURE: 'failure', EpisodeEvent.TIMEOUT: 'timeout'}
 Verdict = tuple[bool, float, str]  # success, s, why not
@@ -93,7 +94,9 @@ class TrialWatch:
 def _topics(cameras: Sequence[str]) -> Iterator[tuple[type, str, QoSProfile]]:
     """Yield what a dataset is made of: type, topic and profile."""
     for camera in cameras:
-        yield Image, f'camera/{camera}/image_raw', qos.EVERY
+        for compressed in ('', EVERY_CAMERA):  # whichever there is
+            topic = camera_topics(cameras, compressed)[camera]
+            yield topic.msg_type, topic.name, qos.EVERY
         yield CameraInfo, f'camera/{camera}/camera_info', qos.EVERY
     yield JointState, 'joint_states', qos.EVERY
     yield JointTrajectory, 'joint_commands', qos.EVERY_RELIABLE

@@ -19,7 +19,7 @@ from sensor_msgs.msg import Image, JointState
 from vla_ros.core.errors import VlaError
 from vla_ros.deployment.fastdds import use_profile
 from vla_ros.msg import ActionChunk, QueueStatus
-from vla_ros.nodes.vision_encoder import JOINT_STATES, image_topic
+from vla_ros.nodes.vision_encoder import JOINT_STATES
 from vla_ros.policy.spec import PolicySpec
 from vla_ros.ros import messages, qos
 from vla_ros.runtime.memory import keep_freed_memory
@@ -64,7 +64,9 @@ class Graph:
         self._stamp = 0.0  # s, of the newest observation
         namespace = processes.namespace
         self._images = {
-            camera: node.create_publisher(Image, f'{namespace}/{image_topic(camera)}', qos.SENSOR)
+            camera: node.create_publisher(
+                Image, f'{namespace}/camera/{camera.name}/image_raw', qos.SENSOR
+            )
             for camera in spec.cameras
         }
         self._joints = node.create_publisher(JointState, f'{namespace}/{JOINT_STATES}', qos.SENSOR)
