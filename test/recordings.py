@@ -41,14 +41,14 @@ def picture(camera, time, pixels, encoding='rgb8'):
     )
 
 
-def joint_states(time, positions):
+def joint_states(time, positions, names=JOINTS):
     none = np.zeros(0)
     return message(
         '/joint_states',
         'sensor_msgs/msg/JointState',
         time,
         header(time),
-        list(JOINTS),
+        list(names),
         np.array(positions),
         none,
         none,

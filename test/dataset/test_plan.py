@@ -104,3 +104,10 @@ def test_a_plan_file_that_is_wrong_is_named_with_its_key(tmp_path, text, message
     path.write_text(text)
     with pytest.raises(ConfigError, match=f'plan.yaml: {message}|{message}'):
         load_plan(path)
+
+
+def test_start_of_an_evaluation_is_found_again_by_its_seed():
+    plan = find_plan('tea_bag')
+    for start in plan.evaluation('test', 12, seed=3):
+        (again,) = plan.evaluation(str(start.cluster), 1, start.seed)
+        assert (again.seed, again.cluster) == (start.seed, start.cluster)

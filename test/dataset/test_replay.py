@@ -289,3 +289,34 @@ def test_a_robot_with_other_joints_is_named(track, spec, robot):
 def test_a_setting_that_makes_no_sense_is_named(name, value):
     with pytest.raises(ConfigError, match=f'{name}: got'):
         Settings(**{name: value}).executor()
+
+
+def test_joint_states_that_come_in_parts_are_put_together_as_the_nodes_do(spec, tmp_path):
+    def apart(messages):
+        for item in messages:
+            if item.topic != '/joint_states':
+                yield item
+                continue
+            time = header_time(item.data)
+            values = positions(round((time - START - 0.001) * 60) / 2)
+            yield joint_states(time, values[:-1], JOINTS[:-1])
+            yield joint_states(time + 0.002, values[-1:], JOINTS[-1:])  # the gripper's driver
+            yield joint_states(time + 0.003, [1.0, 2.0], ['wheel_left', 'wheel_right'])
+
+    whole = read_track(open_bags(write_bag(tmp_path / 'whole', make_messages()))[0], spec)
+    parts = read_track(open_bags(write_bag(tmp_path / 'parts', apart(make_messages())))[0], spec)
+    np.testing.assert_allclose(parts.states[::2], whole.states, atol=1e-6)
+    assert parts.measured.times[0] == pytest.approx(whole.measured.times[0], abs=1e-6)
+    assert (np.diff(parts.measured.times) >= 0).all()
+
+
+def test_joint_that_nobody_tells_of_is_named(spec, tmp_path):
+    def handless(messages):
+        for item in messages:
+            if item.topic == '/joint_states':
+                item = joint_states(header_time(item.data), [0.0] * 5, JOINTS[:-1])
+            yield item
+
+    bag = open_bags(write_bag(tmp_path / 'bag', handless(make_messages())))[0]
+    with pytest.raises(VlaError, match='got positions of .*wrist_roll, expected finite ones of'):
+        read_track(bag, spec)

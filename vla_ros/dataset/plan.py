@@ -131,12 +131,13 @@ class Plan:
         """
         Return ``episodes`` starts spread over the clusters, with seeds no recording uses.
 
-        ``clusters`` are numbers, or what ``set`` knows.
+        ``clusters`` are numbers, or what ``set`` knows. The ``seed`` of such a start itself, in
+        place of one of an evaluation, begins with that start.
         """
         chosen = self.set(clusters) if isinstance(clusters, str) else tuple(clusters)
         for cluster in chosen:
             self.check_cluster(cluster)
-        first = seed * 1_000_003
+        first = seed - _EVALUATION if seed >= _EVALUATION else seed * 1_000_003
         return [
             PlannedEpisode(i, chosen[i % len(chosen)], '', _EVALUATION + (first + i) % _EVALUATION)
             for i in range(episodes)

@@ -66,7 +66,7 @@ class SimParams:
     rate: float = param(60.0, 'Control steps per second; divides 600.', 10.0, 600.0)
     state_rate: float = param(30.0, 'sim_state messages per second.', 1.0, 600.0)
     episodes: int = param(1, 'Episodes to play; 0: without end.', 0, 1_000_000)
-    seed: int = param(0, 'Seed of the first episode.', 0, 2**31 - 1, change=Change.RUNNING)
+    seed: int = param(0, 'Seed of the first episode.', 0, 2**32 - 1, change=Change.RUNNING)
     clusters: str = param(
         'test',
         'Where the object starts: test, validation, global, or one cluster.',

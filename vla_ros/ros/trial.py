@@ -38,7 +38,7 @@ class TrialWatch:
         self.verdict: Verdict | None = None
         self._recording: Recording | None = Recording(root, info, BUFFER, {})
         self._context = rclpy.Context()
-        rclpy.init(context=self._context)
+        rclpy.init(args=[], context=self._context)
         self._node = rclpy.create_node('trial', namespace=namespace, context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)

@@ -10,7 +10,7 @@ pytest.importorskip('rosbags')
 from recordings import FPS, START, joint_states, make_messages, picture, shade, write_episode
 
 from vla_ros.core.errors import VlaError
-from vla_ros.dataset.bag import EpisodeInfo
+from vla_ros.dataset.bag import EpisodeInfo, decode, header_time
 from vla_ros.dataset.checks import motion
 from vla_ros.dataset.checks.recording import read_recording
 from vla_ros.dataset.checks.thresholds import Thresholds
@@ -79,3 +79,24 @@ def test_joints_that_change_their_names_are_refused(tmp_path):
     )
     with pytest.raises(VlaError, match='got joints shoulder, wrist, expected shoulder, elbow'):
         read_recording(tmp_path)
+
+
+def test_joint_states_that_come_in_parts_are_put_together(tmp_path):
+    def apart(messages):
+        for item in messages:
+            if item.topic != '/joint_states':
+                yield item
+                continue
+            msg = decode(item)
+            time = header_time(item.data)
+            for place, name in enumerate(msg.name):
+                late = time + 0.001 * place
+                yield joint_states(late, [msg.position[place]], [name])
+            yield joint_states(time + 0.003, [7.0], ['wheel'])  # of the base: not ours
+
+    write_episode(tmp_path / 'whole')
+    write_episode(tmp_path / 'parts', messages=apart(make_messages()))
+    whole, parts = (read_recording(tmp_path / name, pairs=4) for name in ('whole', 'parts'))
+    assert parts.state_names == whole.state_names
+    np.testing.assert_allclose(parts.episodes[0].state, whole.episodes[0].state, atol=0.05)
+    assert np.isfinite(parts.episodes[0].state).all()

@@ -7,12 +7,13 @@ The times are those of the cameras, so that frames which never came are seen as 
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.joint_states import JointStates
 from vla_ros.dataset import bag
 from vla_ros.dataset.align import nearest
 from vla_ros.dataset.bags import open_bags
@@ -68,14 +69,23 @@ class _Tracks:
 
 def _read_tracks(episode: bag.Episode, streams: Streams) -> _Tracks:
     """Read all stamps and joint positions, and no picture."""
-    tracks = _Tracks()
+    tracks, told = _Tracks(), []
     for message in episode.messages((streams.state, *streams.cameras.values())):
-        tracks.times[message.topic].append(bag.header_time(message.data))
+        stamp = bag.header_time(message.data)
         if message.topic == streams.state:
-            msg = bag.decode(message)
-            tracks.joints = tracks.joints or tuple(msg.name)
-            found = dict(zip(msg.name, msg.position, strict=False))
-            tracks.positions.append(np.array([found.get(name, np.nan) for name in tracks.joints]))
+            told.append((stamp, bag.decode(message)))
+        else:
+            tracks.times[message.topic].append(stamp)
+    tracks.joints = _joints(episode, streams, [name for _, msg in told for name in msg.name])
+    known = JointStates(tracks.joints)
+    for stamp, msg in told:  # which may come in parts, as the nodes take them
+        try:
+            ours = known.take(msg.name, msg.position, stamp)
+        except VlaError as error:
+            raise VlaError(f'{episode.path}: {streams.state}: {error}') from None
+        if ours and known.positions is not None:
+            tracks.times[streams.state].append(known.time)
+            tracks.positions.append(known.positions)
     short = [
         topic
         for topic in (streams.state, *streams.cameras.values())
@@ -87,6 +97,14 @@ def _read_tracks(episode: bag.Episode, streams: Streams) -> _Tracks:
             'expected a stream; record the episode anew'
         )
     return tracks
+
+
+def _joints(episode: bag.Episode, streams: Streams, told: Iterable[str]) -> tuple[str, ...]:
+    """Return the joints that are commanded, where ``told`` names them all; else what it names."""
+    names = dict.fromkeys(told)
+    first = next(episode.messages([streams.action]), None)
+    commanded = [] if first is None else bag.decode(first).joint_names
+    return tuple(commanded) if commanded and names.keys() >= set(commanded) else tuple(names)
 
 
 def _make_episode(

@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from vla_ros.core.errors import VlaError
+from vla_ros.core.joint_states import JointStates
 from vla_ros.dataset.bag import Episode, Message, decode, header_time
 from vla_ros.dataset.camera_messages import read_picture
 from vla_ros.dataset.streams import Streams, find_streams
@@ -118,6 +119,8 @@ class _Reader:
         )
         extras = (streams.action, streams.instruction, streams.episode)
         self.topics = [*self._sources, *(topic for topic in extras if topic)]
+        self._known = JointStates(spec.joint_names)
+        self._told: dict[str, None] = {}  # joints of which states were heard, in order
         self._now = -inf
         self._seen: Counter[str] = Counter()
         self._events: list[Event] = []
@@ -133,19 +136,40 @@ class _Reader:
             self._texts.append((self._now, decode(message).data))
             return
         stamp = header_time(message.data)
+        if topic == self._streams.state:
+            self._take_state(message, stamp)
+            return
         if topic in self._sources:
             self._now = max(self._now, stamp)
             self._events.append(Event(self._now, topic, stamp, self._seen[topic]))
         self._seen[topic] += 1
         if topic in self._positions:
-            self._positions[topic].append(self._read_positions(message))
+            self._positions[topic].append(self._read_command(message))
             self._stamps[topic].append(stamp)
         elif topic not in self._sources:
             event = decode(message)
             self._marks.append((stamp, event.event, event.cluster))
 
+    def _take_state(self, message: Message, stamp: float) -> None:
+        """Put the joints together, which may come in parts, as the nodes do."""
+        topic, msg = message.topic, decode(message)
+        self._told |= dict.fromkeys(msg.name)
+        known = self._known
+        try:
+            ours = known.take(msg.name, msg.position, stamp)
+        except VlaError as error:
+            raise VlaError(f'{self._episode.path.name}: {topic}: {error}') from None
+        if not ours or known.positions is None:
+            return
+        self._now = max(self._now, stamp)
+        self._events.append(Event(self._now, topic, known.time, self._seen[topic]))
+        self._seen[topic] += 1
+        self._positions[topic].append(known.positions)
+        self._stamps[topic].append(known.time)
+
     def track(self) -> Track:
         """Return what was read."""
+        self._check_joints()
         empty = [topic for topic in self._sources if not self._seen[topic]]
         if empty or not self._positions[self._streams.action]:
             raise VlaError(
@@ -170,14 +194,23 @@ class _Reader:
             spans,
         )
 
+    def _check_joints(self) -> None:
+        missing = [name for name in self._joints if name not in self._told]
+        if self._told and missing:
+            raise VlaError(
+                f'{self._episode.path.name}: {self._streams.state}: got positions of '
+                f'{", ".join(self._told)}, expected finite ones of {", ".join(self._joints)}; '
+                "record with the policy's joint names, or take a policy for this robot"
+            )
+
     def _motion(self, topic: str) -> Motion:
         times = np.array(self._stamps[topic])
         order = np.argsort(times, kind='stable')
         return Motion(times[order], np.array(self._positions[topic])[order])
 
-    def _read_positions(self, message: Message) -> np.ndarray:
+    def _read_command(self, message: Message) -> np.ndarray:
         msg = decode(message)
-        names, values = _named_positions(msg)
+        names, values = msg.joint_names, msg.points[-1].positions if msg.points else ()
         found = dict(zip(names, values, strict=False))
         vector = np.array([found.get(name, np.nan) for name in self._joints], np.float64)
         if not np.isfinite(vector).all():
@@ -202,13 +235,6 @@ class _Reader:
             clipped = Span(max(run.begin, begin), min(run.end, end), run.cluster)
             if clipped.begin < clipped.end:
                 yield clipped
-
-
-def _named_positions(msg: Any) -> tuple[Sequence[str], Sequence[float]]:
-    """Return names and positions of a JointState or a JointTrajectory."""
-    if hasattr(msg, 'points'):
-        return msg.joint_names, msg.points[-1].positions if msg.points else ()
-    return msg.name, msg.position
 
 
 def _runs(marks: Sequence[tuple[float, int, str]], end: float) -> Iterator[Span]:
