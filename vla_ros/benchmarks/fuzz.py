@@ -28,7 +28,7 @@ from vla_ros.core.blending import AGGREGATES, Aggregate
 from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import ROBOT
-from vla_ros.core.errors import VlaError
+from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.executor import Executor
 from vla_ros.core.files import write_json
 from vla_ros.core.guard import Guard
@@ -330,11 +330,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--ticks', type=int, default=1_000_000, help='control ticks')
     parser.add_argument('--seed', type=int, default=0, help='another seed, another world')
     parser.add_argument('--robot', default=ROBOT, help='limits: a name or a file')
+    parser.add_argument(
+        '--speed', type=float, default=1.0, help='share of the velocities, as of a first run'
+    )
 
 
 def run(args: Namespace) -> int:
     """Fuzz, print what was found, and return 1 where something was violated."""
-    robot = load_robot(find_config('robots', args.robot))
+    if not 0.0 < args.speed <= 1.0:
+        raise ConfigError(f'--speed: got {args.speed:g}, expected above 0, and at most 1')
+    robot = load_robot(find_config('robots', args.robot)).slowed(args.speed)
     gc.freeze()  # as a node does
     found = fuzz(robot, args.ticks, args.seed)
     print(_text(found))
