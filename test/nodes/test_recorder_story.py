@@ -64,8 +64,14 @@ def test_features_are_recorded_with_their_bytes_wherever_those_lie(start_graph, 
     np.testing.assert_array_equal(tensor.data.view(np.float32), values)
 
 
-def test_failures_are_kept_where_they_are_wanted(start_graph, tmp_path):
+def test_failures_are_kept_where_they_are_wanted_and_no_plan_ends_that(start_graph, tmp_path):
     source = Source(start_graph, tmp_path, keep_failures='true')
     source.record(end=EpisodeEvent.TIMEOUT, detail='')
     (episode,) = list_episodes(source.root)
     assert episode.info.outcome == 'timeout'
+    for index in range(1, 8):  # the plan has 6
+        source.tell(EpisodeEvent.START, episode=index)
+        source.play(1)
+        source.tell(EpisodeEvent.FAILURE, episode=index)
+    source.graph.until(lambda: len(list_episodes(source.root)) == 8)
+    assert not source.recorder.finished

@@ -328,9 +328,9 @@ class RecorderNode(VlaNode):
     def _go_on(self) -> None:
         """Say what comes next, once all sources are there; end where nothing does."""
         start = self._session.next
-        if start is None:
+        if start is None and (self._params.episodes or not self._params.keep_failures):
             self.finish()
-        elif not self._silent:
+        elif start and not self._silent:
             self._next_starts.publish(self._start_msg(start))
 
     def _start_msg(self, start: PlannedEpisode) -> EpisodeEvent:

@@ -33,7 +33,9 @@ class RecorderParams:
     topics: str = param(
         '', 'What else to record: story (what a page shows), all (the graph), or names, by commas.'
     )
-    keep_failures: bool = param(False, 'Keep episodes that fail or take too long, too.')
+    keep_failures: bool = param(
+        False, 'Keep episodes that fail or take too long, too, and go on when the plan is done.'
+    )
     compressed_cameras: str = param('', COMPRESSED_CAMERAS)
     buffer: int = param(256, 'MB of messages that may wait for the disk.', 1, 100_000)
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
@@ -19,7 +20,7 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_ros.dataset.bag import Episode, EpisodeInfo, Message
 from vla_ros.dataset.recording import Recording
 from vla_ros.dataset.streams import LABELS
-from vla_ros.msg import EpisodeEvent
+from vla_ros.msg import ActionChunk, EpisodeEvent, QueueStatus
 from vla_ros.ros import qos
 from vla_ros.ros.camera_topics import EVERY_CAMERA, camera_topics
 
@@ -92,7 +93,11 @@ class TrialWatch:
 
 
 def _topics(cameras: Sequence[str]) -> Iterator[tuple[type, str, QoSProfile]]:
-    """Yield what a dataset is made of: type, topic and profile."""
+    """Yield what a dataset is made of, and what a page shows besides: type, topic and profile."""
+    yield QueueStatus, 'queue_status', qos.EVERY_RELIABLE
+    yield ActionChunk, 'action_chunk', qos.EVERY_RELIABLE
+    yield ActionChunk, 'queued_actions', qos.EVERY
+    yield DiagnosticArray, '/diagnostics', qos.EVERY
     for camera in cameras:
         for compressed in ('', EVERY_CAMERA):  # whichever there is
             topic = camera_topics(cameras, compressed)[camera]
