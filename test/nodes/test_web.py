@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from arm import Arm
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 from web_page import Page, offer_robot
 
@@ -16,6 +16,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.msg import EpisodeEvent, QueueStatus
 from vla_ros.nodes.web import WebNode
 from vla_ros.ros import messages, qos
+from vla_ros.view.pictures import encode_jpeg
 
 
 @pytest.fixture
@@ -182,6 +183,19 @@ def test_pictures_are_taken_from_the_camera_only_while_somebody_looks(start_page
     shown = page.see('picture')['data']
     assert shown[0] == 1 and shown[1:3] == b'\xff\xd8'  # the second camera, and JPEG's mark
     graph.until(lambda: images.get_subscription_count() == 0)
+
+
+def test_pictures_that_come_compressed_are_shown_where_the_parameter_says_so(start_page):
+    _, page, _ = start_page('web:cameras:=top', 'web:compressed_cameras:=top', with_arm=False)
+    graph = page._graph
+    images = graph.peer.create_publisher(
+        CompressedImage, 'camera/top/image_raw/compressed', qos.SENSOR
+    )
+    data = encode_jpeg(np.full((24, 32, 3), 90, np.uint8), 640)
+    graph.peer.create_timer(
+        0.05, lambda: images.publish(CompressedImage(format='jpeg', data=data))
+    )
+    assert page.see('picture')['data'][1:3] == b'\xff\xd8'
 
 
 def test_nodes_are_shown_with_what_they_use_and_those_that_are_gone_are_not(start_page):

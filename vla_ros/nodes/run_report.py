@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 from rclpy.clock import Clock, ClockType
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
 from vla_ros.core.errors import VlaError
 from vla_ros.core.status import Mode
 from vla_ros.msg import EpisodeEvent, QueueStatus
 from vla_ros.ros import messages, qos
+from vla_ros.ros.camera_topics import COMPRESSED_CAMERAS, camera_topics, read_image
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
 from vla_ros.ros.process import spin_node
@@ -39,6 +40,7 @@ class RunReportParams:
 
     output: str = param('outputs/runs', 'Folder in which each run gets a folder of its own.')
     cameras: str = param('top,gripper,left', 'Cameras of the video, separated by commas.')
+    compressed_cameras: str = param('', COMPRESSED_CAMERAS)
     rate: float = param(10.0, 'Frames of the video per second.', 1.0, 60.0)
     longest: float = param(600.0, 'Seconds after which the video ends.', 1.0, 36000.0)
 
@@ -51,6 +53,7 @@ class RunReportNode(VlaNode):
         super().__init__('run_report')
         self._params = declare(self, RunReportParams)
         self._cameras = [name for name in self._params.cameras.split(',') if name]
+        self._topics = camera_topics(self._cameras, self._params.compressed_cameras)
         self._pictures: dict[str, np.ndarray] = {}
         self._frames = self._waited = 0
 
@@ -66,9 +69,9 @@ class RunReportNode(VlaNode):
 
     def activate(self) -> None:
         """Watch."""
-        for name in self._cameras:
+        for name, topic in self._topics.items():
             on_picture = partial(self._on_picture, name)
-            self.subscribe(Image, f'camera/{name}/image_raw', on_picture, qos.SENSOR)
+            self.subscribe(topic.msg_type, topic.name, on_picture, qos.SENSOR)
         self.subscribe(QueueStatus, 'queue_status', self._on_status, qos.SENSOR)
         self.subscribe(EpisodeEvent, 'episode', self._on_episode, qos.EVENTS)
         self._timer = self.create_timer(
@@ -80,8 +83,8 @@ class RunReportNode(VlaNode):
         self.destroy_timer(self._timer)
         self.get_logger().info(f'report of this run: {self._report.write()}')
 
-    def _on_picture(self, name: str, msg: Image) -> None:
-        self._pictures[name] = messages.image_from_msg(msg, f'camera {name}')
+    def _on_picture(self, name: str, msg: Image | CompressedImage) -> None:
+        self._pictures[name] = read_image(msg, f'camera {name}')
 
     def _on_status(self, msg: QueueStatus) -> None:
         self._report.moments.append(

@@ -19,6 +19,7 @@ from vla_ros.core.defaults import ROBOT
 from vla_ros.core.errors import VlaError
 from vla_ros.core.robot import load_robot
 from vla_ros.ros import qos
+from vla_ros.ros.camera_topics import COMPRESSED_CAMERAS
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.operator import Operator
 from vla_ros.ros.page import Page, PageParams
@@ -36,6 +37,7 @@ class WebParams(PageParams):
 
     robot: str = param(ROBOT, "The robot's file in config/robots, or its path.")
     cameras: str = param('top,gripper,left', 'Cameras to show, separated by commas.')
+    compressed_cameras: str = param('', COMPRESSED_CAMERAS)
 
 
 class WebNode(VlaNode):
@@ -68,6 +70,7 @@ class WebNode(VlaNode):
             Clocks(self.now),
             self._params.picture_rate,
             self._params.picture_width,
+            compressed=self._params.compressed_cameras,
         )
         self._show.greet()
 

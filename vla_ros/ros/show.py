@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from sensor_msgs.msg import CameraInfo, Image, JointState
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
@@ -18,6 +18,7 @@ from vla_ros.core.robot import RobotSpec
 from vla_ros.msg import ActionChunk as ActionChunkMsg
 from vla_ros.msg import EpisodeEvent, QueueStatus
 from vla_ros.ros import messages, watched
+from vla_ros.ros.camera_topics import camera_topics, read_image
 from vla_ros.view.description import describe_robot
 from vla_ros.view.hub import Hub
 from vla_ros.view.path import PlanWatch
@@ -61,11 +62,13 @@ class Show:
         picture_rate: float,
         picture_width: int,
         silent: Words = SILENT,
+        compressed: str = '',
     ) -> None:
         """
         Take where it is shown, and of whom.
 
-        Pictures are reduced to ``picture_width``; ``silent`` is said where nobody says anything.
+        Pictures are reduced to ``picture_width``; ``silent`` is said where nobody says anything;
+        ``compressed`` names the cameras whose pictures come so, as in the parameter.
         """
         self._silent = silent
         self._hub, self._robot, self._cameras = hub, robot, list(cameras)
@@ -85,12 +88,12 @@ class Show:
             'joint_states': Heard(JointState, self._on_joint_states, JOINT_RATE),
             'joint_commands': Heard(JointTrajectory, self._on_commands, JOINT_RATE),
         }
+        pictures = camera_topics(self._cameras, compressed)
         for number, name in enumerate(self._cameras):
-            on_picture, on_lens = (
-                partial(self._on_picture, number, name),
-                partial(self._on_lens, name),
-            )
-            self.streams[f'camera/{name}/image_raw'] = Heard(Image, on_picture, picture_rate)
+            on_picture = partial(self._on_picture, number, name)
+            on_lens = partial(self._on_lens, name)
+            kind = pictures[name].msg_type
+            self.streams[pictures[name].name] = Heard(kind, on_picture, picture_rate)
             self.streams[f'camera/{name}/camera_info'] = Heard(CameraInfo, on_lens, 1.0)
         self.forget()
 
@@ -194,8 +197,8 @@ class Show:
         data = encode_jpeg(picture, self._width)
         self._hub.show(f'picture {number}', bytes([number]) + data)
 
-    def _on_picture(self, number: int, name: str, msg: Image) -> None:
-        self.show_picture(number, messages.image_from_msg(msg, f'camera {name}'))
+    def _on_picture(self, number: int, name: str, msg: Image | CompressedImage) -> None:
+        self.show_picture(number, read_image(msg, f'camera {name}'))
 
     def _on_lens(self, name: str, msg: CameraInfo) -> None:
         lens = watched.lens_item(msg)
