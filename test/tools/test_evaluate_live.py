@@ -5,13 +5,16 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
+import time
 
 import pytest
 from ros_domain import isolated
 
 from vla_ros.core.config import find_config
 from vla_ros.dataset.bag import list_episodes
+from vla_ros.runtime.tether import is_running
 from vla_ros.tools.main import main
 
 DEPLOYMENT = """
@@ -120,3 +123,28 @@ def test_deployment_that_ends_before_its_verdict_is_an_error_and_the_trial_is_ke
 def test_arguments_of_a_deployment_without_one_are_refused(capsys):
     assert main(['evaluate', 'port:=/dev/arm']) == 2
     assert 'expected that only with --live' in capsys.readouterr().err
+
+
+def test_arm_does_not_go_on_without_whoever_evaluates_it(deployment, tmp_path):
+    told = tmp_path / 'pid'
+    (tmp_path / 'judge.py').write_text(
+        f'#!{sys.executable}\nimport os, pathlib, time\n'
+        f'pathlib.Path({str(told)!r}).write_text(str(os.getpid()))\ntime.sleep(300)\n'
+    )
+    words = ['--session', str(tmp_path / 'session'), '--set', 'test', '--episodes', '1', '--check']
+    command = [sys.executable, '-m', 'vla_ros.tools.main', 'evaluate', '--live', str(deployment)]
+    evaluation = subprocess.Popen([*command, *words])
+    try:
+        wait_for(lambda: told.exists() and told.read_text())
+    finally:
+        evaluation.kill()
+        evaluation.wait()
+    wait_for(lambda: not is_running(int(told.read_text())))
+
+
+def wait_for(condition, timeout=60.0):
+    """Wait until ``condition()`` holds; fail after ``timeout`` s."""
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, 'timed out'
+        time.sleep(0.1)

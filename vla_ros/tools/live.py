@@ -18,6 +18,7 @@ from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.dataset.bag import EpisodeInfo
 from vla_ros.evaluation.live import BAGS, Outcome, Session, Trial, plan_trials
+from vla_ros.runtime.tether import tethered
 from vla_ros.tools.arguments import tell_end
 from vla_ros.tools.up import parse_assignments
 
@@ -64,7 +65,11 @@ def play(trial: Trial, args: Namespace, count: int) -> Outcome | None:
     log = args.session / f'trial_{trial.number:03}.log'
     with record(trial, args) as watch, log.open('w', encoding='utf-8') as file:
         process = subprocess.Popen(
-            [*command, *args.arguments], stdout=file, stderr=file, start_new_session=True
+            [*command, *args.arguments],
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            preexec_fn=tethered(),  # whatever ends this process: no arm moves on without it
         )
         try:
             outcome = check(process, watch, args, log) if args.check else ask(process)
