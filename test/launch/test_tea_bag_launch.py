@@ -194,3 +194,10 @@ def test_the_launch_kills_a_frozen_node_and_starts_it_again(tmp_path: Path) -> N
     job = {'name': 'job', 'run': 'sleep 1.5', 'ends_run': True}
     assert launch(tmp_path, camera, job) == 0
     assert (tmp_path / 'starts').read_text().count('\n') >= 2
+
+
+def test_the_end_of_a_launch_ends_the_nodes_and_then_clears_what_they_left(monkeypatch):
+    registered: list[str] = []
+    monkeypatch.setattr('atexit.register', lambda step, *_: registered.append(step.__name__))
+    expand('tea_bag', {})
+    assert registered[::-1] == ['end_nodes', 'clear_shared_memory']  # the last comes first

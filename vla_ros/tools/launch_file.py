@@ -100,11 +100,17 @@ def start_nodes(context: LaunchContext, deployment: Deployment) -> list[Node | O
     specs = deployment.resolve({name: given[name] for name in names & given.keys()})
     check_robots(specs, context.environment)
     nodes = [make_node(spec, Path(launch_config.log_dir)) for spec in specs]
-    remove_stale_segments()
-    remove_stale_slots()
+    clear_shared_memory()
+    atexit.register(clear_shared_memory)  # after the nodes: what is registered last comes first
     atexit.register(end_nodes, nodes)
     replaceable = [node for node, spec in zip(nodes, specs, strict=True) if spec.respawn]
     return [*nodes, *([kill_frozen(replaceable)] if replaceable else [])]
+
+
+def clear_shared_memory() -> None:
+    """Remove what nodes that died, and middleware that forgot, left in /dev/shm."""
+    remove_stale_segments()
+    remove_stale_slots()
 
 
 def end_nodes(nodes: Sequence[ExecuteLocal], grace: float = 5.0) -> None:
