@@ -3,6 +3,7 @@
 """SmolVLA keeps what a family promises; its flow goes where its expert's goal is."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -71,6 +72,29 @@ def test_bundle_says_how_many_steps_there_are(bundle):
     assert bundle.spec.blocks['action_expert'].runs == STEPS
     np.testing.assert_array_equal(answer(bundle), answer(bundle, steps=STEPS))
     assert not np.array_equal(answer(bundle), answer(bundle, steps=STEPS - 1))
+
+
+@pytest.mark.parametrize('scale', [0.0, 0.25, 1.0])
+def test_noise_that_is_scaled_scatters_the_answers_as_much_less(bundle, scale):
+    middle = answer(bundle, noise_scale=0.0)
+    np.testing.assert_array_equal(middle, answer(bundle, noise_scale=0.0, seed=4, sequence=9))
+    whole = answer(bundle, noise_scale=1.0, seed=4) - middle
+    got = answer(bundle, noise_scale=scale, seed=4) - middle
+    np.testing.assert_allclose(got, scale * whole, atol=2e-6)
+
+
+def test_bundle_says_how_much_noise_there_is_where_nobody_else_does(bundle, tmp_path):
+    folder = shutil.copytree(bundle.path, tmp_path / 'calm')
+    content = json.loads((folder / 'policy.json').read_text())
+    content['flow']['noise_scale'] = 0.5
+    (folder / 'policy.json').write_text(json.dumps(content))
+    calm = load_bundle(folder)
+    np.testing.assert_array_equal(answer(calm), answer(bundle, noise_scale=0.5))
+    np.testing.assert_array_equal(answer(calm, noise_scale=1.0), answer(bundle))
+    content['flow']['noise_scale'] = -1.0
+    (folder / 'policy.json').write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match='noise_scale: got -1.0, expected 0 or more'):
+        load_bundle(folder)
 
 
 def test_seed_and_request_alone_decide_the_noise(bundle):
@@ -175,6 +199,7 @@ def test_what_is_queued_is_not_continued_unless_asked_for(bundle):
     [
         ({'continuation': 'follow'}, "continuation: got 'follow', expected one of"),
         ({'steps': -1}, 'denoise_steps and seed: got -1 and 0'),
+        ({'noise_scale': -0.5}, 'noise_scale: got -0.5, expected 0 or more'),
     ],
 )
 def test_setting_that_makes_no_sense_is_refused(settings, message):

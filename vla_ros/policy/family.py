@@ -58,6 +58,7 @@ class ExpertSettings:
     steps: int = 0  # of denoising; 0: as many as the bundle says
     seed: int = 0  # of the noise that denoising starts from
     continuation: str = 'none'  # of the chunk that is being played
+    noise_scale: float | None = None  # of the noise; None: as the bundle says
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -65,6 +66,8 @@ class ExpertSettings:
             raise ConfigError(
                 f'denoise_steps and seed: got {self.steps} and {self.seed}, expected 0 or more'
             )
+        if self.noise_scale is not None and not 0.0 <= self.noise_scale < np.inf:
+            raise ConfigError(f'noise_scale: got {self.noise_scale}, expected 0 or more')
         if self.continuation not in CONTINUATIONS:
             raise ConfigError(
                 f'continuation: got {self.continuation!r}, expected one of {list(CONTINUATIONS)}'

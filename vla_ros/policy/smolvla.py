@@ -77,6 +77,8 @@ class Expert:
             settings,
             1.0 / spec.fps,
         )
+        told = settings.noise_scale
+        self._noise_scale = np.float32(self._flow.noise_scale if told is None else told)
         self._rows = spec.chunk_size
         self.steps = settings.steps or spec.blocks['action_expert'].runs
         self._offset = np.array(self._flow.offset, np.float32)
@@ -96,7 +98,8 @@ class Expert:
 
     def start(self, ask: Ask) -> np.ndarray:
         """Return the noise (rows, width) that the answer starts from."""
-        return noise(self._settings.seed, ask.sequence, self._rows, self._flow.width)
+        drawn = noise(self._settings.seed, ask.sequence, self._rows, self._flow.width)
+        return drawn * self._noise_scale
 
     def velocity(self, tensors: Arrays) -> Velocity:
         """Return the model of the velocity for what was seen; its result holds until it runs."""

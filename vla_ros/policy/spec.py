@@ -112,6 +112,7 @@ class FlowSpec:
     offset: tuple[float, ...]  # of each joint, rad
     scale: tuple[float, ...]
     held_rows: int = 0  # at most so many finished rows has it seen in training
+    noise_scale: float = 1.0  # of the noise that an answer starts from; 1 as in training
 
     def __post_init__(self) -> None:
         """Take lists of numbers."""
@@ -119,6 +120,9 @@ class FlowSpec:
             object.__setattr__(self, name, tuple(float(item) for item in getattr(self, name)))
         integrity.check_numbers('offset', self.offset)
         integrity.check_numbers('scale', self.scale, above=0.0)
+        integrity.check_numbers('noise_scale', (self.noise_scale,))
+        if self.noise_scale < 0:
+            raise ConfigError(f'noise_scale: got {self.noise_scale}, expected 0 or more')
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,13 @@ class ExpertParams:
         -1,
         SEEDS - 1,
     )
+    noise_scale: float = param(
+        -1.0,
+        'Of the noise that a flow policy starts from: 1 as it was trained, less for answers that '
+        'scatter less, 0 for always the same one. -1: as its bundle says.',
+        -1.0,
+        1.0,
+    )
     continuation: str = param(
         'none',
         f'How a flow policy continues what is being played, one of {", ".join(CONTINUATIONS)}: '
@@ -41,7 +48,8 @@ class ExpertParams:
     def settings(self) -> ExpertSettings:
         """Return what the policy is told; raise ConfigError for what can't be."""
         seed = randbelow(SEEDS) if self.seed < 0 else self.seed
-        return ExpertSettings(self.denoise_steps, seed, self.continuation)
+        scale = None if self.noise_scale < 0 else self.noise_scale
+        return ExpertSettings(self.denoise_steps, seed, self.continuation, scale)
 
 
 class BeingPlayed:

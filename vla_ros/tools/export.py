@@ -64,6 +64,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='tokens of an instruction that a policy with language reads, to be faster where all '
         'instructions are short (default: as many as it was trained with)',
     )
+    add(
+        '--noise-scale',
+        type=float,
+        default=1.0,
+        help='of the noise that a flow policy starts from: 1 as it was trained, less for answers '
+        'that scatter less, 0 for always the same one (default %(default)s)',
+    )
     add('--vlm', metavar='FOLDER', help="SmolVLA's vision-language model, if not from the hub")
 
 
@@ -85,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     ways = find_conversions(checkpoint, args.units, facts.joint_names, chosen_robot(args))
     checkpoint = in_rad(checkpoint, ways)
     seen = [item._replace(state=ways[STATE](item.state)) for item in seen]
-    options = SplitOptions(words=args.words)
+    options = SplitOptions(noise_scale=args.noise_scale, words=args.words)
     difference = export(checkpoint, facts, args.output, seen, source, options=options)
     print(f'{args.output}: written; the blocks differ from torch by at most {difference:.1e}')
     tell_end(following=f'vla_ros replay recordings --policy {args.output}')

@@ -132,11 +132,15 @@ def _denoising(args: Namespace, bundles: 'dict[str, Bundle]', seen: 'list[Sample
     """Measure where the variants lose exactness while they denoise; print and write."""
     from vla_ros.evaluation import denoising, denoising_report
     from vla_ros.evaluation.sensitivity import REFERENCE
+    from vla_ros.policy.family import ExpertSettings
     from vla_ros.policy.pipeline import Policy
     from vla_ros.runtime.placement import NodePlacement, Placement
 
     placement = Placement(default=NodePlacement(threads=args.threads))
-    policies = {name: Policy(bundle, placement) for name, bundle in bundles.items()}
+    settings = ExpertSettings(noise_scale=1.0)  # else there would be nothing to spread
+    policies = {
+        name: Policy(bundle, placement, settings=settings) for name, bundle in bundles.items()
+    }
     reference = policies.pop(REFERENCE)
     report = denoising.measure(reference, policies, seen)
     print(denoising_report.tables(report), denoising_report.verdict(report), sep='\n\n')

@@ -21,6 +21,7 @@ from vla_ros.core.units import RAD
 from vla_ros.dataset.feature_names import camera_name, camera_names
 from vla_ros.dataset.lerobot import open_dataset
 from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.family import ExpertSettings
 from vla_ros.policy.integrity import file_sha256
 from vla_ros.policy.pipeline import Policy
 from vla_ros.policy.spec import FORMAT
@@ -42,6 +43,7 @@ FILES = {
     'action_expert': 'action_expert.onnx',
 }
 PLAIN = SplitOptions()
+AS_TRAINED = ExpertSettings(noise_scale=1.0)
 TOLERANCE = 1e-4  # largest difference in rad, or of the action's scale where that is above 1
 
 
@@ -98,7 +100,7 @@ def check(
 
     Raises VlaError naming the observation and the joint where it is above ``tolerance``.
     """
-    policy = Policy(load_bundle(bundle))
+    policy = Policy(load_bundle(bundle), settings=AS_TRAINED)
     scale = np.maximum(1.0, _scale(checkpoint))
     differences = []
     for number, seen in enumerate(observations):

@@ -232,10 +232,12 @@ def test_policy_without_blocks_acts_through_torch(run):
 def test_checkpoint_of_a_run_is_exported(run, dataset_root, tmp_path, capsys):
     bundle = tmp_path / 'bundle'
     words = ('--checkpoint', str(run / 'step_000004'), '--dataset', str(dataset_root))
-    assert main(['export', *words, '--output', str(bundle), '--words', '8']) == 0
+    more = ('--words', '8', '--noise-scale', '0.25')
+    assert main(['export', *words, '--output', str(bundle), *more]) == 0
     assert 'the blocks differ from torch by at most' in capsys.readouterr().out
     spec = load_bundle(bundle).spec
     assert (spec.type, spec.instruction, spec.language.words) == ('smolvla', 'Wave.', 8)
+    assert spec.flow.noise_scale == 0.25
 
 
 def test_vision_language_model_that_moved_is_given_by_hand(run, vlm, tmp_path):

@@ -53,6 +53,7 @@ class SplitOptions:
     """How a policy is split."""
 
     folded: bool = True  # what never changes is computed once
+    noise_scale: float = 1.0  # of the noise that a flow starts from where nobody says otherwise
     words: int | None = None  # tokens of an instruction; None: as many as the policy reads
 
 
