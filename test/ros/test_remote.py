@@ -104,3 +104,5 @@ def test_a_queue_that_ran_dry_within_its_budget_is_not_told_how_much_it_had_to_s
     assert 'longer than usual' in describe_dry(good)
     assert 'comes 1.33 s after the queue has run dry' in describe_dry(bad)
     assert describe_dry(None) == 'the queue ran dry'
+    assert 'spare' not in describe_dry(good, 0.09)
+    assert describe_dry(good, 0.09).startswith('the queue will run dry in 0.09 s: the next chunk ')

@@ -384,7 +384,7 @@ class ActionQueueNode(VlaNode):
             self.report('queue', describe_dry(executor.budget()))
         elif executor.mode is Mode.RUNNING and executor.forecast(now) < 0.0:
             left = executor.queue.remaining(now)
-            self.report('budget', f'the queue will run dry in {left:.2f} s: {executor.budget()}')
+            self.report('budget', describe_dry(executor.budget(), left))
         elif executor.mode is Mode.WAITING and executor.note:
             self.report('budget', executor.note)
         self._said_starved = executor.counters.starved

@@ -68,14 +68,19 @@ def tell_timeline(publisher: Publisher, queue: ActionQueue, now: float) -> None:
         publisher.publish(msg)
 
 
-def describe_dry(budget: Budget | None) -> str:
-    """Return why a queue ran dry; a budget that was kept to has another reason than a bad one."""
+def describe_dry(budget: Budget | None, left: float = 0.0) -> str:
+    """
+    Return why a queue ran dry, or will in ``left`` seconds, though chunks take what they take.
+
+    A budget that was kept to has another reason than a bad one.
+    """
+    dry = f'the queue will run dry in {left:.2f} s' if left > 0 else 'the queue ran dry'
     if budget is None:
-        return 'the queue ran dry'
+        return dry
     if budget.margin < 0:
-        return f'the queue ran dry: {budget}'
+        return f'{dry}: {budget}'
     return (
-        f'the queue ran dry: the next chunk took longer than usual ({budget.latency:.3f} s, p95); '
+        f'{dry}: the next chunk takes longer than usual ({budget.latency:.3f} s, p95); '
         'look at the load of the computer and the log of the nodes of the policy'
     )
 
