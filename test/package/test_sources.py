@@ -7,7 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ('vla_ros', 'launch', 'test')
-FILES = [ROOT / 'setup.py', *sorted(p for top in FOLDERS for p in (ROOT / top).rglob('*.py'))]
+FOUND = sorted(path for top in FOLDERS for path in (ROOT / top).rglob('*.py'))
+FILES = [ROOT / 'setup.py', *(path for path in FOUND if 'build' not in path.parts)]
 LONGEST_FILE = 400  # lines
 HEADER = [
     '# SPDX-FileCopyrightText: 2026 vla_ros contributors',

@@ -12,7 +12,6 @@ node was started again, or where a slot is left when all is over.
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -126,7 +125,7 @@ class Deployment:
 
     def __exit__(self, *error: object) -> None:
         """Stop it."""
-        self._up.send_signal(signal.SIGINT)
+        self._up.terminate()
         try:
             self._up.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:

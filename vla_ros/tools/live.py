@@ -130,7 +130,7 @@ def check(
 def stop(process: subprocess.Popen[bytes]) -> None:
     """Have the deployment brake the arm and end."""
     if process.poll() is None:
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, signal.SIGTERM)  # whoever was started in the background has no INT
     try:
         process.wait(STOP_TIME)
     except subprocess.TimeoutExpired:
