@@ -199,7 +199,8 @@ def _heading(board: 'Board', policy: str, budget: Budget) -> str:
 
 
 def _table(plans: 'list[Plan]') -> str:
-    lines = [f'{"recipe":18} {"latency":>9}  {"threshold":>9}  blocks']
+    width = max([18, *(len(plan.recipe.name) for plan in plans)])
+    lines = [f'{"recipe":{width}} {"latency":>9}  {"threshold":>9}  blocks']
     for plan in plans:
         blocks = ', '.join(
             f'{name} {placed.seconds * 1e3:.1f} ms on {placed.processor}'
@@ -207,7 +208,7 @@ def _table(plans: 'list[Plan]') -> str:
         )
         needed = plan.budget.needed_threshold
         lines.append(
-            f'{plan.recipe.name:18} {plan.budget.latency:7.3f} s  {needed:9.2f}  {blocks}'
+            f'{plan.recipe.name:{width}} {plan.budget.latency:7.3f} s  {needed:9.2f}  {blocks}'
         )
     return '\n'.join([*lines, ''])
 
