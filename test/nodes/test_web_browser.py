@@ -26,6 +26,7 @@ class Step(NamedTuple):
     asked: bool
     mode: Mode
     tick: Tick | None  # what was commanded; None: nothing
+    elapsed: float  # s, since the step before
 
 
 class WatchedQueue(ActionQueueNode):
@@ -46,7 +47,7 @@ class WatchedQueue(ActionQueueNode):
         asked, self._sent = self.asked, None
         super()._tick(now, elapsed)
         if self._executor.counters.accepted:
-            self.steps.append(Step(asked, self._executor.mode, self._sent))
+            self.steps.append(Step(asked, self._executor.mode, self._sent, elapsed))
 
     def _send(self, tick, measured, now):
         self._sent = tick
@@ -122,14 +123,16 @@ def test_the_first_step_of_control_after_a_stop_has_arrived_brakes_the_arm(desk,
 
     desk.sit(scene)
     steps, robot = desk.arm.node.steps, desk.arm.node._robot
+    desk.arm.graph.until(lambda: steps[-1].tick is None)  # it stands
     first = next(number for number, step in enumerate(steps) if step.asked)
-    assert first and steps[first - 1].mode is Mode.RUNNING  # it moved until then
+    assert steps[first - 2].mode is Mode.RUNNING  # it moved until the stop came
     assert {step.mode for step in steps[first:]} == {Mode.ESTOP}
-    ticks = [step.tick for step in steps[first - 2 :] if step.tick]
+    last = max(number for number, step in enumerate(steps) if step.tick)
+    ticks = [step.tick for step in steps[first - 2 : last + 1]]
     speeds = [np.abs(b.positions - a.positions) / b.elapsed for a, b in pairwise(ticks)]
     assert all((after <= before + 1e-6).all() for before, after in pairwise(speeds))
-    # so slow at last that it stands where the last command was
-    assert speeds[0].any() and (speeds[-1] <= robot.acceleration * ticks[-1].elapsed).all()
+    # so slow at last that, one step later, it stands where the last command was
+    assert speeds[0].any() and (speeds[-1] <= robot.acceleration * steps[last + 1].elapsed).all()
 
 
 def test_the_button_stops_the_arm_and_rearm_and_enable_release_it(desk):
