@@ -16,7 +16,8 @@ from vla_ros.msg import QueueStatus
 from vla_ros.nodes.action_queue import ActionQueueNode
 from vla_ros.ros import qos
 from vla_ros.ros.lifecycle import VlaNode
-from vla_ros.ros.watchdog import Watchdog, parse_names
+from vla_ros.ros.params import parse_names
+from vla_ros.ros.watchdog import Watchdog
 
 ACTIVATE, DEACTIVATE = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE
 NOTICED = 0.3  # s

@@ -225,7 +225,7 @@ def _check_references(deployment: Deployment) -> None:
     used = set(REFERENCE.findall(repr(deployment.nodes) + repr(deployment.environment)))
     used.update(REFERENCE.findall(deployment.namespace + repr(deployment.parameters)))
     used.update(name for entry in deployment.nodes for name in entry.when)
-    places = {'config', 'folder'}
+    places = set(deployment._places)
     unknown = sorted(used - set(declared) - places)
     if unknown:
         raise ConfigError(

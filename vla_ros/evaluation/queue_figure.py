@@ -99,9 +99,14 @@ def film_episode(
 
 def label(result: EpisodeResult, time: float, last: bool) -> str:
     """Return what is written over the pictures at ``time`` (s); at last, how it ended."""
-    goal = f', goal {result.goal}' if result.goal else ''
     end = f': {outcome(result)}' if last else ''
-    return f'cluster {result.cluster}, seed {result.seed}{goal}  {time:.1f} s{end}'
+    return f'{which(result)}  {time:.1f} s{end}'
+
+
+def which(result: EpisodeResult) -> str:
+    """Return which episode it is, in words."""
+    goal = f', goal {result.goal}' if result.goal else ''
+    return f'cluster {result.cluster}, seed {result.seed}{goal}'
 
 
 def outcome(result: EpisodeResult) -> str:

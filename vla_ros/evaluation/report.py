@@ -8,8 +8,9 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vla_ros.core.columns import align
 from vla_ros.evaluation.protocol import Score
-from vla_ros.evaluation.queue_figure import film_episode, outcome
+from vla_ros.evaluation.queue_figure import film_episode, outcome, which
 from vla_ros.sim.rollout import EpisodeResult
 from vla_ros.sim.task import Task
 from vla_ros.view.report import (
@@ -53,12 +54,7 @@ class Evaluation:
 def write_table(evaluation: Evaluation) -> str:
     """Return the scores of the sets as aligned text."""
     rows = [HEAD, *map(_row, evaluation.scores.items())]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
-    return f'\n{evaluation.policy}, {evaluation.mode}\n' + '\n'.join(lines)
+    return f'\n{evaluation.policy}, {evaluation.mode}\n' + '\n'.join(align(rows))
 
 
 def write_verdict(evaluation: Evaluation) -> str:
@@ -117,9 +113,7 @@ def write_html(evaluation: Evaluation, queues: 'Figure | None' = None) -> str:
 
 
 def _describe(result: EpisodeResult) -> str:
-    goal = f', goal {result.goal}' if result.goal else ''
-    where = f'cluster {result.cluster}, seed {result.seed}{goal}'
-    return f'{where}: {outcome(result)}, after {result.duration:.1f} s'
+    return f'{which(result)}: {outcome(result)}, after {result.duration:.1f} s'
 
 
 def _row(item: tuple[str, Score]) -> tuple[str, ...]:

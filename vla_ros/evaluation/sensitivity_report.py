@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from vla_ros.core.columns import align
 from vla_ros.evaluation.sensitivity import REFERENCE, Finding
 from vla_ros.view.report import Verdict, paragraph, plot, section, table, write_page
 
@@ -54,11 +55,7 @@ def text_table(findings: Sequence[Finding], chosen: Finding | None = None) -> st
     head, *rows = _rows(findings)
     marks = [RECOMMENDED if item is chosen else '' for item in findings]
     lines = [('', *head), *((mark, *row) for mark, row in zip(marks, rows, strict=True))]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return '\n'.join(
-        ' '.join(cell.ljust(width + 1) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    return '\n'.join(align(lines))
 
 
 def write_html(policy: str, findings: Sequence[Finding], chosen: Finding, max_drop: float) -> str:

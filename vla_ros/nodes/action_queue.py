@@ -38,7 +38,7 @@ from vla_ros.ros.controllers import command_topic, make_commands
 from vla_ros.ros.diagnostics import REPORT_PERIOD
 from vla_ros.ros.felt_joints import FeltJoints
 from vla_ros.ros.lifecycle import VlaNode
-from vla_ros.ros.params import Change, declare
+from vla_ros.ros.params import Change, declare, parse_names
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.publishers import Rivals
 from vla_ros.ros.queue_params import ActionQueueParams
@@ -49,7 +49,7 @@ from vla_ros.ros.queue_status import (
     status_msg,
     tell_timeline,
 )
-from vla_ros.ros.watchdog import Watchdog, parse_names
+from vla_ros.ros.watchdog import Watchdog
 from vla_ros.runtime.claim import Claim, domain_id
 from vla_ros.runtime.pacing import Pacer
 from vla_ros.runtime.time_slices import SHORTEST, set_time_slice, time_slice

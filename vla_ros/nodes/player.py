@@ -31,7 +31,7 @@ from vla_ros.msg import ActionChunk, QueueStatus
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.ros import qos
 from vla_ros.ros.lifecycle import VlaNode
-from vla_ros.ros.params import declare, param
+from vla_ros.ros.params import declare, param, parse_names
 from vla_ros.ros.playback import Answers, Graph, Playback
 from vla_ros.ros.process import spin_node
 
@@ -92,8 +92,7 @@ class PlayerNode(VlaNode):
         """Look at the bags and the policy's facts; advertise what will be played."""
         if not self._params.bag:
             raise ConfigError("bag: got '', expected a bag or a folder of bags: bag:=recordings")
-        words = [word.strip() for word in self._params.bag_topics.split(',') if word.strip()]
-        choice = parse_choice(self._params.bag_namespace, words)
+        choice = parse_choice(self._params.bag_namespace, parse_names(self._params.bag_topics))
         self._episodes = open_bags(Path(self._params.bag).expanduser(), choice)
         bundle = load_bundle(find_config('policies', self._params.policy), ())
         robot = load_robot(find_config('robots', self._params.robot))

@@ -42,7 +42,7 @@ from vla_ros.dataset.recording import GAP_MEND, Recording, describe, name_gaps
 from vla_ros.dataset.session import Session
 from vla_ros.dataset.streams import LABELS
 from vla_ros.msg import EpisodeEvent
-from vla_ros.ros import qos
+from vla_ros.ros import messages, qos
 from vla_ros.ros.camera_topics import camera_topics
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare
@@ -52,11 +52,6 @@ from vla_ros.ros.story import PERIOD, StoryTopics
 
 GATES = ('refuse', 'warn', 'none')
 PATIENCE = 5.0  # s after which the sources should be there
-ENDS = {
-    EpisodeEvent.SUCCESS: 'success',
-    EpisodeEvent.FAILURE: 'failure',
-    EpisodeEvent.TIMEOUT: 'timeout',
-}
 
 
 class RecorderNode(VlaNode):
@@ -188,7 +183,7 @@ class RecorderNode(VlaNode):
         listen: Callable[[Message], None] | None = None,
     ) -> None:
         """Have the topic's messages written as they come, or handed to ``listen`` instead."""
-        name = f'{msg_type.__module__.split(".")[0]}/msg/{msg_type.__name__}'
+        name = messages.type_name(msg_type)
         full = self.resolve_topic_name(topic)
         self._recorded.add(full)
 
@@ -252,18 +247,18 @@ class RecorderNode(VlaNode):
                 self._drop('begun anew')
             self._begin(start, event.rotation[0] if event.rotation else None)
         elif self._session.recording is None:
-            if event.event in ENDS:  # of an episode whose beginning was missed
+            if event.event in messages.ENDS:  # of an episode whose beginning was missed
                 self._go_on()
             return
         self._session.running.write(message)
         if event.event == EpisodeEvent.RESET:
             self._drop('the scene was reset')
         elif event.event == EpisodeEvent.SUCCESS:
-            self._keep(ENDS[event.event])
-        elif event.event in ENDS and self._params.keep_failures:
-            self._keep(f'{ENDS[event.event]} {event.detail}'.strip())
-        elif event.event in ENDS:
-            self._drop(f'{ENDS[event.event]} {event.detail}'.strip(), failed=True)
+            self._keep(messages.ENDS[event.event])
+        elif event.event in messages.ENDS and self._params.keep_failures:
+            self._keep(f'{messages.ENDS[event.event]} {event.detail}'.strip())
+        elif event.event in messages.ENDS:
+            self._drop(f'{messages.ENDS[event.event]} {event.detail}'.strip(), failed=True)
             self._go_on()
 
     def _begin(self, start: PlannedEpisode, rotation: float | None = None) -> None:

@@ -27,11 +27,6 @@ from vla_ros.view.film import Moment
 from vla_ros.view.run_report import Outcome, RunReport
 
 PATIENCE = 3.0  # s that cameras may be later than the first of them
-ENDS = {
-    EpisodeEvent.SUCCESS: 'success',
-    EpisodeEvent.FAILURE: 'failure',
-    EpisodeEvent.TIMEOUT: 'timeout',
-}
 
 
 @dataclass(frozen=True)
@@ -101,8 +96,8 @@ class RunReportNode(VlaNode):
         )
 
     def _on_episode(self, msg: EpisodeEvent) -> None:
-        if msg.event in ENDS:
-            end = ENDS[msg.event]
+        if msg.event in messages.ENDS:
+            end = messages.ENDS[msg.event]
             outcome = Outcome(msg.episode, msg.cluster, end, msg.detail, msg.duration)
             self._report.outcomes.append(outcome)
 

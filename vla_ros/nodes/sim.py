@@ -49,11 +49,6 @@ CLOCK_STEP = 0.1  # s; a system clock that is further off was set by somebody
 LATEST_CATCH_UP = 0.5  # s; a simulation that is further behind gives the time up
 STILL = 0.5  # s after a reset before the expert moves, so that every camera has seen the scene
 DRIVERS = ('commands', 'expert')
-EVENT_NAMES = {
-    EpisodeEvent.SUCCESS: 'success',
-    EpisodeEvent.TIMEOUT: 'timeout',
-    EpisodeEvent.FAILURE: 'failure',
-}
 
 
 @dataclass(frozen=True)
@@ -335,7 +330,7 @@ class SimNode(VlaNode):
         self.get_logger().info(
             f'episode {self._episode}'
             + (f' of {self._params.episodes}' if self._params.episodes else '')
-            + f', cluster {self._env.cluster}: {EVENT_NAMES[event]} after {duration:.1f} s'
+            + f', cluster {self._env.cluster}: {messages.ENDS[event]} after {duration:.1f} s'
             + (f' ({detail})' if detail else '')
             + f'; {self._successes} succeeded so far'
         )

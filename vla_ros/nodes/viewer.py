@@ -19,7 +19,7 @@ from vla_ros.dataset.streams import parse_choice
 from vla_ros.ros.bag_show import HINT, Bag, BagShow, open_bag
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.page import Page, PageParams
-from vla_ros.ros.params import declare, param
+from vla_ros.ros.params import declare, param, parse_names
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.show import Clocks, Show
 from vla_ros.view.hub import Hub
@@ -46,8 +46,7 @@ class ViewerNode(VlaNode):
         self._robot = load_robot(find_config('robots', self._params.robot))
         if not self._params.bag:
             raise ConfigError("bag: got '', expected a bag or a folder of bags")
-        words = [word.strip() for word in self._params.bag_topics.split(',') if word.strip()]
-        choice = parse_choice(self._params.bag_namespace, words)
+        choice = parse_choice(self._params.bag_namespace, parse_names(self._params.bag_topics))
         episodes = open_bags(Path(self._params.bag).expanduser(), choice)
         self._bags = [open_bag(episode) for episode in episodes]
         self._page: Page | None = None

@@ -11,6 +11,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from vla_ros.core.errors import ConfigError, suggest
 from vla_ros.core.picture import picture_from_file
 from vla_ros.ros import messages
+from vla_ros.ros.params import parse_names
 
 EVERY_CAMERA = 'all'
 COMPRESSED_CAMERAS = (
@@ -32,7 +33,7 @@ def camera_topics(cameras: Sequence[str], compressed: str) -> dict[str, CameraTo
 
     Raise ConfigError for one that there is not.
     """
-    chosen = [name.strip() for name in compressed.split(',') if name.strip()]
+    chosen = parse_names(compressed)
     for name in chosen:
         if name not in (*cameras, EVERY_CAMERA):
             raise ConfigError(

@@ -22,9 +22,21 @@ from vla_ros.core.errors import VlaError
 from vla_ros.core.picture import picture_from_bytes
 from vla_ros.core.robot import MOST_JOINTS
 from vla_ros.msg import ActionChunk as ActionChunkMsg
-from vla_ros.msg import Features, StageTiming, Tensor
+from vla_ros.msg import EpisodeEvent, Features, StageTiming, Tensor
 from vla_ros.policy.spec import PolicySpec
 from vla_ros.runtime.shared_memory import DTYPES, MOST_AXES
+
+# how an episode ends, in a word
+ENDS = {
+    EpisodeEvent.SUCCESS: 'success',
+    EpisodeEvent.FAILURE: 'failure',
+    EpisodeEvent.TIMEOUT: 'timeout',
+}
+
+
+def type_name(msg_type: type) -> str:
+    """Return what ROS calls a type of messages, such as sensor_msgs/msg/Image."""
+    return f'{msg_type.__module__.split(".")[0]}/msg/{msg_type.__name__}'
 
 
 def seconds(time: Time) -> float:

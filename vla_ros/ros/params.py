@@ -242,3 +242,8 @@ def _declare_start_only(node: Node, name: str, default: Any, description: str) -
         return SetParametersResult(successful=True)
 
     node.add_on_set_parameters_callback(check)
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Return the names in a list that is separated by commas."""
+    return tuple(name.strip() for name in text.split(',') if name.strip())

@@ -9,7 +9,7 @@ from pathlib import Path
 from vla_ros.core.defaults import ROBOT, TASK
 from vla_ros.core.errors import ConfigError
 from vla_ros.ros.camera_topics import COMPRESSED_CAMERAS
-from vla_ros.ros.params import Change, param
+from vla_ros.ros.params import Change, param, parse_names
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class RecorderParams:
 
 def parse_cameras(text: str) -> list[str]:
     """Return the names in a list separated by commas; raise ConfigError where there is none."""
-    names = [name.strip() for name in text.split(',') if name.strip()]
+    names = list(parse_names(text))
     if not names:
         raise ConfigError(f'cameras: got {text!r}, expected names such as top,left')
     return names

@@ -18,6 +18,7 @@ from vla_ros.dataset.streams import STORY
 from vla_ros.msg import Features
 from vla_ros.ros import messages
 from vla_ros.ros.lifecycle import VlaNode
+from vla_ros.ros.params import parse_names
 from vla_ros.ros.show import DIAGNOSTICS
 from vla_ros.ros.tensors import TensorReceiver
 
@@ -39,7 +40,7 @@ class StoryTopics:
 
         ``known`` are topics that are recorded anyway.
         """
-        words = [word.strip() for word in wanted.split(',') if word.strip()]
+        words = parse_names(wanted)
         names = [word for word in words if word not in (ALL, STORY_WORD)]
         if STORY_WORD in words:
             names += [DIAGNOSTICS if name == 'diagnostics' else name for name in STORY]

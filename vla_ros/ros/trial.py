@@ -21,10 +21,9 @@ from vla_ros.dataset.bag import Episode, EpisodeInfo, Message
 from vla_ros.dataset.recording import Recording
 from vla_ros.dataset.streams import LABELS
 from vla_ros.msg import ActionChunk, EpisodeEvent, QueueStatus
-from vla_ros.ros import qos
+from vla_ros.ros import messages, qos
 from vla_ros.ros.camera_topics import EVERY_CAMERA, camera_topics
 
-OVER = {EpisodeEvent.SUCCESS: '', EpisodeEvent.FAILURE: 'failure', EpisodeEvent.TIMEOUT: 'timeout'}
 Verdict = tuple[bool, float, str]  # success, s, why not
 BUFFER = 256 * 10**6  # bytes that may wait for the disk
 
@@ -44,8 +43,8 @@ class TrialWatch:
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         for msg_type, topic, profile in _topics(cameras):
-            name = f'{msg_type.__module__.split(".")[0]}/msg/{msg_type.__name__}'
-            write = partial(self._write, self._node.resolve_topic_name(topic), name)
+            full, kind = self._node.resolve_topic_name(topic), messages.type_name(msg_type)
+            write = partial(self._write, full, kind)
             take = self._on_episode(write) if topic == 'episode' else write
             self._node.create_subscription(msg_type, topic, take, profile, raw=True)
         self._thread = threading.Thread(target=self._spin, name='trial', daemon=True)
@@ -85,9 +84,10 @@ class TrialWatch:
         def take(data: bytes) -> None:
             write(data)
             msg = deserialize_message(data, EpisodeEvent)
-            if msg.event in OVER and self.verdict is None:
+            if msg.event in messages.ENDS and self.verdict is None:
                 success = msg.event == EpisodeEvent.SUCCESS
-                self.verdict = (success, msg.duration, msg.detail or OVER[msg.event])
+                why = msg.detail or ('' if success else messages.ENDS[msg.event])
+                self.verdict = (success, msg.duration, why)
 
         return take
 

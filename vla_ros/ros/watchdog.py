@@ -64,8 +64,3 @@ class Watchdog:
                 self._node.report(name, f'{name} is gone: killed, frozen or stopped')
 
         return on_change
-
-
-def parse_names(text: str) -> tuple[str, ...]:
-    """Return the names in a list that is separated by commas."""
-    return tuple(name.strip() for name in text.split(',') if name.strip())

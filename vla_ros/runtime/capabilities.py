@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from vla_ros.core.errors import VlaError
+from vla_ros.core.extras import EXTRAS
 from vla_ros.runtime.backends.table import BACKENDS, is_here
 from vla_ros.runtime.machine import isa, memory, processor, version
 from vla_ros.runtime.placement import NodePlacement
@@ -26,12 +27,12 @@ MODEL = bytes.fromhex(
     '08083a3d0a0e0a01780a017812017922034164641201745a130a0178120e0a0c080112080a020801'
     '0a02080462130a0179120e0a0c080112080a0208010a02080442040a001011'
 )
-# optional packages: the extra that installs each, and what there is not without it
-EXTRAS = {
-    'mujoco': ('sim', 'no simulation'),
-    'matplotlib': ('check', 'no figures and reports'),
-    'onnx': ('quantize', 'no quantizing and no planning'),
-    'lerobot': ('train', 'no training, no export, and no datasets to quantize with'),
+# optional packages: what there is not without each
+LACKING = {
+    'mujoco': 'no simulation',
+    'matplotlib': 'no figures and reports',
+    'onnx': 'no quantizing and no planning',
+    'lerobot': 'no training, no export, and no datasets to quantize with',
 }
 # the package that each view of a deployment needs, besides this one
 VIEWS = {'rviz': 'rviz2', 'foxglove': 'foxglove_bridge'}
@@ -127,9 +128,9 @@ def _backend(name: str) -> Iterator[Capability]:
 
 
 def _packages() -> Iterator[Capability]:
-    for name, (extra, lacking) in EXTRAS.items():
+    for name, lacking in LACKING.items():
         found = version(name)
-        text = '' if found else f"{lacking}: pip install 'vla_ros[{extra}]'"
+        text = '' if found else f"{lacking}: pip install 'vla_ros[{EXTRAS[name]}]'"
         yield Capability('packages', name, bool(found), found or '', text)
 
 

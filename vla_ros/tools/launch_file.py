@@ -37,7 +37,7 @@ from vla_ros.deployment.deployment import (
     load_deployment,
 )
 from vla_ros.deployment.executables import PACKAGE, check_robots, find_executable
-from vla_ros.deployment.fastdds import remove_stale_segments
+from vla_ros.deployment.leftovers import clear_shared_memory
 from vla_ros.deployment.restarts import (
     EPISODES_FAILED,
     LOOK_PERIOD,
@@ -46,7 +46,6 @@ from vla_ros.deployment.restarts import (
     RestartBudget,
 )
 from vla_ros.deployment.supervisor import NOT_ALL, describe_exit, describe_loss
-from vla_ros.runtime.shared_memory import remove_stale_slots
 from vla_ros.runtime.tether import LAUNCHER
 
 LOGGER = get_logger('vla_ros')
@@ -105,12 +104,6 @@ def start_nodes(context: LaunchContext, deployment: Deployment) -> list[Node | O
     atexit.register(end_nodes, nodes)
     replaceable = [node for node, spec in zip(nodes, specs, strict=True) if spec.respawn]
     return [*nodes, *([kill_frozen(replaceable)] if replaceable else [])]
-
-
-def clear_shared_memory() -> None:
-    """Remove what nodes that died, and middleware that forgot, left in /dev/shm."""
-    remove_stale_segments()
-    remove_stale_slots()
 
 
 def end_nodes(nodes: Sequence[ExecuteLocal], grace: float = 5.0) -> None:

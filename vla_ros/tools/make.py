@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from vla_ros.core.config import find_config, load_yaml
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.tools.up import parse_assignments
 
 _DONE = 'done'
 
@@ -72,11 +73,11 @@ def load_making(path: Path, assignments: list[str]) -> tuple[list[Step], dict[st
     """Return the steps and the arguments' values; raise ConfigError for what is not declared."""
     content = load_yaml(path, ('description', 'arguments', 'steps'))
     values = {name: str(value) for name, value in content['arguments'].items()}
-    for assignment in assignments:
-        name, is_one, value = assignment.partition(':=')
-        if not is_one or name not in values:
+    for name, value in parse_assignments(assignments).items():
+        if name not in values:
             raise ConfigError(
-                f'{assignment!r}: expected name:=value with a name of {", ".join(sorted(values))}'
+                f'{f"{name}:={value}"!r}: expected name:=value with a name of '
+                f'{", ".join(sorted(values))}'
             )
         values[name] = value
     return [Step(output, command) for output, command in content['steps'].items()], values

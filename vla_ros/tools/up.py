@@ -23,9 +23,8 @@ from vla_ros.deployment.executables import (
     find_executable,
     without_wheels,
 )
-from vla_ros.deployment.fastdds import remove_stale_segments
+from vla_ros.deployment.leftovers import clear_shared_memory
 from vla_ros.deployment.supervisor import Command, Supervisor
-from vla_ros.runtime.shared_memory import remove_stale_slots
 from vla_ros.runtime.usage import format_table
 
 
@@ -67,14 +66,13 @@ def run_deployment(
 def supervise(name: str, commands: Sequence[Command]) -> int:
     """Run the commands, show what they used, and return the exit code of the run."""
     supervisor = Supervisor(commands)
-    size = remove_stale_segments()[1] + remove_stale_slots()[1]
+    size = clear_shared_memory()
     if size:
         supervisor.say(f'removed {size / 1e6:.0f} MB of /dev/shm that dead nodes had left')
     names = [command.name for command in commands]
     supervisor.say(f'{name}: {", ".join(names)}')
     code = supervisor.run()
-    remove_stale_segments()  # of nodes that had to be killed, and of the middleware itself
-    remove_stale_slots()
+    clear_shared_memory()  # of nodes that had to be killed, and of the middleware itself
     print(format_table(sorted(supervisor.usages, key=lambda usage: names.index(usage.name))))
     return code
 

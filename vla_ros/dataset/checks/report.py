@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vla_ros.core.columns import align
 from vla_ros.dataset.checks.episodes import Episodes
 from vla_ros.dataset.checks.finding import Finding
 from vla_ros.view.report import (
@@ -39,11 +40,7 @@ def write_table(findings: Sequence[Finding]) -> str:
         ('ok' if f.passed else 'BAD', f.name, f.scope, write_value(f), str(f.threshold))
         for f in ordered
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    lines = [
-        '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    lines = align(rows)
     for number, finding in reversed(list(enumerate(ordered, 1))):
         if not finding.passed:
             lines.insert(number + 1, f'     mend: {finding.mend}.')
