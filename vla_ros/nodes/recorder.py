@@ -196,7 +196,8 @@ class RecorderNode(VlaNode):
             elif self._session.recording:
                 self._session.recording.write(message)
 
-        self.subscribe(msg_type, topic, on_raw, profile, raw=True)
+        newest = listen == self._on_latched
+        self.subscribe(msg_type, topic, on_raw, profile, raw=True, newest=newest)
 
     def _hear(self, topic: str) -> None:
         """Note that a source is there; with the last one, recording can begin."""

@@ -17,7 +17,9 @@ from.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -39,6 +41,7 @@ from vla_ros.ros import messages, qos
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import Change, declare, param
 from vla_ros.ros.process import spin_node
+from vla_ros.ros.speech import Voice
 from vla_ros.sim.episode import instruction_of
 from vla_ros.sim.task import Demonstration, TaskChoice
 
@@ -106,7 +109,7 @@ class SimNode(VlaNode):
         self._sim_states = self.advertise(SimState, 'sim_state', qos.SENSOR)
         self._events = self.advertise(EpisodeEvent, 'episode', qos.EVENTS)
         self._clock_msgs = self.advertise(ClockMsg, '/clock', qos.SENSOR)
-        self._instructions = self.advertise(String, 'instruction', qos.LATCHED)
+        self._instructions = Voice(self.advertise(String, 'instruction', qos.LATCHED))
         if self._by_expert:
             self._commands = self.advertise(JointTrajectory, 'joint_commands', qos.LATEST)
 
@@ -126,7 +129,9 @@ class SimNode(VlaNode):
             self.subscribe(EpisodeEvent, 'next_start', self._on_next_start, qos.LATCHED)
         else:
             self.subscribe(JointTrajectory, 'joint_commands', self._on_command, qos.LATEST)
-        self.subscribe(String, 'instruction', self._on_instruction, qos.LATCHED)
+        self.subscribe(
+            String, 'instruction', self._on_instruction, qos.LATCHED, info=True, newest=True
+        )
 
     def deactivate(self) -> None:
         """Stop the clock."""
@@ -194,11 +199,11 @@ class SimNode(VlaNode):
 
     def _tell(self, instruction: str) -> None:
         self._told = instruction
-        self._instructions.publish(String(data=instruction))
+        self._instructions.say(String(data=instruction))
 
-    def _on_instruction(self, msg: String) -> None:
+    def _on_instruction(self, msg: String, info: Mapping[str, Any]) -> None:
         """Take a sentence that somebody else says as what is asked for from now on."""
-        if msg.data in ('', self._told):
+        if msg.data in ('', self._told) or self._instructions.said(info):
             return
         goal = self._goal_of(msg.data)
         self._env.change_goal(goal)

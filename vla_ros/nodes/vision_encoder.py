@@ -105,7 +105,7 @@ class VisionEncoderNode(StageNode):
             on_image = self._image_callback(cameras[name], topic.name)
             self.subscribe(topic.msg_type, topic.name, on_image, qos.SENSOR)
         self.subscribe(JointState, JOINT_STATES, self._on_joint_states, qos.JOINTS)
-        self.subscribe(String, 'instruction', self._on_instruction, qos.LATCHED)
+        self.subscribe(String, 'instruction', self._on_instruction, qos.LATCHED, newest=True)
         self.subscribe(QueueStatus, 'queue_status', self._on_queue_status, qos.LATEST)
 
     def deactivate(self) -> None:

@@ -77,7 +77,9 @@ class WebNode(VlaNode):
     def activate(self) -> None:
         """Listen, and show."""
         for topic, heard in self._show.topics.items():
-            self.subscribe(heard.kind, topic, heard.take, PROFILES.get(topic, qos.SENSOR))
+            profile = PROFILES.get(topic, qos.SENSOR)
+            newest = topic == 'instruction'
+            self.subscribe(heard.kind, topic, heard.take, profile, newest=newest)
         self._timer = self.create_timer(PERIOD, self._on_timer, clock=self._steady)
 
     def deactivate(self) -> None:

@@ -10,7 +10,6 @@ where it can't go on; the transition then fails with that one line in the log.
 
 import threading
 import traceback
-from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -34,11 +33,11 @@ from vla_ros.core.errors import VlaError
 from vla_ros.ros import qos
 from vla_ros.ros.diagnostics import Diagnostics, MeasuredPublisher
 from vla_ros.ros.params import Change, declare, declare_qos, param
+from vla_ros.ros.speech import Ear
 from vla_ros.runtime.placement import NodePlacement, Placement, apply, load_placement
 
 FLUSH_TIME = Duration(seconds=0.5)  # for a reader that does not answer any more
 CLOCK = '/clock'
-HEARD = 64  # messages that are remembered where two subscriptions may hear the same one
 
 
 @dataclass(frozen=True)
@@ -152,25 +151,26 @@ class VlaNode(LifecycleNode):
         profile: QoSProfile,
         raw: bool = False,
         info: bool = False,
+        newest: bool = False,
     ) -> None:
         """
         Subscribe until the node is deactivated; a VlaError of ``callback`` is reported.
 
         A ``raw`` subscription hands the serialized bytes on, one with ``info`` also what the
         middleware knows of the message. Where ``profile`` asks for what was said before, who does
-        not keep it is heard, too: an ordinary publisher would never match.
+        not keep it is heard, too: an ordinary publisher would never match. With ``newest`` a topic
+        is one thing that several may set: what was said of it before something else is not heard
+        after that.
         """
         traffic = self._diagnostics.traffic
         profiles = [declare_qos(self, topic, profile, 'subscription')]
-        heard: deque[tuple[int, int]] = deque(maxlen=HEARD)
         if profile.durability == DurabilityPolicy.TRANSIENT_LOCAL:
             profiles.append(qos.VOLATILE)
+        ear = Ear(newest) if len(profiles) > 1 else None
 
         def guarded(msg: Any, known: Mapping[str, Any]) -> None:
-            sent = known['source_timestamp'], known['publication_sequence_number']
-            if len(profiles) > 1 and sent in heard:
+            if ear and not ear.takes(known):
                 return
-            heard.append(sent)
             traffic.received[topic] += 1
             try:
                 callback(msg, *((known,) if info else ()))
