@@ -11,7 +11,7 @@ pytest.importorskip('mujoco')
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.robot import load_robot
-from vla_ros.evaluation.protocol import evaluate, evaluate_expert, plan_set, score
+from vla_ros.evaluation.protocol import ask_for, evaluate, evaluate_expert, plan_set, score
 from vla_ros.sim.rollout import EpisodeResult, RolloutConfig
 from vla_ros.sim.task import TaskChoice
 
@@ -60,6 +60,13 @@ def test_set_without_a_success_has_no_time_per_episode():
     summed = score([EpisodeResult(1, 1)])
     assert summed.success.value == 0.0
     assert summed.time_per_episode != summed.time_per_episode  # not a number
+
+
+def test_expert_that_is_asked_for_another_goal_on_the_way_goes_there():
+    plan = ask_for(PLAN.evaluation('test', 2), ['mug', 'saucer'], then='saucer')
+    results = evaluate_expert(TaskChoice(), plan)
+    assert [result.goal for result in results] == ['saucer'] * 4
+    assert all(result.success for result in results)
 
 
 def test_expert_plays_the_same_plan_as_a_policy():

@@ -7,11 +7,17 @@ import pytest
 
 pytest.importorskip('mujoco')
 
-from vla_ros.sim.corrections import Corrector
+from demonstrator import FPS, Demonstrator
+
+from vla_ros.core.config import find_config
+from vla_ros.core.robot import load_robot
+from vla_ros.sim.corrections import Corrector, corrections
 from vla_ros.sim.robots.so101 import inverse
+from vla_ros.sim.rollout import Rollout, RolloutConfig
 from vla_ros.sim.task import TaskChoice
 from vla_ros.sim.tea_bag.env import OPEN
 from vla_ros.sim.tea_bag.grasp import GraspPlanner
+from vla_ros.sim.tea_bag.task import TeaBag
 
 RATE, ROWS = 30.0, 100
 
@@ -99,3 +105,19 @@ def test_hand_that_goes_for_another_side_of_the_bag_is_not_turned_back(env, corr
     env.step(reach.joints)
     correction = corrector.correct(env, np.zeros(6), rng)
     assert np.abs(correction.actions[:, 4] - other.roll).max() < 0.3
+
+
+def test_each_correction_says_what_the_policy_was_told_in_that_state():
+    policy = Demonstrator(5, 8)
+    rollout = Rollout(policy, load_robot(find_config('robots', 'so101')), RolloutConfig(latency=0))
+    policy.row = lambda: round(rollout.task.time * FPS)
+    told = 'Place the tea bag in the mug.'
+    planned = policy.planned._replace(goal='mug', instruction=told, then='saucer')
+    made = corrections(rollout, planned, Corrector(TaskChoice().make(RATE), 2), 0.3)
+    rollout.close()
+    assert [*dict.fromkeys(each.instruction for each in made)] == [
+        told,
+        TeaBag.goals['saucer'].instruction,
+    ]
+    after = [each for each in made if each.instruction != told]
+    assert all(each.held for each in after[:2]) and len(after) > 2

@@ -17,6 +17,7 @@ from vla_ros.sim.labelled_pictures import (
     Demonstrations,
     Gallery,
     Scenes,
+    instructions,
     record_arrays,
 )
 from vla_ros.sim.renderer import Renderer, project
@@ -147,3 +148,27 @@ def test_demonstrations_say_in_words_what_each_was_asked_for(tmp_path):
     (part,) = dataset.parts()
     first, last = (dataset.spec.instructions[part.instruction[row]] for row in (0, -1))
     assert first in TeaBag.goals['mug'].taught and last in TeaBag.goals['saucer'].taught
+
+
+def test_beginnings_are_the_first_rows_of_demonstrations_and_nobody_knows_what_follows():
+    plan = replace(PLAN.only((5,)), starts=1, recoveries=0).episodes()
+    whole = Demonstrations(plan, SIZES, noisy=1.0, stride=20)
+    beginning = Demonstrations(plan, SIZES, noisy=1.0, stride=20, seconds=1.5)
+    assert whole.rests and not beginning.rests
+    cut, all_of_it = beginning.record(0), whole.record(0)
+    assert len(cut.action) == 45 < len(all_of_it.action)
+    assert np.array_equal(cut.action, all_of_it.action[:45])
+    assert list(cut.rows) == [0, 20, 40] and set(cut.end) == {45}
+
+
+def test_goal_that_changes_makes_two_episodes_each_told_what_was_asked_then():
+    plan = [PlannedEpisode(0, 5, '', 8, 'mug', then='saucer')]
+    recorder = Demonstrations(plan, SIZES, noisy=0.0, stride=10)
+    part = recorder.record(0)
+    assert not recorder.rests
+    (changed, end) = np.unique(part.end)
+    told = [instructions(TaskChoice().make())[number] for number in part.instruction]
+    assert set(told[:changed]) <= set(TeaBag.goals['mug'].taught)
+    assert set(told[changed:]) <= set(TeaBag.goals['saucer'].taught)
+    assert len({*told[:changed]}) == len({*told[changed:]}) == 1 and end == len(told)
+    assert part.labels['top'][part.rows >= changed][0, 0, 4] == 1  # the bag is held

@@ -22,7 +22,10 @@ TINY = (
 
 @pytest.mark.parametrize(
     ('name', 'more'),
-    [('tea_bag_act', ()), ('tea_bag_smolvla', ('scenes:=4', 'samples:=2'))],
+    [
+        ('tea_bag_act', ()),
+        ('tea_bag_smolvla', ('beginnings:=1', 'switches:=1', 'scenes:=4', 'samples:=2')),
+    ],
 )
 def test_policy_is_made_from_nothing_and_what_is_done_is_not_done_again(
     tmp_path, capfd, name, more

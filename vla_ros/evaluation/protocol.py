@@ -192,10 +192,11 @@ def _start_expert(task: TaskChoice) -> None:
 
 def _demonstrate(task: Task, planned: PlannedEpisode) -> EpisodeResult:
     episode = attempt_episode(task, planned)
-    seconds = len(episode.steps) / task.rate if episode else 0.0
-    return EpisodeResult(
-        planned.seed, planned.cluster, episode is not None, seconds, goal=planned.goal
-    )
+    if episode is None:
+        return EpisodeResult(planned.seed, planned.cluster, goal=planned.goal)
+    goal = planned.goal if episode.changed is None else planned.then
+    seconds = len(episode.steps) / task.rate
+    return EpisodeResult(planned.seed, planned.cluster, True, seconds, goal=goal)
 
 
 def _play(start: Callable[[], None], planned: PlannedEpisode) -> EpisodeResult:

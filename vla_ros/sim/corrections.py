@@ -26,6 +26,7 @@ class Correction(NamedTuple):
     actions: np.ndarray  # (rows, joints) rad
     phase: str  # the first one of the expert
     held: bool  # whether the arm holds the object
+    instruction: str = ''  # what the policy was told then; empty: nothing
 
 
 class Corrector:
@@ -60,17 +61,21 @@ def corrections(
 ) -> list[Correction]:
     """Return corrections of the states that a policy reaches in an episode, in their order."""
     task, rng = rollout.task, np.random.default_rng([planned.seed, 3])
-    found: list[Correction | None] = []
+    found: list[Correction] = []
     wait = rng.uniform(0, interval)  # s
     before: np.ndarray | None = None
+    first = task.find_goal(planned.goal)
 
     def watch(command: np.ndarray) -> None:
         nonlocal wait, before
         wait -= 1 / task.rate
         if wait <= 0 and before is not None:
             wait += interval
-            found.append(corrector.correct(task, (command - before) * task.rate, rng))
+            correction = corrector.correct(task, (command - before) * task.rate, rng)
+            told = planned.instruction if task.goal is first else task.goal.instruction
+            if correction is not None:
+                found.append(correction._replace(instruction=told))
         before = command.copy()
 
     rollout.play(planned, watch=watch)
-    return [correction for correction in found if correction is not None]
+    return found

@@ -60,7 +60,11 @@ class Recorder(Protocol):
 
 @dataclass(frozen=True)
 class Demonstrations:
-    """Whole episodes of the expert, with the pictures of every ``stride``-th row."""
+    """
+    Episodes of the expert, or their first ``seconds``, with pictures of every ``stride``-th row.
+
+    One in which another goal is asked for is two: nobody knows what the first would have become.
+    """
 
     plan: Sequence[PlannedEpisode]
     sizes: Sizes
@@ -68,7 +72,12 @@ class Demonstrations:
     stride: int = 6
     episodes_per_part: int = 20
     task: TaskChoice = TaskChoice()
-    rests = True
+    seconds: float | None = None
+
+    @property
+    def rests(self) -> bool:
+        """Return whether the arm rests beyond the end of every episode."""
+        return self.seconds is None and not any(planned.then for planned in self.plan)
 
     @property
     def parts(self) -> int:
@@ -81,14 +90,15 @@ class Demonstrations:
         gallery = Gallery(task, self.sizes)
         first = number * self.episodes_per_part
         for planned in self.plan[first : first + self.episodes_per_part]:
-            episode = demonstrate(task, planned, self.noisy)
-            gallery.add(
-                [step.scene for step in episode.steps],
-                [step.phase for step in episode.steps],
-                np.array([step.action for step in episode.steps]),
-                self.stride,
-                episode.instruction,
-            )
+            episode = demonstrate(task, planned, self.noisy, self.seconds)
+            for instruction, steps in episode.parts:
+                gallery.add(
+                    [step.scene for step in steps],
+                    [step.phase for step in steps],
+                    np.array([step.action for step in steps]),
+                    self.stride,
+                    instruction,
+                )
         return gallery.part()
 
 
@@ -125,8 +135,12 @@ class Corrections:
             told = planned.instruction or task.find_goal(planned.goal).phrase(rng)
             played = planned._replace(instruction=told)
             for correction in corrections(rollout, played, corrector, self.interval):
-                actions = correction.actions
-                gallery.add([correction.scene], [correction.phase], actions, instruction=told)
+                gallery.add(
+                    [correction.scene],
+                    [correction.phase],
+                    correction.actions,
+                    instruction=correction.instruction,
+                )
         for rollout in rollouts:
             rollout.close()
         return gallery.part()

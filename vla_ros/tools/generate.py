@@ -8,13 +8,14 @@ interrupted run goes on where it stopped when the same command is given again. W
 every start is done once for each, and told in one of the goal's sentences.
 
 Arrays are drawn and read many times faster than videos, and say what each picture shows, which
-vla_ros pretrain learns from. With --scenes they are pictures of random scenes. With --policy they
-are corrections (DAgger): the policy plays asynchronously, and for the states that it reaches the
-expert's chunk is recorded.
+vla_ros pretrain learns from. With --seconds they are beginnings of demonstrations, and with
+--switch the goal changes in the middle. With --scenes they are pictures of random scenes. With
+--policy they are corrections (DAgger): the policy plays asynchronously, and for the states that
+it reaches the expert's chunk is recorded.
 """
 
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import TASK
 from vla_ros.core.errors import ConfigError
-from vla_ros.dataset.plan import Plan
+from vla_ros.dataset.plan import Plan, PlannedEpisode
 from vla_ros.tools.arguments import tell_end
 from vla_ros.tools.progress import progress
 
@@ -63,6 +64,17 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=0.6,
         help=f'share of episodes that are disturbed {default}',
     )
+    add(
+        '--seconds',
+        type=_duration,
+        metavar='S',
+        help='record no more than the beginning of each demonstration (default: all of it)',
+    )
+    add(
+        '--switch',
+        action='store_true',
+        help='ask for the next --goal while the arm is under way, in every episode',
+    )
     add('--stride', type=int, default=6, help=f'draw every so many rows, of 30 a second {default}')
     add('--scenes', type=int, metavar='N', help='draw random scenes instead of episodes')
     add('--policy', help='bundle that plays, and is corrected')
@@ -91,8 +103,11 @@ def run(args: Namespace) -> int:
     sizes = picture_sizes(args.size, task.type.cameras)
     if args.arrays:
         _generate_arrays(args, _recorder(args, task, plan, sizes))
-    elif args.scenes or args.policy:
-        raise ConfigError('--scenes and --policy: got a LeRobotDataset, expected --arrays, too')
+    elif args.scenes or args.policy or args.seconds or args.switch:
+        raise ConfigError(
+            '--scenes, --policy, --seconds and --switch: got a LeRobotDataset, expected --arrays, '
+            'too'
+        )
     else:
         _generate_videos(args, task, plan, sizes)
     return 0
@@ -133,13 +148,39 @@ def _recorder(args: Namespace, task: 'TaskChoice', plan: Plan, sizes: 'Sizes') -
     from vla_ros.sim.labelled_pictures import Corrections, Demonstrations, Scenes
 
     if args.scenes:
+        _refuse(args, '--scenes', ('seconds', 'switch', 'policy'))
         return Scenes(args.scenes, sizes, plan.seed, plan.training, task=task)
-    episodes = plan.episodes()
+    episodes = _switched(plan) if args.switch else plan.episodes()
     if not args.policy:
-        return Demonstrations(episodes, sizes, args.noise, args.stride, task=task)
+        return Demonstrations(
+            episodes, sizes, args.noise, args.stride, task=task, seconds=args.seconds
+        )
+    _refuse(args, '--policy', ('seconds',))
     bundle = find_config('policies', args.policy)
     thresholds = tuple(args.chunk_size_threshold)
     return Corrections(episodes, sizes, bundle, thresholds, args.latency, args.interval, task=task)
+
+
+def _switched(plan: Plan) -> list[PlannedEpisode]:
+    """Return the plan's episodes, in each of which the next goal is asked for in the middle."""
+    goals = plan.goals
+    if len(goals) < 2:
+        raise ConfigError(f'--switch: got {len(goals)} goals, expected at least two after --goal')
+    after = dict(zip(goals, (*goals[1:], goals[0]), strict=True))
+    return [episode._replace(then=after[episode.goal]) for episode in plan.episodes()]
+
+
+def _duration(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < float('inf'):
+        raise ArgumentTypeError(f'got {text}, expected more than 0 s')
+    return seconds
+
+
+def _refuse(args: Namespace, what: str, others: Sequence[str]) -> None:
+    for other in others:
+        if getattr(args, other):
+            raise ConfigError(f'{what}: got --{other} as well, expected one of them')
 
 
 def _generate_arrays(args: Namespace, recorder: 'Recorder') -> None:

@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 vla_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What `vla_ros generate` is told, and words that do not go together."""
+
+import pytest
+
+pytest.importorskip('mujoco')
+
+from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.arrays import ArrayDataset
+from vla_ros.sim.tea_bag.goals import GOALS
+from vla_ros.tools.main import parse
+
+
+def generate(*words):
+    """Run the command and let its errors pass."""
+    args = parse(['generate', *map(str, words)])
+    return args.run(args)
+
+
+def test_each_demonstration_is_asked_for_the_other_goal_in_the_middle(tmp_path):
+    words = ('--clusters', 5, '--goal', 'mug', 'saucer', '--starts', 1, '--recoveries', 0)
+    small = ('--size', '32x24', '--stride', 100, '--workers', 1)
+    generate('--output', tmp_path / 'both', '--arrays', '--switch', *words, *small)
+    dataset = ArrayDataset(tmp_path / 'both')
+    (part,) = dataset.parts()
+    told = [dataset.spec.instructions[part.instruction[end - 1]] for end in sorted({*part.end})]
+    asked = [[name for name, goal in GOALS.items() if each in goal.taught] for each in told]
+    assert asked == [['mug'], ['saucer'], ['saucer'], ['mug']] and not dataset.spec.rests
+
+
+@pytest.mark.parametrize(
+    ('words', 'complaint'),
+    [
+        (['--arrays', '--switch', '--goal', 'mug'], '--switch: got 1 goals'),
+        (['--arrays', '--scenes', 2, '--seconds', 1], '--scenes: got --seconds as well'),
+        (['--arrays', '--scenes', 2, '--switch'], '--scenes: got --switch as well'),
+        (['--arrays', '--policy', 'tea_bag_act', '--seconds', 1], '--policy: got --seconds'),
+        (['--switch', '--goal', 'mug', 'saucer'], 'expected --arrays'),
+        (['--seconds', 1], 'expected --arrays'),
+    ],
+)
+def test_words_that_do_not_go_together_are_refused(words, complaint, tmp_path):
+    with pytest.raises(ConfigError, match=complaint):
+        generate('--output', tmp_path / 'data', *words)
+    assert not (tmp_path / 'data').exists()
+
+
+@pytest.mark.parametrize('seconds', ['0', '-1', 'nan', 'inf', 'long'])
+def test_beginning_lasts_some_time(seconds, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        generate('--output', tmp_path / 'data', '--arrays', '--seconds', seconds)
+    assert '--seconds' in capsys.readouterr().err
