@@ -4,11 +4,12 @@
 
 import os
 
+import numpy as np
 import pytest
 
 pytest.importorskip('scservo_sdk')
 
-from vla_ros.benchmarks.driver import Drive, drive
+from vla_ros.benchmarks.driver import Drive, drive, stray
 from vla_ros.core.config import find_config
 from vla_ros.core.robot import load_robot
 from vla_ros.hardware.simulated_bus import Weather
@@ -26,3 +27,12 @@ def test_short_drive_with_a_cable_that_is_pulled_holds_and_goes_on():
 @pytest.mark.parametrize('change', [{'drift': 0.1}, {'lost': 1}])
 def test_arm_that_moved_unseen_or_was_not_found_is_a_violation(change):
     assert Drive(50.0, **change).violated
+
+
+@pytest.mark.parametrize(
+    ('after', 'expected'),
+    [([0.0, 0.0], 0.0), ([0.7, -0.1], 0.0), ([0.75, 0.0], 0.05), ([0.3, 0.02], 0.02)],
+)
+def test_arm_that_finishes_what_it_was_told_did_not_stray(after, expected):
+    before, told = np.array([0.0, 0.0]), np.array([0.7, -0.1])  # the step of a loop that was late
+    assert stray(before, told, np.array(after)) == pytest.approx(expected)

@@ -24,26 +24,40 @@ arguments:
   seed: {{default: 0, description: seed}}
   clusters: {{default: '1', description: clusters}}
   fails: {{default: nobody, description: the policy that fails}}
+  mode: {{default: 1, description: what its queue says of itself}}
 nodes:
   - name: judge
     executable: {script}
     ends_run: true
-    arguments: ['${{policy}}', '${{fails}}']
+    arguments: ['${{policy}}', '${{fails}}', '${{mode}}']
 """
 JUDGE = """#!{python}
 import sys, time
 import rclpy
-from vla_ros.msg import EpisodeEvent
+from std_srvs.srv import SetBool
+from vla_ros.msg import EpisodeEvent, QueueStatus
 from vla_ros.ros import qos
 
-policy, fails = sys.argv[1:3]
+policy, fails, mode = sys.argv[1:4]
 rclpy.init()
 node = rclpy.create_node('judge')
 publisher = node.create_publisher(EpisodeEvent, 'episode', qos.EVENTS)
+statuses = node.create_publisher(QueueStatus, 'queue_status', qos.LATEST)
 event = EpisodeEvent.FAILURE if policy.endswith(fails) else EpisodeEvent.SUCCESS
+asked = []
+
+def on_enable(request, response):
+    asked.append(time.monotonic())
+    response.success = request.data and len(asked) > 1
+    response.message = 'not active: activate the node first'
+    return response
+
+node.create_service(SetBool, 'action_queue/enable', on_enable)
 for _ in range(600):
-    publisher.publish(EpisodeEvent(event=event, duration=3.0, detail='dropped'))
-    time.sleep(0.1)
+    rclpy.spin_once(node, timeout_sec=0.1)
+    statuses.publish(QueueStatus(mode=int(mode), reason='' if mode == '1' else 'bad cable'))
+    if len(asked) > 1 and time.monotonic() - asked[-1] > 0.5:
+        publisher.publish(EpisodeEvent(event=event, duration=3.0, detail='dropped'))
 """
 
 
@@ -107,6 +121,43 @@ def test_person_judges_and_may_have_a_trial_played_again(
     outcomes = [bag.info.outcome for bag in list_episodes(session / 'bags')]
     assert outcomes == ['success', 'it slipped']  # nothing is left of what was played again
     assert '0.50 [' in capsys.readouterr().out
+
+
+def test_trial_in_which_the_policy_was_kept_from_moving_the_arm_is_no_failure_of_it(
+    deployment, tmp_path, capsys
+):
+    session = tmp_path / 'session'
+    words = ['--session', str(session), '--set', 'test', '--episodes', '1', '--check']
+    command = ['evaluate', '--live', str(deployment), *words, 'fails:=tea_bag_act']
+    assert main([*command, 'mode:=0']) == 2
+    told = capsys.readouterr().err
+    assert 'the policy never moved the arm: bad cable' in told and 'trial_001.log' in told
+    assert not (session / 'trials.jsonl').exists() and not list_episodes(session / 'bags')
+    assert main([*command, 'mode:=1']) == 0  # goes on with that trial
+    assert '0.00 [' in capsys.readouterr().out
+
+
+def test_person_can_not_count_a_trial_in_which_the_arm_was_kept(
+    deployment, tmp_path, monkeypatch, capsys
+):
+    answers = iter(['', 'f', 'f', 's'])
+
+    def answer(prompt):
+        time.sleep(1.0)
+        return next(answers)
+
+    monkeypatch.setattr('builtins.input', answer)
+    words = ['--session', str(tmp_path / 'session'), '--set', 'test', '--episodes', '1']
+    assert main(['evaluate', '--live', str(deployment), *words, 'mode:=0']) == 0
+    assert capsys.readouterr().out.count('the policy never moved the arm: bad cable') == 2
+
+
+def test_arm_that_nobody_can_enable_is_an_error(deployment, tmp_path, capsys):
+    (tmp_path / 'judge.py').write_text(f'#!{sys.executable}\nimport time\ntime.sleep(300)\n')
+    words = ['--session', str(tmp_path / 'session'), '--set', 'test', '--episodes', '1', '--check']
+    command = ['evaluate', '--live', str(deployment), *words, '--start-timeout', '3']
+    assert main(command) == 2
+    assert 'nobody who offers /action_queue/enable' in capsys.readouterr().err
 
 
 def test_deployment_that_ends_before_its_verdict_is_an_error_and_the_trial_is_kept(

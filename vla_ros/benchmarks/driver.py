@@ -6,7 +6,7 @@ Drive an SO-101 on a simulated bus for long: jitter, losses, a cable that is pul
 The driver and the follower of the robot node run here, in a loop of their own at the asked rate;
 the servos answer in another process. Both take a real-time priority where they may. The joints
 follow sines; the cable is pulled --unplug times, for two seconds each. The exit code is 1 where
-the arm moved while it could not be seen, or was not found again.
+the arm went where nobody had sent it while it could not be seen, or was not found again.
 """
 
 import multiprocessing
@@ -54,7 +54,7 @@ class Drive:
     lateness: str = ''  # of the ticks
     period: dict[str, float] = field(default_factory=dict)  # ms between two readings
     recoveries: list[float] = field(default_factory=list)  # s from the plug to the first reading
-    drift: float = 0.0  # rad that the arm moved while the cable was out
+    drift: float = 0.0  # rad that the arm moved, with the cable out, where nobody had sent it
     lost: int = 0  # recoveries that did not come
 
     @property
@@ -73,6 +73,7 @@ class _Loop:
         self._middle = np.clip(np.zeros(len(robot.joint_names)), robot.lower + 0.5, robot.upper)
         self._pacer = Pacer(1.0 / rate)
         self._read: list[float] = []  # s, when the arm was read
+        self._told: np.ndarray | None = None  # rad, where the arm was sent last
         self._began = self._last = time.monotonic()
 
     def run(self, seconds: float) -> None:
@@ -84,7 +85,7 @@ class _Loop:
 
     def pull(self, seconds: float) -> None:
         """Pull the cable, and plug it in again after a while."""
-        before = self._tick()
+        before, told = self._tick(), self._told
         self._tell('unplug')
         self._read.append(np.nan)  # no period across a pulled cable
         end = time.monotonic() + seconds
@@ -94,17 +95,12 @@ class _Loop:
         plugged, after = time.monotonic(), None
         while after is None and time.monotonic() - plugged < FOUND:
             after = self._tick()
-        if after is None or before is None:
+        if after is None or before is None or told is None:
             self.drive.lost += 1
             return
         self.drive.recoveries.append(round(time.monotonic() - plugged, 3))
-        self._brake_distance(before, after)
-
-    def _brake_distance(self, before: np.ndarray, after: np.ndarray) -> None:
-        """Note how far the arm went: what it had been told when the cable went is not drift."""
-        told = 2.0 * np.pi * FREQUENCY * AMPLITUDE * 2.0 / self.drive.rate
-        moved = float(np.abs(after - before).max()) - told
-        self.drive.drift = max(self.drive.drift, round(moved, 4))
+        drift = stray(before, told, after)
+        self.drive.drift = max(self.drive.drift, round(drift, 4))
 
     def finish(self, cpu: float) -> Drive:
         """Return what came of it."""
@@ -139,9 +135,21 @@ class _Loop:
         if positions is not None and measured is not None:
             try:
                 self._driver.write(positions)
+                self._told = positions
             except VlaError:
                 return None
         return measured
+
+
+def stray(before: np.ndarray, told: np.ndarray, after: np.ndarray) -> float:
+    """
+    Return how far the joints went that nobody sent there, rad.
+
+    They may be anywhere from where they were ``before`` the cable was pulled to where they had
+    been ``told`` to go by then; all (joints,), rad.
+    """
+    low, high = np.minimum(before, told), np.maximum(before, told)
+    return float(np.maximum(np.maximum(low - after, after - high), 0.0).max())
 
 
 def drive(
@@ -227,6 +235,6 @@ def _text(found: Drive) -> Sequence[str]:
         f'between two readings: {found.period} ms; {found.missed} ({share:.2%}) failed '
         'after three tries each',
         f'cable pulled: found again after {found.recoveries} s, {found.lost} times not; the arm '
-        f'moved by {max(found.drift, 0.0):.4f} rad meanwhile',
+        f'went {found.drift:.4f} rad where nobody had sent it',
         f'driver: {100 * found.cpu:.1f} % of a core',
     )

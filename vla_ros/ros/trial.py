@@ -36,6 +36,8 @@ class TrialWatch:
     ) -> None:
         """Listen from now on, in a context of its own; raise ConfigError for a bad folder."""
         self.verdict: Verdict | None = None
+        self.ran = False  # whether the arm followed the policy at any time
+        self.reason = ''  # why it does not, as its queue says; '' while nothing was heard of one
         self._recording: Recording | None = Recording(root, info, BUFFER, {})
         self._context = rclpy.Context()
         rclpy.init(args=[], context=self._context)
@@ -45,7 +47,8 @@ class TrialWatch:
         for msg_type, topic, profile in _topics(cameras):
             full, kind = self._node.resolve_topic_name(topic), messages.type_name(msg_type)
             write = partial(self._write, full, kind)
-            take = self._on_episode(write) if topic == 'episode' else write
+            watch = {'episode': self._on_episode, 'queue_status': self._on_status}.get(topic)
+            take = watch(write) if watch else write
             self._node.create_subscription(msg_type, topic, take, profile, raw=True)
         self._thread = threading.Thread(target=self._spin, name='trial', daemon=True)
         self._thread.start()
@@ -88,6 +91,15 @@ class TrialWatch:
                 success = msg.event == EpisodeEvent.SUCCESS
                 why = msg.detail or ('' if success else messages.ENDS[msg.event])
                 self.verdict = (success, msg.duration, why)
+
+        return take
+
+    def _on_status(self, write: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        def take(data: bytes) -> None:
+            write(data)
+            msg = deserialize_message(data, QueueStatus)
+            self.ran = self.ran or msg.mode == QueueStatus.RUNNING
+            self.reason = msg.reason
 
         return take
 

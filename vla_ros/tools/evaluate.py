@@ -128,7 +128,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='folder that remembers the trials: a session that was broken off goes on',
     )
     live.add_argument(
-        '--check', action='store_true', help='the topic episode judges, in place of a person'
+        '--check',
+        action='store_true',
+        help='the topic episode judges, and nobody is asked before the arm moves',
     )
     live.add_argument(
         '--start-timeout', type=float, default=90.0, help='s until the arm has to move (--check)'

@@ -25,6 +25,7 @@ from vla_ros.tools.up import parse_assignments
 if TYPE_CHECKING:  # ROS is loaded when a trial runs
     from vla_ros.ros.trial import TrialWatch
 
+TRY = 5.0  # s for the queue to answer, before it is looked for anew
 STOP_TIME = 30.0  # s until a deployment that was told to stop has to have ended
 LOOK = 0.1  # s between two looks at a deployment
 VERDICTS = {'s': True, 'f': False}
@@ -59,7 +60,7 @@ def play(trial: Trial, args: Namespace, count: int) -> Outcome | None:
     place = f'cluster {scene.cluster}, scene {scene.index + 1}'
     print(f'\ntrial {count}: policy {trial.letter}, {place}', flush=True)
     if not args.check:
-        input('Set the scene up, and press ENTER. ')
+        input('Set the scene up, and press ENTER: the arm moves once it is ready. ')
     words = [f'policy:={trial.policy}', f'seed:={scene.seed}', f'clusters:={scene.cluster}']
     command = [sys.executable, '-m', 'vla_ros.tools.main', 'up', args.live, *words]
     log = args.session / f'trial_{trial.number:03}.log'
@@ -72,7 +73,9 @@ def play(trial: Trial, args: Namespace, count: int) -> Outcome | None:
             preexec_fn=tethered(),  # whatever ends this process: no arm moves on without it
         )
         try:
-            outcome = check(process, watch, args, log) if args.check else ask(process)
+            let_move(process, args, log)
+            print('the arm may move', flush=True)
+            outcome = check(process, watch, args, log) if args.check else ask(process, watch)
         finally:
             stop(process)
         if outcome is None:
@@ -91,23 +94,46 @@ def record(trial: Trial, args: Namespace) -> Iterator['TrialWatch']:
     notes = f'trial {trial.number}, policy {trial.letter}'  # the letter: whoever looks judges, too
     info = EpisodeInfo(scene.cluster, scene.seed, notes=notes, goal=scene.goal)
     cameras = load_bundle(find_config('policies', trial.policy)).spec.cameras
-    namespace = parse_assignments(args.arguments).get('namespace', '')
-    watch = TrialWatch(args.session / BAGS, info, [camera.name for camera in cameras], namespace)
+    names = [camera.name for camera in cameras]
+    watch = TrialWatch(args.session / BAGS, info, names, namespace_of(args))
     try:
         yield watch
     finally:
         watch.discard()
 
 
-def ask(process: subprocess.Popen[bytes]) -> Outcome | None:
-    """Return what the person says who watches."""
+def namespace_of(args: Namespace) -> str:
+    """Return the namespace that the deployment is told to use."""
+    return parse_assignments(args.arguments).get('namespace', '')
+
+
+def let_move(process: subprocess.Popen[bytes], args: Namespace, log: Path) -> None:
+    """Enable the arm as soon as its queue takes that; raise VlaError where it does not in time."""
+    from vla_ros.ros import remote
+
+    end = time.monotonic() + args.start_timeout
+    while True:
+        try:
+            remote.ask('enable', namespace_of(args), TRY)
+            return
+        except VlaError as error:
+            check_running(process, log)
+            if time.monotonic() > end:
+                raise VlaError(f'{error}; see {log}') from None
+        time.sleep(LOOK)
+
+
+def ask(process: subprocess.Popen[bytes], watch: 'TrialWatch') -> Outcome | None:
+    """Return what the person says who watches; None: it is to be played again."""
     began = time.monotonic()
     while True:
         word = input('s: success, f: failure (and why), r: again > ').strip()
         duration = time.monotonic() - began
         if word[:1] == 'r':
             return None
-        if word[:1] in VERDICTS:
+        if word[:1] == 'f' and was_kept(watch):
+            print(f'the policy never moved the arm: {watch.reason}; r plays the trial again')
+        elif word[:1] in VERDICTS:
             return Outcome(VERDICTS[word[:1]], round(duration, 1), word[1:].strip())
         if process.poll() is not None:
             print(f'the deployment has ended with {process.returncode}')
@@ -116,15 +142,37 @@ def ask(process: subprocess.Popen[bytes]) -> Outcome | None:
 def check(
     process: subprocess.Popen[bytes], watch: 'TrialWatch', args: Namespace, log: Path
 ) -> Outcome:
-    """Return what the deployment itself says on the topic episode, as the simulation does."""
+    """
+    Return what the deployment itself says on the topic episode, as the simulation does.
+
+    Raises VlaError where it ended before that, and where the policy was kept from moving the arm:
+    that says nothing of the policy.
+    """
     end = time.monotonic() + args.timeout + args.start_timeout
     while watch.verdict is None and time.monotonic() < end:
         time.sleep(LOOK)
-        if process.poll() is not None and watch.verdict is None:
-            raise VlaError(f'the deployment ended with {process.returncode}; see {log}')
-    if watch.verdict is None:
-        return Outcome(False, args.timeout + args.start_timeout, 'no verdict came in time')
-    return Outcome(*watch.verdict)
+        if watch.verdict is None:
+            check_running(process, log)
+    outcome = Outcome(
+        *watch.verdict or (False, args.timeout + args.start_timeout, 'no verdict came in time')
+    )
+    if not outcome.success and was_kept(watch):
+        raise VlaError(
+            f'the policy never moved the arm: {watch.reason}; see {log}. The trial does not '
+            'count: the same command begins with it'
+        )
+    return outcome
+
+
+def was_kept(watch: 'TrialWatch') -> bool:
+    """Say whether there is a queue, and it never followed the policy."""
+    return bool(watch.reason) and not watch.ran
+
+
+def check_running(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Raise VlaError where the deployment has ended."""
+    if process.poll() is not None:
+        raise VlaError(f'the deployment ended with {process.returncode}; see {log}')
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
