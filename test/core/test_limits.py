@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plans import NAMES, chunk, ramp, robot
 
-from vla_ros.core.limits import FAR, LONGEST_TICK, PLAY, Motion, find_beyond, find_jump
+from vla_ros.core.limits import FAR, LONGEST_TICK, PAUSE, PLAY, Motion, find_beyond, find_jump
 from vla_ros.core.robot import RobotSpec
 
 ARM = robot(velocity=2.0, limit=1.0, acceleration=20.0)
@@ -87,9 +87,30 @@ def test_time_that_stands_still_moves_nothing():
     assert np.array_equal(moving.stop(0.0), before) and moving.moving
 
 
-def test_command_after_a_pause_goes_no_further_than_one_long_tick():
-    moved = motion(-1.0).follow(HIGH, 60.0)
+@pytest.mark.parametrize('pause', [1.01 * PAUSE, 60.0])
+def test_first_command_after_a_pause_moves_nothing_and_the_next_begins_at_rest(pause):
+    moving = motion(-1.0)
+    before = follow(moving, np.full(20, 0.5))[-1]
+    assert moving.velocity[0] == pytest.approx(2.0)
+    assert follow(moving, [0.5], pause) == before and not moving.moving
+    assert follow(moving, [0.5])[0] - before == pytest.approx(20.0 * TICK**2)
+
+
+def test_brake_after_a_pause_ends_where_the_arm_was_told_to_be():
+    slow = robot(velocity=2.0, limit=5.0, acceleration=1.0)  # brakes within 2 s
+    moving = motion(arm=slow)
+    before = follow(moving, np.full(200, 5.0))[-1]
+    assert moving.stop(0.7)[0] == before and not moving.moving
+
+
+def test_command_after_a_late_tick_goes_no_further_than_one_long_tick():
+    moved = motion(-1.0).follow(HIGH, 0.9 * PAUSE)
     assert moved - LOW == pytest.approx(2.0 * LONGEST_TICK)
+
+
+def test_ticks_that_are_all_slow_move_the_arm_all_the_same():
+    positions = follow(motion(-1.0), np.full(6, 1.0), 1.1 * PAUSE)
+    assert np.diff(positions)[1:4] == pytest.approx(2.0 * LONGEST_TICK)
 
 
 def test_arm_found_beyond_a_limit_comes_back_within_velocity_and_acceleration():

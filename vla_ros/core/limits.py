@@ -8,7 +8,8 @@ from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.robot import RobotSpec
 from vla_ros.core.workspace import workspace_of
 
-LONGEST_TICK = 0.1  # s; after a pause, or a clock that jumped, a command goes no further than this
+LONGEST_TICK = 0.1  # s; after a longer one a command goes no further than this
+PAUSE = 0.5  # s without a command, in which an arm has come to rest where it was told to be
 SHORTEST_TICK = 1e-6  # s; a velocity over less than this is noise
 PLAY = 1e-3  # rad or m; a joint that rests against its end is measured by so much beyond it
 GROSS = 3.0  # a chunk with a step of more than this many times what a joint can do is broken
@@ -32,6 +33,10 @@ class Motion:
     beyond a limit comes back, at once where that is by less than PLAY. Where the limits leave
     the targets alone, so does this. A joint without ends turns as far as it is told to.
 
+    After a PAUSE it goes on from rest, and the first command moves nothing: the arm has reached
+    the last one meanwhile, and would be sent off with a jump. Ticks that are all that slow are
+    none.
+
     Where the robot's file describes a workspace, every command leaves room to stop in it too: the
     joints then brake all at once, on the way that was looked at. As much of a step is taken as
     that allows.
@@ -49,6 +54,7 @@ class Motion:
         self.position = np.where(near, inside, measured).astype(np.float64)
         self.velocity = np.zeros(len(measured)) if velocity is None else velocity.copy()
         self._target = self.position
+        self._slow = False  # whether the last tick was longer than a PAUSE
         self._sides = np.array([[1.0], [-1.0]])
         self._lower = np.maximum(robot.lower, -FAR)
         self._upper = np.minimum(robot.upper, FAR)
@@ -66,7 +72,7 @@ class Motion:
         A target that runs ahead of the limits is caught up with, without running past it: the
         velocity is that of the target and as much as can be braked within the distance to it.
         """
-        if elapsed < SHORTEST_TICK:
+        if elapsed < SHORTEST_TICK or self._has_paused(elapsed):
             return self.position
         target = np.minimum(np.maximum(target, self._lower), self._upper)
         behind = self._target - self.position
@@ -81,13 +87,20 @@ class Motion:
 
     def stop(self, elapsed: float) -> np.ndarray:
         """Return the command (joints,) after ``elapsed`` seconds of braking; it ends at rest."""
-        if elapsed < SHORTEST_TICK:
+        if elapsed < SHORTEST_TICK or self._has_paused(elapsed):
             return self.position
         velocity = np.zeros(len(self.position))
         if self._workspace is not None:
             velocity = self._braked(elapsed)
         self._target = self._go(self._reachable(velocity, elapsed), elapsed)
         return self._target
+
+    def _has_paused(self, elapsed: float) -> bool:
+        """Say whether the commands paused for ``elapsed`` s; the arm is at rest then."""
+        paused, self._slow = elapsed > PAUSE and not self._slow, elapsed > PAUSE
+        if paused:
+            self.velocity, self._target = np.zeros(len(self.position)), self.position
+        return paused
 
     def braking_time(self, velocity: np.ndarray) -> float:
         """Return the seconds in which all joints come to rest from ``velocity`` (joints,)."""
