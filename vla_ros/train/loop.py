@@ -17,6 +17,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.train.array_data import open_data
 from vla_ros.train.batches import Batches
 from vla_ros.train.checkpoint import (
+    Checkpoint,
     DatasetFacts,
     dataset_facts,
     holds_facts,
@@ -34,6 +35,7 @@ from vla_ros.train.preflight import check_start
 from vla_ros.train.run_folder import LOSSES, STATE, RunFolder
 from vla_ros.train.training_plan import TrainingPlan
 
+Draw = Callable[[int], dict[str, Any]]  # step -> the batch that it learns from
 Evaluate = Callable[[Path], Mapping[str, float]]  # checkpoint -> success rates: test, validation
 
 _CALIBRATION_FRAMES = 128
@@ -86,13 +88,119 @@ def train(
     learner = Learner(checkpoint.policy, plan)
     if state:
         learner.restore(state)
+    batches = _gather(datasets, plan, checkpoint.policy.config.chunk_size, report)
+    draw = _drawing(batches, checkpoint, learner, plan, output)
+    folder = RunFolder(output, learner.step)
+    report(f'{batches.frame_count} frames, {_describe(checkpoint.policy)}')
+    if plan.progress(learner.step, learner.seconds) < 1:
+        seconds = learner.rehearse(draw(learner.step))
+        report(_forecast(seconds, learner, batches.frame_count))
+
+    judging = float(state['judging']) if state and 'judging' in state else 0.0
+    run = _Run(learner, draw, folder, evaluate, report, judging)
+    with run.interrupts:
+        if state:
+            run.judge()  # the checkpoint that an interruption left without
+            report(_describe_rest(plan, learner))
+        while run.progress < 1:
+            run.learn()
+            if run.is_due:
+                learner.finish(checkpoint.preprocess(_calibration_batch(batches)))
+                run.keep(lambda path: checkpoint.save(path, facts))
+                run.judge()
+    return folder.result
+
+
+class _Run:
+    """The loop of a training: its time, its figures, and what it keeps."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        draw: Draw,
+        folder: RunFolder,
+        evaluate: Evaluate | None,
+        report: Callable[[str], None],
+        judging: float,
+    ) -> None:
+        """Go on from where ``learner`` is; an evaluation is known to take ``judging`` s."""
+        self.interrupts = Interrupts()
+        self._learner, self._plan, self._draw = learner, learner.plan, draw
+        self._folder, self._evaluate, self._report = folder, evaluate, report
+        self._judging = judging
+        self._began = time.monotonic() - learner.seconds
+        self._recent: list[float] = []  # losses since the last row
+        self._told = (learner.step, time.monotonic())
+
+    @property
+    def progress(self) -> float:
+        """Return the part of the plan that is done, the last evaluation's time left out."""
+        kept = self._judging if self._evaluate else 0.0
+        return self._plan.progress(self._learner.step, self._learner.seconds + kept)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether what was learned has to be kept now."""
+        plan, progress = self._plan, self.progress
+        first = self._evaluate and plan.minutes and progress >= 0.5
+        return (
+            self.interrupts.asked
+            or bool(first and not self._folder.success.rows)
+            or progress >= 1
+            or self._learner.step % plan.evaluate_every == 0
+        )
+
+    def learn(self) -> None:
+        """Take a step, and tell how it goes."""
+        step, plan = self._learner.step, self._plan
+        rate = plan.rate(step, self.progress)
+        self._recent.append(self._learner.learn(self._draw(step), rate))
+        self._learner.seconds = time.monotonic() - self._began
+        loss = sum(self._recent) / len(self._recent)
+        whole = self._learner.step % plan.report_every == 0
+        if whole or time.monotonic() - self._told[1] >= plan.report_seconds:
+            self._report(_line(self._learner, loss, rate, self.progress, self._told))
+            self._told = (self._learner.step, time.monotonic())
+        if whole:
+            self._folder.losses.append(self._learner.step, self._learner.seconds, loss, rate)
+            self._recent = []
+
+    def keep(self, save: Callable[[Path], None]) -> None:
+        """Save a checkpoint and what it takes to go on; raise KeyboardInterrupt if one came."""
+        path = self._folder.checkpoint(self._learner.step)
+        save(path)
+        self._folder.point_to(self._learner.step)
+        self._learner.save(self._folder.state, checkpoint=path.name, judging=self._judging)
+        if self.interrupts.asked:
+            self._report(f'{path}: saved; go on with --resume')
+            raise KeyboardInterrupt
+
+    def judge(self) -> None:
+        """Evaluate the newest checkpoint, where that was not done yet."""
+        step = self._learner.step
+        if self._evaluate and not self._folder.is_judged(step):
+            path, since = self._folder.checkpoint(step), time.monotonic()
+            with self.interrupts.let_through():  # resuming begins with this evaluation
+                rates = self._evaluate(path)
+            self._judging = max(self._judging, time.monotonic() - since)
+            self._folder.judge(step, rates)
+            shown = ', '.join(f'{rate:.2f} {name}' for name, rate in rates.items())
+            self._report(f'{path.name}: success {shown}')
+        self._folder.draw()
+        self._learner.seconds = time.monotonic() - self._began
+        self._told = (step, time.monotonic())
+
+
+def _gather(
+    datasets: Sequence[Any], plan: TrainingPlan, chunk_size: int, report: Callable[[str], None]
+) -> Batches:
+    """Return the batches that the plan draws from the datasets."""
     frames = [
         replace(part, times=plan.dataset_emphasis.get(Path(dataset.meta.root).name, 1))
         for dataset in datasets
         for part in dataset.frames(plan.stride, _progress(report, Path(dataset.meta.root)))
     ]
-    chunk_size = checkpoint.policy.config.chunk_size
-    batches = Batches(
+    return Batches(
         frames,
         plan.batch_size,
         chunk_size,
@@ -101,77 +209,16 @@ def train(
         plan.emphasis,
         plan.mask_end,
     )
+
+
+def _drawing(
+    batches: Batches, checkpoint: Checkpoint, learner: Learner, plan: TrainingPlan, output: Path
+) -> Draw:
+    """Return what gives the batch of a step, as the policy takes it."""
     if plan.freeze_vision:
         see = learner.feature_maps
-        draw = FeatureMaps(batches, checkpoint.preprocess, see, output / 'feature_maps').batch
-    else:
-
-        def draw(step: int) -> dict[str, Any]:
-            return checkpoint.preprocess(batches.batch(step))
-
-    folder = RunFolder(output, learner.step)
-    report(f'{batches.frame_count} frames, {_describe(checkpoint.policy)}')
-    if plan.progress(learner.step, learner.seconds) < 1:
-        seconds = learner.rehearse(draw(learner.step))
-        report(_forecast(seconds, learner, batches.frame_count))
-
-    began = time.monotonic() - learner.seconds
-    judging = float(state['judging']) if state and 'judging' in state else 0.0  # s it takes
-    interrupts = Interrupts()
-
-    def judge() -> None:
-        nonlocal judging
-        if evaluate and not folder.is_judged(learner.step):
-            path, since = folder.checkpoint(learner.step), time.monotonic()
-            with interrupts.let_through():  # resuming begins with this evaluation
-                rates = evaluate(path)
-            judging = max(judging, time.monotonic() - since)
-            folder.judge(learner.step, rates)
-            shown = ', '.join(f'{rate:.2f} {name}' for name, rate in rates.items())
-            report(f'{path.name}: success {shown}')
-        folder.draw()
-
-    def progress_now() -> float:
-        return plan.progress(learner.step, learner.seconds + (judging if evaluate else 0.0))
-
-    def is_due(progress: float) -> bool:
-        first = evaluate and plan.minutes and progress >= 0.5 and not folder.success.rows
-        return bool(first) or progress >= 1 or learner.step % plan.evaluate_every == 0
-
-    with interrupts:
-        if state:
-            judge()  # the checkpoint that an interruption left without
-            report(_describe_rest(plan, learner))
-        recent, since = [], (learner.step, time.monotonic())
-        while (progress := progress_now()) < 1:
-            rate = plan.rate(learner.step, progress)
-            loss = learner.learn(draw(learner.step), rate)
-            learner.seconds = time.monotonic() - began
-            recent.append(loss)
-            progress = progress_now()
-            mean = sum(recent) / len(recent)
-
-            whole = learner.step % plan.report_every == 0
-            if whole or time.monotonic() - since[1] >= plan.report_seconds:
-                report(_line(learner, mean, rate, progress, since, plan))
-                since = (learner.step, time.monotonic())
-            if whole:
-                folder.losses.append(learner.step, learner.seconds, mean, rate)
-                recent = []
-
-            if interrupts.asked or is_due(progress):
-                path = folder.checkpoint(learner.step)
-                learner.finish(checkpoint.preprocess(_calibration_batch(batches)))
-                checkpoint.save(path, facts)
-                folder.point_to(learner.step)
-                learner.save(output / STATE, checkpoint=path.name, judging=judging)
-                if interrupts.asked:
-                    report(f'{path}: saved; go on with --resume')
-                    raise KeyboardInterrupt
-                judge()
-                learner.seconds = time.monotonic() - began
-                since = (learner.step, time.monotonic())
-    return folder.result
+        return FeatureMaps(batches, checkpoint.preprocess, see, output / 'feature_maps').batch
+    return lambda step: checkpoint.preprocess(batches.batch(step))
 
 
 def _facts_of(start: Path) -> DatasetFacts | None:
@@ -211,13 +258,12 @@ def _line(
     rate: float,
     progress: float,
     since: tuple[int, float],
-    plan: TrainingPlan,
 ) -> str:
     steps, seconds = learner.step - since[0], time.monotonic() - since[1]
     left = learner.seconds * (1 - progress) / max(progress, 1e-9) / 60
     return (
         f'step {learner.step}  loss {loss:.4f}  learning rate {rate:.1e}  '
-        f'{steps * plan.batch_size / seconds:.1f} frames/s  {progress:.1%} done, '
+        f'{steps * learner.plan.batch_size / seconds:.1f} frames/s  {progress:.1%} done, '
         f'{max(left, 0):.0f} min left'
     )
 

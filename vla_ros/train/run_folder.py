@@ -30,6 +30,11 @@ class RunFolder:
         self.losses = Table(path / LOSSES, ('step', 'seconds', 'loss', 'rate'), step)
         self.success = Table(path / 'success.csv', ('step', *SETS), step)
 
+    @property
+    def state(self) -> Path:
+        """Return the file with what it takes to go on."""
+        return self._path / STATE
+
     def checkpoint(self, step: int) -> Path:
         """Return where the checkpoint of a step lies."""
         return self._path / f'step_{step:06d}'
