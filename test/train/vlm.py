@@ -9,20 +9,9 @@ from transformers import PreTrainedTokenizerFast, SmolVLMConfig, SmolVLMProcesso
 from transformers.models.smolvlm.image_processing_smolvlm import SmolVLMImageProcessor
 from transformers.models.smolvlm.video_processing_smolvlm import SmolVLMVideoProcessor
 
+from vla_ros.train.families.smolvla_untrained import IMAGE, SPECIAL
+
 WORDS = 256 + 50  # all bytes, the special tokens, and a few words
-SPECIAL = {
-    'bos': '<|im_start|>',
-    'eos': '<end_of_utterance>',
-    'unk': '<|endoftext|>',
-    'pad': '<|im_end|>',
-}
-IMAGE = {
-    'fake_image_token': '<fake_token_around_image>',
-    'image_token': '<image>',
-    'global_image_token': '<global-img>',
-    'end_of_utterance_token': '<end_of_utterance>',
-    'video_token': '<video>',
-}
 
 
 def write_vlm(folder: Path, side: int = 32, layers: int = 2) -> Path:
