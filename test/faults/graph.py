@@ -189,6 +189,11 @@ def is_alive(pid):
         return False
 
 
+def waited(pid):
+    """Return the seconds for which a process could have run so far, and had no core."""
+    return 1e-9 * int(Path(f'/proc/{pid}/schedstat').read_text().split()[1])
+
+
 def kill(pid, number):
     """Send a signal to a process that may have ended."""
     try:
