@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+from patience import PATIENCE
 
 NAMES = ('chromium', 'chromium-browser', 'google-chrome')
 CHROMIUM = next((path for name in NAMES if (path := shutil.which(name))), None)
@@ -22,7 +23,6 @@ FLAGS = (
 )
 WITH_WEBGL = ('--use-angle=swiftshader', '--enable-unsafe-swiftshader')
 WITHOUT_WEBGL = ('--disable-gpu', '--disable-3d-apis')
-PATIENCE = 120.0  # s
 
 
 class Tab:

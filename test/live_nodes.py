@@ -5,6 +5,7 @@
 import os
 import time
 
+from patience import PATIENCE
 from ros_domain import isolated
 
 os.environ.update(isolated())  # before rclpy is imported
@@ -51,7 +52,7 @@ class Graph:
         self.until(lambda: subscription.get_publisher_count() > 0)
         return got
 
-    def until(self, condition, timeout=30.0):
+    def until(self, condition, timeout=PATIENCE):
         """Spin until ``condition()`` holds; fail after ``timeout`` seconds."""
         end = time.monotonic() + timeout
         while not condition():

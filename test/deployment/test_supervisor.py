@@ -11,12 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from vla_ros.core.errors import VlaError
 from vla_ros.deployment.restarts import LIMIT
 from vla_ros.deployment.supervisor import ONE_PRESS, Command, Supervisor, describe_exit
 
-SLEEP = 'sleep 60'
+SLEEP = 'sleep 600'
 
 
 def shell(name: str, script: str, **role: bool) -> Command:
@@ -185,10 +186,10 @@ def test_a_terminal_that_is_gone_stops_every_process(tmp_path: Path) -> None:
 
 
 def test_what_a_process_started_ends_with_it(tmp_path: Path) -> None:
-    grandchild = f'sleep 60 & echo $! > {tmp_path}/pid'
+    grandchild = f'sleep 600 & echo $! > {tmp_path}/pid'
     code, _, _ = run(shell('job', grandchild, ends_run=True))
     pid = int((tmp_path / 'pid').read_text())
-    deadline = time.monotonic() + 2.0
+    deadline = time.monotonic() + PATIENCE
     while is_alive(pid) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert code == 0
@@ -214,7 +215,7 @@ def test_memory_and_cpu_time_of_each_process_are_measured() -> None:
 def test_a_command_that_cannot_be_started_is_named_and_leaves_nothing_behind(
     tmp_path: Path,
 ) -> None:
-    first = shell('first', f'echo $$ > {tmp_path}/pid; sleep 60')
+    first = shell('first', f'echo $$ > {tmp_path}/pid; sleep 600')
     missing = Command('missing', ['/no/such/program'], {})
     with pytest.raises(VlaError, match='missing: /no/such/program: No such file'):
         run(first, missing)

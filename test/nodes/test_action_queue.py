@@ -13,6 +13,7 @@ from arm import JOINTS, MEASURED, Arm
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from patience import PATIENCE
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
@@ -293,7 +294,7 @@ def test_control_thread_ends_quietly_when_ros_goes_first(start_arm, capfd):
     arm = start_arm('rate:=500.0')
     arm.begin()
     rclpy.shutdown()
-    arm.node._thread.join(timeout=5.0)
+    arm.node._thread.join(timeout=PATIENCE)
     assert not arm.node._thread.is_alive()
     assert arm.node.exit_code == 0
     assert 'Traceback' not in capfd.readouterr().err
@@ -317,7 +318,7 @@ def test_ctrl_c_in_motion_ends_the_process_cleanly(start_graph):
     msg = JointState(name=list(JOINTS), position=list(MEASURED))
     graph.until(lambda: joints.publish(msg) or len(commands) > 20)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert 'Traceback' not in errors and 'RCLError' not in errors
 

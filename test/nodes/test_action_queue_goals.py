@@ -24,7 +24,7 @@ from vla_ros.ros import messages
 ACTION = 'joint_trajectory_controller/follow_joint_trajectory'
 ROBOT = load_robot(find_config('robots', 'so101'))
 SETTINGS = ('command_type:=follow_joint_trajectory', 'rate:=50.0', 'budget_chunks:=0')
-PATIENCE = 1.0  # s without a joint state; a machine that tests is late
+SILENCE = 1.0  # s without a joint state; a machine that tests is late
 FAST = np.linspace(0.0, 1.2, 25)  # 0.5 rad/s, for 2.4 s
 SLOW = np.linspace(0.0, 0.8, 41)  # 0.2 rad/s, for 4 s
 
@@ -134,7 +134,7 @@ class Scene:
 
     def stands(self):
         """Wait until the arm stands, and see that it goes on standing."""
-        self.graph.until(lambda: self.controller.speed < 1e-3, timeout=5.0)
+        self.graph.until(lambda: self.controller.speed < 1e-3)
         still = self.controller.position
         self.graph.spin(0.5)
         np.testing.assert_allclose(self.controller.position, still, atol=1e-6)
@@ -142,7 +142,7 @@ class Scene:
 
 @pytest.fixture
 def scene(start_graph):
-    scene = Scene(start_graph(*SETTINGS, 'enabled:=true', f'joint_state_timeout:={PATIENCE}'))
+    scene = Scene(start_graph(*SETTINGS, 'enabled:=true', f'joint_state_timeout:={SILENCE}'))
     yield scene
     scene.controller.close()
 

@@ -12,6 +12,7 @@ from itertools import count
 import cv2
 import numpy as np
 import pytest
+from patience import PATIENCE
 
 pytest.importorskip('mujoco')
 
@@ -253,7 +254,7 @@ def run_camera(*parameters):
 )
 def test_process_without_its_source_ends_with_one_clear_line(parameters, complaint):
     process = run_camera(*parameters)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert complaint in errors and 'Traceback' not in errors
 
@@ -264,7 +265,7 @@ def test_ctrl_c_while_pictures_come_ends_the_process_cleanly(start_graph, video)
     images = graph.collect(Image, 'camera/top/image_raw', qos.SENSOR)
     graph.until(lambda: images)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, 'Traceback' in errors, 'RCLError' in errors) == (0, False, False)
 
 

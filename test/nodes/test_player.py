@@ -52,7 +52,7 @@ def play(start_graph, bags, bundle, *parameters):
     player = PlayerNode()
     for node in (VisionEncoderNode(), LlmBackboneNode(), ActionExpertNode(), player):
         graph.start(node)
-    graph.until(lambda: player.finished, timeout=60.0)
+    graph.until(lambda: player.finished)
     return player
 
 

@@ -53,7 +53,7 @@ class Operator:
 
     def arrives(self, target, atol=0.01):
         """Wait until the arm is there."""
-        self.graph.until(lambda: np.abs(self.position - target).max() < atol, timeout=15.0)
+        self.graph.until(lambda: np.abs(self.position - target).max() < atol)
 
     def goals(self):
         with self.bus.lock:
@@ -248,7 +248,7 @@ def test_command_into_the_table_is_followed_as_far_as_the_workspace_goes(operate
     arm = operate('robot:=so101_real', 'unguarded:=false')
     workspace = workspace_of(load_robot(find_config('robots', 'so101_real')))
     arm.send([0.0, 0.9, 0.3, 0.4, 0.0, 0.2])
-    arm.graph.until(lambda: 'is in the table' in capfd.readouterr().err, timeout=15.0)
+    arm.graph.until(lambda: 'is in the table' in capfd.readouterr().err)
     arm.graph.spin(0.5)
     seen = np.array([list(state.position) for state in arm.states])
     assert workspace.clearance(seen)[1:].min() > -0.005  # the ticks of the servos are coarse

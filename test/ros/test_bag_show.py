@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from patience import PATIENCE
 
 pytest.importorskip('rclpy')
 pytest.importorskip('rosbags')
@@ -97,7 +98,7 @@ class Playing:
         self.thread.join(10.0)
         assert not self.thread.is_alive()
 
-    def until(self, condition, timeout=30.0):
+    def until(self, condition, timeout=PATIENCE):
         end = time.monotonic() + timeout
         while not condition():
             assert time.monotonic() < end, 'timed out'

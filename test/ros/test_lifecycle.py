@@ -15,6 +15,7 @@ from bundles import write_tiny_bundle
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from patience import PATIENCE
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
 from std_msgs.msg import String
@@ -361,7 +362,7 @@ def test_process_ends_cleanly_when_told_to(run_expert, tiny_bundle, stop):
     wait_for_line(process, 'is ready: ')
     time.sleep(0.3)
     os.kill(process.pid, stop)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert 'Traceback' not in errors
 
@@ -370,7 +371,7 @@ def test_process_that_can_not_configure_ends_with_one_clear_line(run_expert, tmp
     bundle = write_tiny_bundle(tmp_path / 'tiny')
     (bundle / 'action_expert.onnx').write_bytes(b'altered')
     process = run_expert(f'policy:={bundle}')
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert 'action_expert.onnx: got sha256' in errors
     assert 'Traceback' not in errors
@@ -378,7 +379,7 @@ def test_process_that_can_not_configure_ends_with_one_clear_line(run_expert, tmp
 
 def test_process_with_a_bad_parameter_ends_with_one_clear_line(run_expert):
     process = run_expert('policy:=3')
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert 'action_expert: parameter policy: ' in errors
     assert 'Traceback' not in errors

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from patience import PATIENCE
 
 from vla_ros.runtime.tether import LAUNCHER
 
@@ -60,14 +61,14 @@ def start(code, *words, **env):
 def test_every_signal_that_ends_a_process_lets_the_node_stop(number):
     process = start(IDLE)
     process.send_signal(number)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=PATIENCE)
     assert (process.returncode, 'Traceback' in said) == (0, False)
 
 
 def test_a_node_that_hangs_in_a_callback_is_told_to_halt_and_ends_all_the_same():
     process = start(HANGING)
     process.send_signal(signal.SIGTERM)
-    out, said = process.communicate(timeout=20)
+    out, said = process.communicate(timeout=PATIENCE)
     assert out == 'halts\n'
     assert process.returncode == 1 and 'Timeout' in said
 
@@ -77,7 +78,7 @@ def test_a_node_ends_with_its_launcher_though_that_is_not_its_parent():
         process = start(IDLE, **{LAUNCHER: str(launcher.pid)})
         launcher.kill()
         launcher.wait()
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
 
 
@@ -88,7 +89,7 @@ def test_a_node_without_a_home_works():
     )
     assert process.stdout.readline() == b'idle\n'
     process.terminate()
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
 
 

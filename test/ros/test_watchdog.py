@@ -10,6 +10,7 @@ import time
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from patience import PATIENCE
 from std_msgs.msg import Empty
 
 from vla_ros.msg import QueueStatus
@@ -53,7 +54,7 @@ def end(process):
     process.send_signal(signal.SIGCONT)
     process.terminate()
     try:
-        process.wait(timeout=10.0)
+        process.wait(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from patience import PATIENCE
 
 from vla_ros.core.errors import VlaError
 from vla_ros.runtime.shared_memory import (
@@ -270,7 +271,7 @@ print(len(list(folder.iterdir())))
 
 def test_full_memory_is_an_error_with_the_mend_and_not_the_end(tmp_path: Path) -> None:
     process = run('from vla_ros.core.errors import VlaError\n' + FULL, tmp_path)
-    out, errors = process.communicate(timeout=20)
+    out, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert 'no room for 3.2 MB of tensors' in out and 'make /dev/shm larger' in out
     assert out.splitlines()[-1] == '1'

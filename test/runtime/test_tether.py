@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from patience import PATIENCE
 
 from vla_ros.runtime.tether import LAUNCHER, is_running, open_launcher
 
@@ -21,7 +22,7 @@ def start(*command):
     return process, int(process.stdout.readline())
 
 
-def ends(pid, timeout=10.0):
+def ends(pid, timeout=PATIENCE):
     """Say whether a process ends in time."""
     end = time.monotonic() + timeout
     while is_running(pid) and time.monotonic() < end:

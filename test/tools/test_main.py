@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from vla_ros.tools.main import COMMANDS, main, parse, read_docstring
 
@@ -209,6 +210,6 @@ def test_the_shell_is_told_how_a_command_line_goes_on(tmp_path):
         'COMP_POINT': str(len(line)),
         'COMP_TYPE': '9',
     }
-    subprocess.run([sys.executable, '-m', 'vla_ros.tools.main'], env=environment, timeout=60)
+    subprocess.run([sys.executable, '-m', 'vla_ros.tools.main'], env=environment, timeout=PATIENCE)
     found = (tmp_path / 'out').read_text().split()
     assert found == ['--reference']

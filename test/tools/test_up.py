@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from patience import PATIENCE
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.deployment.deployment import ProcessSpec, load_deployment
@@ -22,7 +23,7 @@ from vla_ros.deployment.domain import isolate
 from vla_ros.deployment.executables import find_executable, without_wheels
 from vla_ros.tools.up import parse_assignments
 
-SLEEP = 'sleep 60'
+SLEEP = 'sleep 600'
 Up = Callable[..., subprocess.Popen[str]]
 
 
@@ -58,14 +59,14 @@ def deploy(folder: Path, *nodes: dict[str, Any], **more: Any) -> Path:
 
 def finish(process: subprocess.Popen[str], code: int) -> str:
     """Return what a run printed once it has ended with ``code``."""
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == code, out + err
     return out + err
 
 
 def wait_for_pids(folder: Path, count: int) -> list[int]:
     """Return the process ids that scripts wrote as <anything>.pid."""
-    deadline = time.monotonic() + 10.0
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         texts = [path.read_text() for path in folder.glob('*.pid')]
         if len(texts) == count and all(texts):
@@ -75,14 +76,14 @@ def wait_for_pids(folder: Path, count: int) -> list[int]:
 
 
 def are_gone(pids: list[int]) -> bool:
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + PATIENCE
     while any(Path(f'/proc/{pid}').exists() for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.02)
     return not any(Path(f'/proc/{pid}').exists() for pid in pids)
 
 
 def sleeper(folder: Path, name: str) -> dict[str, Any]:
-    return {'name': name, 'run': f'echo $$ > {folder}/{name}.pid; exec sleep 60'}
+    return {'name': name, 'run': f'echo $$ > {folder}/{name}.pid; exec sleep 600'}
 
 
 def test_the_job_ends_by_itself_with_a_table_of_what_each_node_used(
@@ -122,7 +123,7 @@ def test_nodes_are_stopped_when_nobody_reads_their_output_any_more(up: Up, tmp_p
     process = up(deploy(tmp_path, chatty, sleeper(tmp_path, 'one')))
     pids = wait_for_pids(tmp_path, 1)
     process.stdout.close()
-    assert process.wait(timeout=10) == 128 + signal.SIGPIPE
+    assert process.wait(timeout=PATIENCE) == 128 + signal.SIGPIPE
     assert are_gone(pids)
     assert process.stderr.read() == ''
 

@@ -11,6 +11,7 @@ from importlib.resources import files
 
 import aiohttp
 import pytest
+from patience import PATIENCE
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.view.access import Access
@@ -176,7 +177,7 @@ def test_a_viewer_that_leaves_is_no_longer_counted(site):
             pass
 
     site.visit(scene)
-    end = time.monotonic() + 10.0
+    end = time.monotonic() + PATIENCE
     while site.hub.viewers and time.monotonic() < end:
         site.hub.show('status', 'x')
         time.sleep(0.02)

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from bundles import JOINTS, MEMORY, SIZE, pictures, write_operator
+from patience import PATIENCE
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.samples import Sample
@@ -105,4 +106,4 @@ assert signal_stack() == before
 
 
 def test_thread_keeps_its_signal_stack():
-    subprocess.run([sys.executable, '-c', KEEPS_ITS_STACK], check=True, timeout=60)
+    subprocess.run([sys.executable, '-c', KEEPS_ITS_STACK], check=True, timeout=PATIENCE)
