@@ -53,10 +53,13 @@ def on_enable(request, response):
     return response
 
 node.create_service(SetBool, 'action_queue/enable', on_enable)
+heard = None  # s, since when somebody listens
 for _ in range(600):
     rclpy.spin_once(node, timeout_sec=0.1)
+    if len(asked) > 1 and statuses.get_subscription_count():
+        heard = heard or time.monotonic()
     statuses.publish(QueueStatus(mode=int(mode), reason='' if mode == '1' else 'bad cable'))
-    if len(asked) > 1 and time.monotonic() - asked[-1] > 0.5:
+    if heard and time.monotonic() - heard > 0.5:
         publisher.publish(EpisodeEvent(event=event, duration=3.0, detail='dropped'))
 """
 
@@ -150,6 +153,19 @@ def test_person_can_not_count_a_trial_in_which_the_arm_was_kept(
     words = ['--session', str(tmp_path / 'session'), '--set', 'test', '--episodes', '1']
     assert main(['evaluate', '--live', str(deployment), *words, 'mode:=0']) == 0
     assert capsys.readouterr().out.count('the policy never moved the arm: bad cable') == 2
+
+
+def test_arm_that_stands_is_explained_and_given_up_in_time(
+    deployment, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr('vla_ros.tools.live.PATIENCE', 0.5)
+    words = ['--session', str(tmp_path / 'session'), '--set', 'test', '--episodes', '1', '--check']
+    command = ['evaluate', '--live', str(deployment), *words, '--start-timeout', '10']
+    (tmp_path / 'judge.py').write_text((tmp_path / 'judge.py').read_text().replace('0.5', '1e9'))
+    assert main([*command, 'mode:=0']) == 2
+    told = capsys.readouterr()
+    assert told.out.count('the arm stands: bad cable') >= 2 and 'the arm moves' not in told.out
+    assert 'the policy never moved the arm: bad cable' in told.err
 
 
 def test_arm_that_nobody_can_enable_is_an_error(deployment, tmp_path, capsys):

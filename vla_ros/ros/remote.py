@@ -134,7 +134,7 @@ def _tell(space: str, status: QueueStatus) -> Iterator[str]:
 def _joined() -> Iterator[Node]:
     """Join the graph for as long as the context lasts."""
     use_profile(images=False)
-    rclpy.init()
+    rclpy.init(args=[])  # name:=value words of a command line are the command's, no remappings
     try:
         yield rclpy.create_node('operator', start_parameter_services=False, enable_rosout=False)
     finally:

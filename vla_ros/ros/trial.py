@@ -37,7 +37,7 @@ class TrialWatch:
         """Listen from now on, in a context of its own; raise ConfigError for a bad folder."""
         self.verdict: Verdict | None = None
         self.ran = False  # whether the arm followed the policy at any time
-        self.reason = ''  # why it does not, as its queue says; '' while nothing was heard of one
+        self.reason = ''  # why it does not, as its queue says, until the verdict; '': it does
         self._recording: Recording | None = Recording(root, info, BUFFER, {})
         self._context = rclpy.Context()
         rclpy.init(args=[], context=self._context)
@@ -98,8 +98,9 @@ class TrialWatch:
         def take(data: bytes) -> None:
             write(data)
             msg = deserialize_message(data, QueueStatus)
-            self.ran = self.ran or msg.mode == QueueStatus.RUNNING
-            self.reason = msg.reason
+            if self.verdict is None:
+                self.ran = self.ran or msg.mode == QueueStatus.RUNNING
+                self.reason = msg.reason
 
         return take
 

@@ -25,6 +25,7 @@ from vla_ros.tools.up import parse_assignments
 if TYPE_CHECKING:  # ROS is loaded when a trial runs
     from vla_ros.ros.trial import TrialWatch
 
+PATIENCE = 5.0  # s between two lines on why the arm stands
 TRY = 5.0  # s for the queue to answer, before it is looked for anew
 STOP_TIME = 30.0  # s until a deployment that was told to stop has to have ended
 LOOK = 0.1  # s between two looks at a deployment
@@ -74,7 +75,7 @@ def play(trial: Trial, args: Namespace, count: int) -> Outcome | None:
         )
         try:
             let_move(process, args, log)
-            print('the arm may move', flush=True)
+            await_motion(process, watch, args, log)
             outcome = check(process, watch, args, log) if args.check else ask(process, watch)
         finally:
             stop(process)
@@ -123,6 +124,24 @@ def let_move(process: subprocess.Popen[bytes], args: Namespace, log: Path) -> No
         time.sleep(LOOK)
 
 
+def await_motion(
+    process: subprocess.Popen[bytes], watch: 'TrialWatch', args: Namespace, log: Path
+) -> None:
+    """Wait until the arm follows the policy, and tell why it does not; give up in time."""
+    began = told = time.monotonic()
+    while not watch.ran and watch.verdict is None:
+        check_running(process, log)
+        now = time.monotonic()
+        if now - began > args.start_timeout:
+            return
+        if now - told > PATIENCE and watch.reason:
+            told = now
+            print(f'the arm stands: {watch.reason}', flush=True)
+        time.sleep(LOOK)
+    if watch.ran:
+        print('the arm moves', flush=True)
+
+
 def ask(process: subprocess.Popen[bytes], watch: 'TrialWatch') -> Outcome | None:
     """Return what the person says who watches; None: it is to be played again."""
     began = time.monotonic()
@@ -148,14 +167,13 @@ def check(
     Raises VlaError where it ended before that, and where the policy was kept from moving the arm:
     that says nothing of the policy.
     """
-    end = time.monotonic() + args.timeout + args.start_timeout
+    longest = 0.0 if was_kept(watch) else args.timeout + args.start_timeout
+    end = time.monotonic() + longest
     while watch.verdict is None and time.monotonic() < end:
         time.sleep(LOOK)
         if watch.verdict is None:
             check_running(process, log)
-    outcome = Outcome(
-        *watch.verdict or (False, args.timeout + args.start_timeout, 'no verdict came in time')
-    )
+    outcome = Outcome(*watch.verdict or (False, longest, 'no verdict came in time'))
     if not outcome.success and was_kept(watch):
         raise VlaError(
             f'the policy never moved the arm: {watch.reason}; see {log}. The trial does not '
