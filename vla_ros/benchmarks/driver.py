@@ -30,6 +30,7 @@ from vla_ros.core.follower import Follower
 from vla_ros.core.robot import RobotSpec, load_robot
 from vla_ros.hardware.calibration import nominal_calibration, save_calibration
 from vla_ros.hardware.driver import DriverSettings
+from vla_ros.hardware.feetech import ANSWER_TIME
 from vla_ros.hardware.simulated_bus import Servo, SimulatedBus, Weather
 from vla_ros.hardware.so101 import So101
 from vla_ros.runtime.pacing import Pacer
@@ -153,7 +154,12 @@ def stray(before: np.ndarray, told: np.ndarray, after: np.ndarray) -> float:
 
 
 def drive(
-    robot: RobotSpec, seconds: float, rate: float, weather: Weather, unplug: int = 0
+    robot: RobotSpec,
+    seconds: float,
+    rate: float,
+    weather: Weather,
+    unplug: int = 0,
+    answer_time: float = ANSWER_TIME,
 ) -> Drive:
     """Drive a simulated arm for that many seconds, and return what came of it."""
     context = multiprocessing.get_context('spawn')
@@ -164,7 +170,7 @@ def drive(
         process = context.Process(target=_serve, args=(robot, port, weather, theirs), daemon=True)
         process.start()
         ours.recv()
-        driver = So101(DriverSettings(robot, str(port), str(path)))
+        driver = So101(DriverSettings(robot, str(port), str(path), answer_time))
         with _priority(REALTIME):
             began, loop = time.process_time(), _Loop(driver, robot, ours, rate)
             for _ in range(unplug):
@@ -214,6 +220,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--lost', type=float, default=0.01, help='share of answers that get lost')
     parser.add_argument('--broken', type=float, default=0.0, help='share that arrives broken')
     parser.add_argument('--unplug', type=int, default=3, help='times that the cable is pulled')
+    parser.add_argument(
+        '--answer-time',
+        type=float,
+        default=ANSWER_TIME,
+        help='s that a servo has to answer, before it is asked again',
+    )
     parser.add_argument('--robot', default=ROBOT, help='limits: a name or a file')
 
 
@@ -221,7 +233,8 @@ def run(args: Namespace) -> int:
     """Drive, print what came of it, and return 1 where the arm did what it must not."""
     robot = load_robot(find_config('robots', args.robot))
     weather = Weather(args.lost, args.broken)
-    found = drive(robot, 60.0 * args.minutes, args.rate, weather, args.unplug)
+    seconds = 60.0 * args.minutes
+    found = drive(robot, seconds, args.rate, weather, args.unplug, args.answer_time)
     print('\n'.join(_text(found)))
     if args.json:
         write_json(args.json, asdict(found))
