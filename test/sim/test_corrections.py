@@ -11,7 +11,7 @@ from demonstrator import FPS, Demonstrator
 
 from vla_ros.core.config import find_config
 from vla_ros.core.robot import load_robot
-from vla_ros.sim.corrections import Corrector, corrections
+from vla_ros.sim.corrections import Corrector, Misled, corrections
 from vla_ros.sim.robots.so101 import inverse
 from vla_ros.sim.rollout import Rollout, RolloutConfig
 from vla_ros.sim.task import TaskChoice
@@ -121,3 +121,38 @@ def test_each_correction_says_what_the_policy_was_told_in_that_state():
     ]
     after = [each for each in made if each.instruction != told]
     assert all(each.held for each in after[:2]) and len(after) > 2
+
+
+class Still:
+    """A policy that wants to stay where the arm is."""
+
+    spec = Demonstrator.spec
+
+    def predict(self, images, state, instruction=None, sequence=0, queued=None):
+        return np.tile(state, (20, 1)), {'computing': 0.1}
+
+
+def test_policy_is_led_astray_at_first_and_is_its_own_then():
+    misled, state, now = Misled(Still()), np.linspace(0, 1, 6), 0.0
+    misled.clock = lambda: now
+    misled.begin(np.random.default_rng(1), share=1.0)
+    actions, seconds = misled.predict({}, state, queued=None)
+    offset = actions - state
+    assert np.all(offset == offset[0]) and offset[0, 0] != 0 and offset[0, 4] != 0
+    assert np.all(offset[:, 5] == 0) and seconds == {'computing': 0.1}
+    now = 2.9
+    assert np.array_equal(misled.predict({}, state)[0], actions)
+    now = 5.0
+    assert np.array_equal(misled.predict({}, state)[0], np.tile(state, (20, 1)))
+
+
+def test_share_of_episodes_goes_astray():
+    misled, state, rng = Misled(Still()), np.zeros(6), np.random.default_rng(2)
+    astray = 0
+    for _ in range(400):
+        misled.begin(rng, share=0.25)
+        astray += bool(np.any(misled.predict({}, state)[0]))
+    assert 70 < astray < 130
+    for _ in range(20):
+        misled.begin(rng, share=0.0)
+        assert not np.any(misled.predict({}, state)[0])

@@ -36,6 +36,7 @@ def test_each_demonstration_is_asked_for_the_other_goal_in_the_middle(tmp_path):
         (['--arrays', '--scenes', 2, '--seconds', 1], '--scenes: got --seconds as well'),
         (['--arrays', '--scenes', 2, '--switch'], '--scenes: got --switch as well'),
         (['--arrays', '--policy', 'tea_bag_act', '--seconds', 1], '--policy: got --seconds'),
+        (['--arrays', '--astray', 0.5], '--astray: got it without --policy'),
         (['--switch', '--goal', 'mug', 'saucer'], 'expected --arrays'),
         (['--seconds', 1], 'expected --arrays'),
     ],
@@ -46,8 +47,14 @@ def test_words_that_do_not_go_together_are_refused(words, complaint, tmp_path):
     assert not (tmp_path / 'data').exists()
 
 
-@pytest.mark.parametrize('seconds', ['0', '-1', 'nan', 'inf', 'long'])
-def test_beginning_lasts_some_time(seconds, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ('what', 'number'),
+    [
+        *(('--seconds', number) for number in ('0', '-1', 'nan', 'inf', 'long')),
+        *(('--astray', number) for number in ('-0.1', '1.1', 'nan', 'often')),
+    ],
+)
+def test_number_that_is_none_is_refused_by_name(what, number, tmp_path, capsys):
     with pytest.raises(SystemExit):
-        generate('--output', tmp_path / 'data', '--arrays', '--seconds', seconds)
-    assert '--seconds' in capsys.readouterr().err
+        generate('--output', tmp_path / 'data', '--arrays', what, number)
+    assert what in capsys.readouterr().err

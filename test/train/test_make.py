@@ -24,7 +24,13 @@ TINY = (
     ('name', 'more'),
     [
         ('tea_bag_act', ()),
-        ('tea_bag_smolvla', ('beginnings:=1', 'switches:=1', 'scenes:=4', 'samples:=2')),
+        (
+            'tea_bag_smolvla',
+            (
+                *('beginnings:=1', 'switches:=1', 'scenes:=4', 'samples:=2'),
+                *('corrections:=1', 'longest:=0.5', 'reading_on:=0.02'),
+            ),
+        ),
     ],
 )
 def test_policy_is_made_from_nothing_and_what_is_done_is_not_done_again(

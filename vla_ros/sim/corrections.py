@@ -8,15 +8,18 @@ policy plays a whole episode, asynchronously and at the latency that it will hav
 intervals the expert is asked for its chunk from that very state, moving arm included.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from vla_ros.dataset.plan import PlannedEpisode
-from vla_ros.sim.rollout import Rollout
+from vla_ros.sim.rollout import Predicts, Rollout
 from vla_ros.sim.task import SceneState, Task
 
 INTERVAL = 0.2  # s, between the states of an episode that are corrected
+_ASTRAY = np.array([0.07, 0.03, 0.03, 0.03, 0.3, 0.0])  # rad, standard deviation, of a first try
+_FIRST_TRY = 3.0, 5.0  # s from the start, between which it ends
 
 
 class Correction(NamedTuple):
@@ -54,6 +57,38 @@ class Corrector:
         if expert.failure:
             return None
         return Correction(task.scene.state(), np.array(actions), phase, task.holding)
+
+
+class Misled:
+    """
+    A policy that may be led astray at first, as if it saw the object in another place.
+
+    Its targets are off by a constant for the first seconds, then they are its own: so one learns
+    from it what is to be done after a miss, which a good policy seldom shows.
+    """
+
+    def __init__(self, policy: Predicts) -> None:
+        """Leave the policy alone, until told otherwise."""
+        self.spec, self._policy = policy.spec, policy
+        self.clock: Callable[[], float] = lambda: 0.0  # s since the start of the episode
+        self._offset, self._until = np.zeros(len(_ASTRAY)), 0.0
+
+    def begin(self, rng: np.random.Generator, share: float) -> None:
+        """Begin an episode; a ``share`` of them goes astray."""
+        self._until = rng.uniform(*_FIRST_TRY) if rng.random() < share else 0.0
+        self._offset = rng.normal(0, 1, len(_ASTRAY)) * _ASTRAY
+
+    def predict(
+        self,
+        images: dict[str, np.ndarray],
+        state: np.ndarray,
+        instruction: str | None = None,
+        sequence: int = 0,
+        **more: Any,
+    ) -> tuple[np.ndarray, dict[str, float]]:
+        """Return the policy's actions (chunk, joints), rad, or where they lead astray."""
+        actions, seconds = self._policy.predict(images, state, instruction, sequence, **more)
+        return actions + self._offset * (self.clock() < self._until), seconds
 
 
 def corrections(

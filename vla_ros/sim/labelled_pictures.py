@@ -23,7 +23,7 @@ from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.runtime.placement import NodePlacement, Placement
-from vla_ros.sim.corrections import INTERVAL, Corrector, corrections
+from vla_ros.sim.corrections import INTERVAL, Corrector, Misled, corrections
 from vla_ros.sim.episode import demonstrate
 from vla_ros.sim.renderer import Renderer
 from vla_ros.sim.rollout import Rollout, RolloutConfig
@@ -114,6 +114,7 @@ class Corrections:
     interval: float = INTERVAL  # s
     timeout: float = 15.0  # s
     length: int = 60  # rows of a correction
+    astray: float = 0.0  # share of the episodes whose first try is off, see Misled
     episodes_per_part: int = 20
     task: TaskChoice = TaskChoice()
     rests = False
@@ -126,14 +127,16 @@ class Corrections:
     def record(self, number: int) -> Part:
         """Play the part's episodes, asynchronously, and draw what was corrected."""
         policy = Policy(load_bundle(self.bundle), Placement(default=NodePlacement(threads=1)))
-        rollouts = [self._rollout(policy, threshold) for threshold in self.thresholds]
+        plays = [self._rollout(policy, threshold) for threshold in self.thresholds]
         task = _cluttered(self.task)
         corrector, gallery = Corrector(task, self.length), Gallery(task, self.sizes)
         first = number * self.episodes_per_part
         for turn, planned in enumerate(self.plan[first : first + self.episodes_per_part], first):
-            rollout, rng = rollouts[turn % len(rollouts)], np.random.default_rng([planned.seed, 4])
+            rollout, misled = plays[turn % len(plays)]
+            rng = np.random.default_rng([planned.seed, 4])
             told = planned.instruction or task.find_goal(planned.goal).phrase(rng)
             played = planned._replace(instruction=told)
+            misled.begin(rng, self.astray)
             for correction in corrections(rollout, played, corrector, self.interval):
                 gallery.add(
                     [correction.scene],
@@ -141,18 +144,20 @@ class Corrections:
                     correction.actions,
                     instruction=correction.instruction,
                 )
-        for rollout in rollouts:
+        for rollout, _ in plays:
             rollout.close()
         return gallery.part()
 
-    def _rollout(self, policy: Policy, threshold: float) -> Rollout:
+    def _rollout(self, policy: Policy, threshold: float) -> tuple[Rollout, Misled]:
         executor = ExecutorConfig(mode='async', chunk_size_threshold=threshold)
         config = RolloutConfig(
             executor, timeout=self.timeout, latency=self.latency, task=self.task
         )
-        rollout = Rollout(policy, self.task.make().arm, config)
+        misled = Misled(policy)
+        rollout = Rollout(misled, self.task.make().arm, config)
+        misled.clock = lambda: rollout.task.time
         rollout.task.clutter = CLUTTER
-        return rollout
+        return rollout, misled
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=[0.2],
         help='of the policy; several take turns (default 0.2)',
     )
+    add(
+        '--astray',
+        type=_share,
+        default=0.0,
+        metavar='SHARE',
+        help=f'of the episodes, in which the policy is led astray at first {default}',
+    )
     add('--latency', type=float, default=0.05, help=f'of the policy, s {default}')
+    add('--timeout', type=_duration, default=15.0, help=f'of an episode of it, s {default}')
     add(
         '--interval',
         type=float,
@@ -147,6 +155,8 @@ def picture_sizes(words: Sequence[str], cameras: Sequence[str]) -> 'Sizes':
 def _recorder(args: Namespace, task: 'TaskChoice', plan: Plan, sizes: 'Sizes') -> 'Recorder':
     from vla_ros.sim.labelled_pictures import Corrections, Demonstrations, Scenes
 
+    if args.astray and not args.policy:
+        raise ConfigError('--astray: got it without --policy, expected the one that is misled')
     if args.scenes:
         _refuse(args, '--scenes', ('seconds', 'switch', 'policy'))
         return Scenes(args.scenes, sizes, plan.seed, plan.training, task=task)
@@ -158,7 +168,17 @@ def _recorder(args: Namespace, task: 'TaskChoice', plan: Plan, sizes: 'Sizes') -
     _refuse(args, '--policy', ('seconds',))
     bundle = find_config('policies', args.policy)
     thresholds = tuple(args.chunk_size_threshold)
-    return Corrections(episodes, sizes, bundle, thresholds, args.latency, args.interval, task=task)
+    return Corrections(
+        episodes,
+        sizes,
+        bundle,
+        thresholds,
+        args.latency,
+        args.interval,
+        args.timeout,
+        astray=args.astray,
+        task=task,
+    )
 
 
 def _switched(plan: Plan) -> list[PlannedEpisode]:
@@ -175,6 +195,13 @@ def _duration(text: str) -> float:
     if not 0 < seconds < float('inf'):
         raise ArgumentTypeError(f'got {text}, expected more than 0 s')
     return seconds
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise ArgumentTypeError(f'got {text}, expected 0 to 1')
+    return share
 
 
 def _refuse(args: Namespace, what: str, others: Sequence[str]) -> None:
