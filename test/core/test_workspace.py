@@ -110,6 +110,34 @@ def test_arm_comes_close_to_what_it_may_not_cross():
     assert motion.denied.endswith('is in the table')
 
 
+@pytest.mark.parametrize('joint', [0, 5])
+def test_joint_that_pushes_into_the_table_keeps_no_other_from_its_target(joint):
+    motion, target = Motion(ROBOT, READY), DOWN.copy()
+    for _ in range(240):
+        motion.follow(target, TICK)
+    target[joint] += 0.5
+    for _ in range(120):
+        motion.follow(target, TICK)
+        assert WORKSPACE.clearance(motion.position[None]).min() >= -1e-6
+    assert motion.position[joint] == pytest.approx(target[joint], abs=0.02)
+    assert motion.position[1] < DOWN[1] - 0.1 and motion.denied.endswith('is in the table')
+
+
+def test_joint_that_leaves_the_table_goes_on_while_another_pushes_into_it():
+    motion = Motion(ROBOT, READY)
+    for _ in range(240):
+        motion.follow(DOWN, TICK)
+    stuck = motion.position
+    lowered = stuck + [0.0, 0.0, 0.2, 0.0, 0.0, 0.0]
+    down = 1.0 if WORKSPACE.objection(lowered) else -1.0  # the way of the elbow into the table
+    target = stuck + [0.0, -0.3, 1.5 * down, 0.0, 0.0, 0.0]
+    for _ in range(240):
+        motion.follow(target, TICK)
+        assert WORKSPACE.clearance(motion.position[None]).min() >= -1e-6
+    assert motion.position[1] == pytest.approx(target[1], abs=0.02)
+    assert motion.denied.endswith('is in the table')
+
+
 def test_arm_that_was_found_in_the_table_may_only_leave_it():
     clearance = WORKSPACE.clearance(DOWN[None]).min()
     assert clearance < 0

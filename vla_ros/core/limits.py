@@ -6,7 +6,7 @@ import numpy as np
 
 from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.robot import RobotSpec
-from vla_ros.core.workspace import workspace_of
+from vla_ros.core.workspace import TOO_FAST, workspace_of
 
 LONGEST_TICK = 0.1  # s; after a longer one a command goes no further than this
 PAUSE = 0.5  # s without a command, in which an arm has come to rest where it was told to be
@@ -18,6 +18,7 @@ BEYOND = (
 )
 ROUNDING = 1e-9  # rad or m
 AT_ITS_END = 'a joint is about to reach its end'
+SLIDING = 0.5  # of a velocity; an arm that is faster is braked before it goes along an obstacle
 HALVINGS = 5  # until as much of a step is found as the workspace allows
 FAR = 1e10  # rad; how far a joint without ends is led, for a float64 still knows 2 urad there
 
@@ -39,7 +40,7 @@ class Motion:
 
     Where the robot's file describes a workspace, every command leaves room to stop in it too: the
     joints then brake all at once, on the way that was looked at. As much of a step is taken as
-    that allows.
+    that allows, and a joint that may not go on keeps no other from it.
     """
 
     def __init__(
@@ -142,11 +143,30 @@ class Motion:
         return self.position
 
     def _within_workspace(self, wanted: np.ndarray, elapsed: float) -> np.ndarray:
-        """Return as much of the way from a brake to the wanted velocity as the rules allow."""
+        """
+        Return as much of the wanted velocity as the rules allow.
+
+        That is a part of the way from a brake to it, and then, where an obstacle is in the way,
+        what each joint may do besides: one that pushes against the table keeps no gripper from
+        closing.
+        """
         objection = self._objection(wanted, elapsed)
         self.denied = objection if objection != AT_ITS_END else ''  # that is no rule of a place
         if not objection:
             return wanted
+        allowed = self._part_of_way(wanted, elapsed)
+        fast = (np.abs(allowed) > SLIDING * self._robot.velocity).any()
+        if fast or objection == AT_ITS_END or objection.startswith(TOO_FAST):
+            return allowed
+        for joint in np.flatnonzero(allowed != wanted):
+            velocity = allowed.copy()
+            velocity[joint] = wanted[joint]
+            if not self._objection(velocity, elapsed):
+                allowed = velocity
+        return allowed
+
+    def _part_of_way(self, wanted: np.ndarray, elapsed: float) -> np.ndarray:
+        """Return as much of the way from a brake to the wanted velocity as the rules allow."""
         allowed = braked = self._braked(elapsed)
         low, high = 0.0, 1.0
         for _ in range(HALVINGS):

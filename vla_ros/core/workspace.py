@@ -26,6 +26,9 @@ from vla_ros.core.safety import Safety
 SPACING = 0.01  # m that no part of the arm moves further than between two looks at a way
 MOST_LOOKS = 40  # at one way; what is faster is looked at more coarsely, and kept further away
 ROUNDING = 1e-9  # m
+MARGIN = 2e-4  # m, kept from what the arm comes nearer to, so that it can go on along it
+TOO_FAST = 'the tool is faster than'
+SIDES = tuple(f'{side} the box in {axis}' for side in ('below', 'above') for axis in 'xyz')
 SIGNS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
 SPEED_MARGIN = 0.95  # of the tool's speed: looks are chords, and a way between them is an arc
 
@@ -68,6 +71,11 @@ class Workspace:
         self._corners = corners = _corners(model)
         self._cornered = np.array([place[link] for link in corners.links])
         self._reach = _reach(model, capsules, tool)
+        self._flat = len(SIDES) + len(corners.links)  # rules that are heights above a plane
+        moved = [_joints_of(model, link) for link in (*(tool for _ in SIDES), *corners.links)]
+        apart = [[_joints_of(model, capsules.links[i]) for i in pair] for pair in self._pairs]
+        moved += [np.abs(first - second) for first, second in apart]
+        self._moved = np.array(moved)
         self._box = np.array([safety.lower, safety.upper])
         self._known: tuple[np.ndarray, float] | None = None  # positions, and the least clearance
 
@@ -124,13 +132,26 @@ class Workspace:
         points = position + shares[:, None] * way
         clearance = self.clearance(points)
         self._known = position.copy(), float(clearance[0].min())
-        between = np.where(clearance[0] >= 0.0, moved / looks / 2.0, 0.0)
-        spare = (clearance[1:] - np.minimum(clearance[0], 0.0) - between).min(axis=0)
+        nearer = clearance[1:] < clearance[0] - ROUNDING
+        kept = np.maximum(self._between(way, looks), MARGIN * nearer) * (clearance[0] >= 0.0)
+        spare = (clearance[1:] - np.minimum(clearance[0], 0.0) - kept).min(axis=0)
         rule = int(spare.argmin())
         if moved > 0.0 and spare[rule] < -ROUNDING:
             return self._name(rule)
         fast = not slow and not self._slow_enough(points, shares, elapsed, braking)
-        return f'the tool is faster than {self.safety.tool_speed:g} m/s' if fast else ''
+        return f'{TOO_FAST} {self.safety.tool_speed:g} m/s' if fast else ''
+
+    def _between(self, way: np.ndarray, looks: int) -> np.ndarray:
+        """
+        Return how much nearer (rules,) m each rule may come to being broken between two looks.
+
+        The height of a point above a plane strays from a straight line by its curvature, which is
+        that of turning joints; the distance of two capsules by as much as they move at most.
+        """
+        turned = self._moved @ np.abs(way)
+        carried = self._moved @ (np.abs(way) * self._reach)
+        flat = turned * carried / looks**2 / 2.0
+        return np.where(np.arange(len(flat)) < self._flat, flat, carried / looks / 2.0)
 
     def _has_room(self, *positions: np.ndarray) -> bool:
         """Say whether no part of the arm could get from where it was looked at to an obstacle."""
@@ -169,10 +190,9 @@ class Workspace:
         return apart - self._capsules.radii[first] - self._capsules.radii[second]
 
     def _name(self, rule: int) -> str:
-        if rule < 6:
-            side = ('below', 'above')[rule // 3]
-            return f'the tool is {side} the box in {"xyz"[rule % 3]}'
-        rule -= 6
+        if rule < len(SIDES):
+            return f'the tool is {SIDES[rule]}'
+        rule -= len(SIDES)
         if rule < len(self._cornered):
             return f'{self._corners.links[rule]} is in the table'
         first, second = (self._capsules.links[i] for i in self._pairs[rule - len(self._cornered)])
@@ -268,6 +288,16 @@ def _pairs(model: RobotModel, capsules: Capsules, safety: Safety) -> list[tuple[
         for (i, first), (j, second) in combinations(numbered, 2)
         if first != second and frozenset((first, second)) not in together
     ]
+
+
+def _joints_of(model: RobotModel, link: str) -> np.ndarray:
+    """Return how much each joint (joints,) turns or shifts a link at most, per rad or m."""
+    moved = np.zeros(len(model.joint_names))
+    for joint in model.chain(link):
+        if joint.driven or joint.mimic:
+            column = model.joint_names.index(joint.mimic or joint.name)
+            moved[column] += max(1.0, abs(joint.multiplier))
+    return moved
 
 
 def _rigid_with(model: RobotModel, link: str) -> set[str]:
