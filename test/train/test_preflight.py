@@ -20,7 +20,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.train.checkpoint import Checkpoint, dataset_facts, new_checkpoint
 from vla_ros.train.families.smolvla import SmolVlaSize
 from vla_ros.train.loop import train
-from vla_ros.train.preflight import check_start
+from vla_ros.train.preflight import check_flow, check_start
 from vla_ros.train.training_plan import TrainingPlan
 
 from .conftest import SIZE, write_dataset
@@ -153,3 +153,10 @@ def test_training_refuses_before_anything_is_learned(checkpoint, dataset, datase
     checkpoint.save(start, replace(dataset_facts([dataset.meta]), fps=30.0))
     with pytest.raises(ConfigError, match='expected 30 Hz'):
         train([dataset_root], tmp_path / 'run', TrainingPlan(steps=1), SIZE, start=start)
+
+
+@pytest.mark.parametrize('plan', [{'flow_samples': 2}, {'held_rows': 1}])
+def test_samples_of_noise_are_refused_for_a_policy_that_draws_none(checkpoint, plan):
+    (name,) = plan
+    with pytest.raises(ConfigError, match=f'{name}: got .* of type act, which does not denoise'):
+        check_flow(checkpoint.policy.config, TrainingPlan(steps=1, **plan))

@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
 def _facts(args: argparse.Namespace) -> 'DatasetFacts':
     """Return the facts of the dataset or beside the checkpoint, with what the user sets."""
     from vla_ros.dataset.lerobot import open_dataset
-    from vla_ros.train.checkpoint import DatasetFacts, dataset_facts, load_facts
+    from vla_ros.train.checkpoint import DatasetFacts, dataset_facts, holds_facts, load_facts
 
     names = tuple(args.joint_names or ())
     if args.dataset:
@@ -111,6 +111,8 @@ def _facts(args: argparse.Namespace) -> 'DatasetFacts':
         known = DatasetFacts(args.fps, names, '', ())
     else:
         known = load_facts(args.checkpoint)
+    if args.dataset and holds_facts(args.checkpoint):
+        known = replace(known, held_rows=load_facts(args.checkpoint).held_rows)
     return replace(
         known,
         fps=args.fps or known.fps,

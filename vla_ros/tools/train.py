@@ -89,6 +89,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='of noise and time for each frame of a step, for SmolVLA: the pictures and the words '
         f'are read once for all of them {default}',
     )
+    add(
+        '--held-rows',
+        type=int,
+        default=0,
+        metavar='N',
+        help='a chunk begins with 0 to N rows that are given, for SmolVLA: so it learns to go on '
+        f'from what is being played (continuation:=hold) over a delay of N rows {default}',
+    )
     add('--use-vae', action='store_true', help="train with ACT's variational objective")
     add('--dropout', type=float, help='of ACT (default 0)')
     add('--shift', type=int, default=0, help=f'move pictures by up to so many pixels {default}')
@@ -145,6 +153,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         stride=args.stride,
         flow_samples=args.flow_samples,
+        held_rows=args.held_rows,
         freeze_vision=args.freeze_vision,
         freeze_normalisation=args.freeze_normalisation,
         mask_end=args.mask_end,

@@ -53,6 +53,7 @@ class DatasetFacts:
     joint_names: tuple[str, ...]
     instruction: str  # '' where the data have several
     datasets: tuple[str, ...]  # names of the folders
+    held_rows: int = 0  # finished rows that a chunk began with in training, at most
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,13 @@ def load_facts(path: Path) -> DatasetFacts:
     with _reading(path):
         facts = json.loads(file.read_text(encoding='utf-8'))
         names, datasets = tuple(facts['joint_names']), tuple(facts['datasets'])
-        return DatasetFacts(float(facts['fps']), names, str(facts['instruction']), datasets)
+        return DatasetFacts(
+            float(facts['fps']),
+            names,
+            str(facts['instruction']),
+            datasets,
+            int(facts.get('held_rows', 0)),
+        )
 
 
 def replace_folder(new: Path, path: Path) -> None:

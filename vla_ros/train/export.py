@@ -10,6 +10,7 @@ LeRobot's own preprocessor, policy and postprocessor give.
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,6 +79,7 @@ def export(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
+        options = replace(options, held_rows=facts.held_rows)
         split = family_of(checkpoint.policy.config.type).split(checkpoint, options)
         _write(checkpoint, split, facts, partial, output.name, source or {})
         texts = (facts.instruction, '', facts.instruction)

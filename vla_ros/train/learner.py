@@ -13,7 +13,7 @@ import torch
 from lerobot.policies.pretrained import PreTrainedPolicy
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.train.families.family import family_of, trained
+from vla_ros.train.families.family import FlowSampling, family_of, trained
 from vla_ros.train.training_plan import TrainingPlan
 
 _REHEARSALS = 2  # the first one allocates memory
@@ -34,6 +34,7 @@ class Learner:
         self.step = 0
         self.seconds = 0.0  # that the run has taken so far
         self._family = family_of(average.config.type)
+        self._flow = FlowSampling(plan.flow_samples, plan.held_rows)
         self._family.thaw(average)
         if plan.freeze_vision:
             self._maps = self._family.freeze_vision(average)
@@ -102,7 +103,7 @@ class Learner:
         """Compute the gradient, and return the loss, of the step that is next."""
         torch.manual_seed(self.plan.seed * 1_000_003 + self.step)  # dropout goes on as it was
         with self._autocast():
-            loss = self._family.loss(self._policy, batch, self.plan.flow_samples)
+            loss = self._family.loss(self._policy, batch, self._flow)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         return loss.item()

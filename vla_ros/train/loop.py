@@ -31,7 +31,7 @@ from vla_ros.train.frames import Progress
 from vla_ros.train.interrupts import Interrupts
 from vla_ros.train.learner import Learner, load_state
 from vla_ros.train.maps import FeatureMaps
-from vla_ros.train.preflight import check_start
+from vla_ros.train.preflight import check_flow, check_start
 from vla_ros.train.run_folder import LOSSES, STATE, RunFolder
 from vla_ros.train.training_plan import TrainingPlan
 
@@ -76,7 +76,7 @@ def train(
         torch.set_num_threads(plan.threads)
     datasets = [open_data(root) for root in roots]
     metas = [dataset.meta for dataset in datasets]
-    facts = dataset_facts(metas)
+    facts = replace(dataset_facts(metas), held_rows=plan.held_rows)
 
     if state:
         checkpoint = load_checkpoint(output / state['checkpoint'], device, vlm)
@@ -85,6 +85,7 @@ def train(
     else:
         checkpoint = new_checkpoint(metas, size, device, plan.seed)
     check_start(checkpoint, metas, _facts_of(start) if start and not state else None)
+    check_flow(checkpoint.policy.config, plan)
     learner = Learner(checkpoint.policy, plan)
     if state:
         learner.restore(state)

@@ -11,14 +11,16 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from lerobot.configs import NormalizationMode
+from lerobot.configs import NormalizationMode, PreTrainedConfig
 from lerobot.datasets.dataset_metadata import LeRobotDatasetMetadata
 from lerobot.processor import PolicyProcessorPipeline, TokenizerProcessorStep
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.train.array_data import ArrayMeta
 from vla_ros.train.checkpoint import Checkpoint, DatasetFacts, camera_sources, dataset_facts
+from vla_ros.train.families.family import family_of
 from vla_ros.train.frames import ACTION, STATE
+from vla_ros.train.training_plan import TrainingPlan
 from vla_ros.train.units import statistics
 
 Metas = Sequence[LeRobotDatasetMetadata | ArrayMeta]
@@ -48,6 +50,22 @@ def check_start(checkpoint: Checkpoint, metas: Metas, before: DatasetFacts | Non
             _check_vector(checkpoint, key, statistics(pipeline), meta)
     for meta in metas:
         _check_instructions(checkpoint.preprocess, meta)
+
+
+def check_flow(config: PreTrainedConfig, plan: TrainingPlan) -> None:
+    """Raise ConfigError for a plan whose noise or rows the policy does not have."""
+    for name, plain in (('flow_samples', 1), ('held_rows', 0)):
+        asked = getattr(plan, name)
+        if asked != plain and not family_of(config.type).denoises:
+            raise ConfigError(
+                f'{name}: got {asked} for a policy of type {config.type}, which does not denoise; '
+                'leave it out'
+            )
+    if plan.held_rows >= config.chunk_size:
+        raise ConfigError(
+            f'held_rows: got {plan.held_rows}, expected fewer than the {config.chunk_size} rows '
+            'of a chunk'
+        )
 
 
 def _check_cameras(checkpoint: Checkpoint, metas: Metas) -> None:

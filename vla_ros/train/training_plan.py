@@ -20,6 +20,7 @@ class TrainingPlan:
     learning_rate: float = 3e-4  # highest; ACT's 1e-5 is meant for a pretrained ResNet
     warmup: int = 200  # steps over which the learning rate rises
     flow_samples: int = 1  # of noise and time for each frame, for policies that denoise
+    held_rows: int = 0  # that a chunk may begin with, given: training-time real-time chunking
     weight_decay: float = 1e-4
     gradient_limit: float = 10.0  # largest norm
     average_decay: float = 0.999  # of the running average of the weights, which is what is saved
@@ -52,6 +53,9 @@ class TrainingPlan:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f'{name}: got {value}, expected above zero')
+
+        if self.held_rows < 0:
+            raise ConfigError(f'held_rows: got {self.held_rows}, expected 0 or more')
 
     def progress(self, step: int, seconds: float) -> float:
         """Return the part of the plan that is done after ``step`` steps; 1 or more is all."""

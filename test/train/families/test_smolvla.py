@@ -21,7 +21,10 @@ from vla_ros.policy.bundle import load_bundle  # noqa: E402
 from vla_ros.tools.main import main  # noqa: E402
 from vla_ros.train.batches import Batches  # noqa: E402
 from vla_ros.train.checkpoint import load_checkpoint, load_facts, start_checkpoint  # noqa: E402
+from vla_ros.train.families import smolvla_loss  # noqa: E402
+from vla_ros.train.families.family import FlowSampling  # noqa: E402
 from vla_ros.train.families.smolvla import SmolVlaSize  # noqa: E402
+from vla_ros.train.families.smolvla_blocks import ActionExpert  # noqa: E402
 from vla_ros.train.families.smolvla_loss import feature_maps, flow_loss  # noqa: E402
 from vla_ros.train.frames import load_frames  # noqa: E402
 from vla_ros.train.loop import train  # noqa: E402
@@ -141,10 +144,10 @@ def batch(policy, dataset_root):
     )
 
 
-def loss_of(checkpoint, batch, samples=1):
+def loss_of(checkpoint, batch, samples=1, held_rows=0):
     torch.manual_seed(7)
     with torch.no_grad():
-        return flow_loss(checkpoint.policy, batch, samples)
+        return flow_loss(checkpoint.policy, batch, FlowSampling(samples, held_rows))
 
 
 def test_one_sample_of_the_flow_gives_lerobots_own_loss(policy, batch):
@@ -175,6 +178,55 @@ def test_pictures_that_were_seen_before_give_the_same_loss(policy, batch, connec
     torch.testing.assert_close(
         loss_of(policy, {**blind, MAPS: seen}, 2), loss_of(policy, batch, 2)
     )
+
+
+def test_rows_that_are_given_are_finished_and_only_the_rest_is_learned(policy, batch, monkeypatch):
+    model, seen = policy.policy.model, []
+    denoise = model.denoise_step
+
+    def watch(present, memory, noisy, time):
+        told = denoise(present, memory, noisy, time)
+        seen.append((noisy, told))
+        return told
+
+    monkeypatch.setattr(model, 'denoise_step', watch)
+    monkeypatch.setattr(torch, 'randint', lambda most, size, device: torch.tensor([0, 1, 4, 2]))
+    loss = loss_of(policy, batch, held_rows=4)
+    ((noisy, told),) = seen
+    actions = policy.policy.prepare_action(batch)
+    given = (noisy == actions)[..., 0]
+    assert given.sum(1).tolist() == [0, 1, 4, 2] and given[2].tolist() == [True] * 4 + [False]
+    torch.manual_seed(7)
+    noise = model.sample_noise(actions.shape, actions.device)
+    errors = ((told - (noise - actions)) ** 2)[:, :, : len(JOINTS)].mean(2)
+    torch.testing.assert_close(loss, errors[~given & ~batch['action_is_pad']].mean())
+
+
+def test_training_gives_the_rows_as_the_exported_expert_gets_them(policy):
+    noisy = torch.randn(4, 5, policy.policy.config.max_action_dim)
+    times = torch.tensor([[0.0, 0.0, 0.7, 0.7, 0.7], [0.2] * 5]).repeat(2, 1)
+    model = policy.policy.model
+    with torch.no_grad(), smolvla_loss._row_by_row(policy.policy, times):
+        rows, present, attends = model.embed_suffix(noisy, times[:, -1])
+        torch.testing.assert_close(rows, ActionExpert(policy.policy)._embedded(noisy, times))
+    plain, *masks = model.embed_suffix(noisy, times[:, -1])
+    assert torch.equal(masks[0], present) and torch.equal(masks[1], attends)
+    torch.testing.assert_close(plain[1], rows[1])
+
+
+def test_rows_that_were_given_in_training_are_told_to_whoever_runs_the_policy(
+    dataset_root, run, tmp_path
+):
+    size = SmolVlaSize(5, vlm_of(run))
+    plan = replace(PLAN, steps=1, held_rows=3)
+    last = train([dataset_root], tmp_path / 'run', plan, size)
+    for words in ((), ('--dataset', str(dataset_root))):
+        bundle = tmp_path / f'bundle_{len(words)}'
+        command = ('export', '--checkpoint', str(last), '--output', str(bundle), *words)
+        assert main([*command]) == 0
+        assert load_bundle(bundle).spec.flow.held_rows == 3
+    with pytest.raises(ConfigError, match='held_rows: got 5, expected fewer than the 5 rows'):
+        train([dataset_root], tmp_path / 'more', replace(PLAN, held_rows=5), size)
 
 
 def test_frozen_vision_stays_and_what_it_saw_is_learned_from(run, dataset_root, tmp_path):

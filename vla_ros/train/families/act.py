@@ -25,7 +25,13 @@ from torchvision.ops.misc import FrozenBatchNorm2d
 from vla_ros.train.checkpoint import Checkpoint
 from vla_ros.train.families.act_blocks import split
 from vla_ros.train.families.eye import Eye
-from vla_ros.train.families.family import Family, FeatureMaps, split_features
+from vla_ros.train.families.family import (
+    ONE_SAMPLE,
+    Family,
+    FeatureMaps,
+    FlowSampling,
+    split_features,
+)
 from vla_ros.train.families.split import Split, SplitOptions
 from vla_ros.train.maps import MAPS
 
@@ -126,7 +132,7 @@ class Act(Family):
         policy.model.backbone.to(memory_format=torch.channels_last)
 
     def loss(
-        self, policy: ACTPolicy, batch: dict[str, torch.Tensor], samples: int = 1
+        self, policy: ACTPolicy, batch: dict[str, torch.Tensor], flow: FlowSampling = ONE_SAMPLE
     ) -> torch.Tensor:
         """Return LeRobot's loss, with one pass of the ResNet for all cameras."""
         return training_loss(policy, batch)

@@ -3,6 +3,7 @@
 """What differs between the kinds of LeRobot policies; each kind has a file, named here."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -27,6 +28,17 @@ Features = dict[str, PolicyFeature]
 FeatureMaps = Callable[[PreTrainedPolicy, dict[str, Any]], torch.Tensor]
 
 
+@dataclass(frozen=True)
+class FlowSampling:
+    """What a policy that denoises learns from, for each frame."""
+
+    samples: int = 1  # of noise and time
+    held_rows: int = 0  # at most so many rows are finished already, and only the rest is learned
+
+
+ONE_SAMPLE = FlowSampling()
+
+
 class Size(Protocol):
     """What one chooses of a new policy."""
 
@@ -42,6 +54,7 @@ class Family:
     # whether a checkpoint that says nothing of its data is a foundation, which takes on the
     # cameras, the joints and the statistics of the datasets
     general = False
+    denoises = False  # whether it draws noise, and learns from several samples of it
     folds = False  # whether ``SplitOptions.folded`` makes a difference
     normalises_by_batch = False  # whether a vision encoder that learns does
     learning_rate: float  # the highest, where nobody says otherwise
@@ -114,13 +127,9 @@ class Family:
         )
 
     def loss(
-        self, policy: PreTrainedPolicy, batch: dict[str, Any], samples: int = 1
+        self, policy: PreTrainedPolicy, batch: dict[str, Any], flow: FlowSampling = ONE_SAMPLE
     ) -> torch.Tensor:
-        """
-        Return the loss of a normalised batch.
-
-        A policy that draws noise learns from so many ``samples`` of it for each frame.
-        """
+        """Return the loss of a normalised batch; ``flow`` is for a policy that denoises."""
         return policy.forward(batch)[0]
 
     def finish(self, average: PreTrainedPolicy, batch: dict[str, Any]) -> None:

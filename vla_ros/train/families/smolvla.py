@@ -25,7 +25,14 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.policy.flow import noise
 from vla_ros.train.checkpoint import Checkpoint
 from vla_ros.train.families.eye import Eye
-from vla_ros.train.families.family import Family, FeatureMaps, split_features, trained
+from vla_ros.train.families.family import (
+    ONE_SAMPLE,
+    Family,
+    FeatureMaps,
+    FlowSampling,
+    split_features,
+    trained,
+)
 from vla_ros.train.families.smolvla_eye import smolvla_eye
 from vla_ros.train.families.smolvla_loss import feature_maps, flow_loss
 from vla_ros.train.families.smolvla_split import real_cameras, split
@@ -77,6 +84,7 @@ class SmolVla(Family):
     """Trains SmolVLA with LeRobot's own loss and optimizer."""
 
     general = True
+    denoises = True
     learning_rate = 1e-4  # LeRobot's
 
     def size(self, chosen: Mapping[str, Any]) -> SmolVlaSize:
@@ -131,10 +139,10 @@ class SmolVla(Family):
         return smolvla_eye(policy)
 
     def loss(
-        self, policy: PreTrainedPolicy, batch: dict[str, Any], samples: int = 1
+        self, policy: PreTrainedPolicy, batch: dict[str, Any], flow: FlowSampling = ONE_SAMPLE
     ) -> torch.Tensor:
-        """Return LeRobot's loss, in the mean over ``samples`` of noise and time."""
-        return flow_loss(policy, batch, samples)
+        """Return LeRobot's loss, in the mean over several samples of noise and time."""
+        return flow_loss(policy, batch, flow)
 
     def thaw(self, policy: PreTrainedPolicy) -> None:
         """

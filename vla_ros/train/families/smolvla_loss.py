@@ -6,16 +6,21 @@ LeRobot's loss of a SmolVLA, with pictures that were seen before and several sam
 What the pictures and the words become does not depend on noise and time. So that prefix is
 computed once, and the expert learns from several samples of both for it: the same gradient in
 the mean, with less noise, for little more work.
+
+For training-time real-time chunking (arXiv 2512.05964) a chunk begins with finished rows, as one
+does that has to go on from what is being played: those are given, at flow time 0, and the expert
+learns the rest.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy, make_att_2d_masks
 from lerobot.utils.constants import ACTION, OBS_LANGUAGE_ATTENTION_MASK, OBS_LANGUAGE_TOKENS
 
+from vla_ros.train.families.family import ONE_SAMPLE, FlowSampling
 from vla_ros.train.maps import MAPS
 
 PADDED = 'action_is_pad'
@@ -34,13 +39,15 @@ def feature_maps(policy: SmolVLAPolicy, batch: Mapping[str, Any]) -> torch.Tenso
     return torch.stack([embed(image) for image in images], dim=1)
 
 
-def flow_loss(policy: SmolVLAPolicy, batch: Mapping[str, Any], samples: int) -> torch.Tensor:
+def flow_loss(
+    policy: SmolVLAPolicy, batch: Mapping[str, Any], flow: FlowSampling = ONE_SAMPLE
+) -> torch.Tensor:
     """
-    Return LeRobot's loss of a normalised batch, in the mean over ``samples`` of noise and time.
+    Return LeRobot's loss of a normalised batch, in the mean over samples of noise and time.
 
-    With one sample and the same random numbers it is LeRobot's own.
+    With one sample, no row held and the same random numbers it is LeRobot's own.
     """
-    model, actions = policy.model, policy.prepare_action(batch)
+    model, actions, samples = policy.model, policy.prepare_action(batch), flow.samples
     actions = actions.repeat_interleave(samples, dim=0)
     noise = model.sample_noise(actions.shape, actions.device)
     time = model.sample_time(len(actions), actions.device)
@@ -48,15 +55,45 @@ def flow_loss(policy: SmolVLAPolicy, batch: Mapping[str, Any], samples: int) -> 
     for layer in memory.layers:
         layer.keys = layer.keys.repeat_interleave(samples, dim=0)
         layer.values = layer.values.repeat_interleave(samples, dim=0)
-    at = time[:, None, None]
-    noisy = at * noise + (1 - at) * actions
-    told = model.denoise_step(present.repeat_interleave(samples, dim=0), memory, noisy, time)
+    held = _held(actions, flow.held_rows)
+    times = torch.where(held, 0.0, time[:, None])
+    noisy = times[..., None] * noise + (1 - times[..., None]) * actions
+    with _row_by_row(policy, times) if flow.held_rows else nullcontext():
+        told = model.denoise_step(present.repeat_interleave(samples, dim=0), memory, noisy, time)
     joints = batch[ACTION].shape[-1]
     errors = ((told.float() - (noise - actions)) ** 2)[:, :, :joints]
-    if PADDED not in batch:
+    if PADDED not in batch and not flow.held_rows:
         return errors.mean()
-    counts = ~batch[PADDED].repeat_interleave(samples, dim=0)
+    counts = ~held
+    if PADDED in batch:
+        counts &= ~batch[PADDED].repeat_interleave(samples, dim=0)
     return (errors * counts[..., None]).sum() / (counts.sum() * joints).clamp_min(1)
+
+
+def _held(actions: torch.Tensor, most: int) -> torch.Tensor:
+    """Return which rows of the chunks (n, rows, width) are given: the first 0 to ``most``."""
+    counts = torch.zeros(len(actions), dtype=torch.long, device=actions.device)
+    if most:
+        counts = torch.randint(most + 1, (len(actions),), device=actions.device)
+    return torch.arange(actions.shape[1], device=actions.device) < counts[:, None]
+
+
+@contextmanager
+def _row_by_row(policy: SmolVLAPolicy, times: torch.Tensor) -> Iterator[None]:
+    """Have LeRobot's code embed each row of the chunks at its own one of ``times`` (n, rows)."""
+    model = policy.model
+    whole = model.embed_suffix
+
+    def embed(noisy: torch.Tensor, time: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        _, present, attends = whole(noisy, time)
+        rows, _, _ = whole(noisy.flatten(0, 1)[:, None], times.flatten())
+        return rows.reshape(*times.shape, -1), present, attends
+
+    model.embed_suffix = embed
+    try:
+        yield
+    finally:
+        del model.embed_suffix
 
 
 def _prefix(policy: SmolVLAPolicy, batch: Mapping[str, Any]) -> tuple[Any, torch.Tensor]:

@@ -88,6 +88,7 @@ def split(checkpoint: Checkpoint, options: SplitOptions) -> Split:
         'width': config.max_action_dim,
         'offset': action.offset.tolist(),
         'scale': action.scale.tolist(),
+        'held_rows': options.held_rows,
         'noise_scale': options.noise_scale,
     }
     return Split(

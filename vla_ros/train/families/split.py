@@ -54,6 +54,7 @@ class SplitOptions:
 
     folded: bool = True  # what never changes is computed once
     noise_scale: float = 1.0  # of the noise that a flow starts from where nobody says otherwise
+    held_rows: int = 0  # finished rows that a flow began with in training, at most
     words: int | None = None  # tokens of an instruction; None: as many as the policy reads
 
 
