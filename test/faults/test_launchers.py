@@ -70,3 +70,29 @@ def test_a_terminal_that_is_closed_takes_the_nodes_along(start_swing, launcher):
 def test_a_run_that_fails_takes_the_other_nodes_along(start_swing, launcher):
     run = start_swing(launcher)
     end(run, f'{launcher} fails', lambda graph: graph.send('driver', signal.SIGKILL))
+
+
+def test_a_launcher_that_was_frozen_and_is_killed_then_takes_its_nodes_along(
+    start_swing, launcher
+):
+    run = start_swing(launcher)
+
+    def stop(graph):
+        os.kill(graph.launcher, signal.SIGKILL)
+
+    run.begin()
+    os.kill(run.graph.launcher, signal.SIGSTOP)
+    time.sleep(1.0)
+    assert run.graph.pids().keys() == {'action_queue', 'driver'} and run.monitor.running
+    end(run, f'{launcher} is frozen, then killed', stop)
+
+
+def test_all_that_is_told_to_end_at_once_as_a_service_is_brakes_first(start_swing, launcher):
+    """A service manager (systemd) stops every process of a service at the same time."""
+    run = start_swing(launcher)
+
+    def stop(graph):
+        for pid in [graph.launcher, *graph.pids().values()]:
+            os.kill(pid, signal.SIGTERM)
+
+    end(run, f'{launcher} and its nodes are told to end at once', stop)
