@@ -168,6 +168,8 @@ def test_the_joints_are_shown_as_measured_and_as_commanded(start_page):
     joints = page.see('joints', lambda item: 'commanded' in item and 'measured' in item)
     np.testing.assert_allclose(joints['measured'], np.linspace(-0.5, 0.5, 6), atol=1e-3)
     assert len(joints['commanded']) == 6
+    page.command('estop')
+    page.see('joints', lambda item: 'commanded' not in item)  # nobody sends it there any more
 
 
 def test_pictures_are_taken_from_the_camera_only_while_somebody_looks(start_page):

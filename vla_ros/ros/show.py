@@ -27,7 +27,7 @@ from vla_ros.view.server import as_json
 from vla_ros.view.words import SILENT, Words
 
 PERIOD = 0.1  # s between two states of the page
-SILENCE = 1.0  # s without a status after which nothing is known about the arm
+SILENCE = 1.0  # s without a status, or a command, after which what was said no longer holds
 FORGET = 5.0  # s without a word after which a node is gone
 JOINT_RATE = 30.0  # Hz
 HEARD_OUT = {'action_queue', 'recorder', 'robot'}  # nodes of whom more is shown than their row
@@ -108,6 +108,7 @@ class Show:
         self._joints: dict[str, list[float]] = {}
         self._status: dict[str, Any] = watched.silence_item(silent=self._silent)
         self._heard = float('-inf')  # s, steady, when the queue last said how it stands
+        self._commanded = float('-inf')  # s, steady, when the arm was last sent anywhere
         self._nodes: dict[str, tuple[float, DiagnosticStatus]] = {}
         self._arm: str | None = None  # how the driver of the arm stands; None: there is none
         self._plan = PlanWatch()
@@ -122,6 +123,8 @@ class Show:
         if now - self._heard > SILENCE:
             self._status = watched.silence_item(self._records, self._arm, self._silent)
             self._clear_plan()
+        if now - self._commanded > SILENCE:
+            self._joints.pop('commanded', None)
         self._show('status', **self._status)
         self._show('joints', **self._joints)
         if self.is_due('nodes', 1.0):
@@ -191,6 +194,7 @@ class Show:
         if msg.points:
             positions = messages.command_positions(msg, self._robot.joint_names)
             self._joints['commanded'] = watched.rounded(positions)
+            self._commanded = self._clocks.steady()
 
     def show_picture(self, number: int, picture: np.ndarray) -> None:
         """Show what a camera, counted from 0, sees: RGB (H, W, 3) uint8."""

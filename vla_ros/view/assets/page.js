@@ -329,7 +329,8 @@ setInterval(() => {
     picture.figure.classList.toggle('stale', stale);
     picture.missing.hidden = !stale;
     if (picture.seen) picture.missing.textContent = `no picture for ${Math.round((now - picture.seen) / 1000)} s`;
-    picture.rate.textContent = stale || playback.shown ? '' : `${(picture.count / elapsed).toFixed(0)} / s`;
+    const rate = picture.count / elapsed;
+    picture.rate.textContent = stale || playback.shown ? '' : `${rate.toFixed(rate < 5 ? 1 : 0)} / s`;
     picture.count = 0;
   }
   if (now - heard > LOST) {
