@@ -48,10 +48,31 @@ from vla_ros.view.words import describe
         ),
         (
             Mode.HOLDING,
-            'the newest joint state is 0.31 s old, expected at most 0.08 s: is the driver running',
+            'the joint state of elbow is 0.31 s old, expected at most 0.08 s: is the driver',
             'Holding',
-            'last told 0.31 s ago',
+            'last told 0.31 s ago where its joints are (elbow)',
             'driver',
+        ),
+        (
+            Mode.HOLDING,
+            'no controller serves the action /arm/follow_joint_trajectory',
+            'Holding',
+            'is not there: /arm/follow_joint_trajectory.',
+            'Start it',
+        ),
+        (
+            Mode.HOLDING,
+            '/arm/follow: the controller refuses the trajectory',
+            'Holding',
+            'did not follow what it was sent: /arm/follow: the controller refuses',
+            'press Enable',
+        ),
+        (
+            Mode.HOLDING,
+            'elbow: got the command 3, expected -1 to 1: not sent',
+            'Holding',
+            'was stopped: elbow: got the command 3, expected -1 to 1.',
+            'press Enable',
         ),
         (
             Mode.HOLDING,

@@ -136,11 +136,47 @@ CAUSES = (
     ),
     (
         Mode.HOLDING,
-        r'newest joint state is (?P<age>[\d.]+) s old',
+        r'joint state of (?P<joint>.+) is (?P<age>[\d.]+) s old',
         Words(
             'Holding',
-            'The arm last told {age} s ago where its joints are.',
+            'The arm last told {age} s ago where its joints are ({joint}).',
             'Check its cable and its driver, and whether the clocks agree.',
+        ),
+    ),
+    (
+        Mode.HOLDING,
+        r'(?P<joint>.+); is the driver in other units or not calibrated',
+        Words(
+            'Holding',
+            'A joint is told to be where it can not be: {joint}.',
+            'Check the units of the driver and its calibration.',
+        ),
+    ),
+    (
+        Mode.HOLDING,
+        r'no controller serves the action (?P<name>\S+)',
+        Words(
+            'Holding',
+            'The controller that moves the arm is not there: {name}.',
+            'Start it, or mend its name in the deployment.',
+        ),
+    ),
+    (
+        Mode.HOLDING,
+        r'(?P<why>.+: the controller (?:refuses|ended) the trajectory.*)',
+        Words(
+            'Holding',
+            'The arm did not follow what it was sent: {why}.',
+            'Find out why, then press Enable.',
+        ),
+    ),
+    (
+        Mode.HOLDING,
+        r'(?P<why>.+): not sent',
+        Words(
+            'Holding',
+            'A command that the arm must not follow was stopped: {why}.',
+            'Find out where it came from, then press Enable.',
         ),
     ),
     (
