@@ -129,6 +129,21 @@ def test_one_interrupt_stops_every_process_and_gives_its_exit_code() -> None:
     assert 'SIGINT: stopping' in text
 
 
+@pytest.mark.parametrize(
+    ('handler', 'expected'), [(signal.SIG_DFL, 128 + signal.SIGHUP), (signal.SIG_IGN, 0)]
+)
+def test_a_hangup_stops_the_run_unless_nohup_started_it(
+    handler: signal.Handlers, expected: int
+) -> None:
+    before = signal.signal(signal.SIGHUP, handler)
+    try:
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGHUP)).start()
+        code, _, _ = run(shell('job', 'sleep 1', ends_run=True))
+        assert code == expected and signal.getsignal(signal.SIGHUP) is handler
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_process_that_does_not_stop_in_time_is_killed() -> None:
     stubborn = 'trap "" INT TERM; while true; do sleep 0.1; done'
     interrupt_after(0.3)

@@ -62,6 +62,7 @@ class Graph:
             stderr=subprocess.STDOUT,
             env=os.environ | (environment or {}),
             text=True,
+            preexec_fn=hear_hangups,
         )
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -144,6 +145,11 @@ class Graph:
         for line in self._up.stdout:
             self.lines.append(line.rstrip())
             print(line, end='', file=self._copy, flush=True)
+
+
+def hear_hangups():
+    """Undo what nohup does, which may have started the tests."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def start_of(launcher, path):

@@ -52,6 +52,7 @@ def start(code, *words, **env):
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | env,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # whatever nohup said
     )
     process.stdout.readline()
     return process

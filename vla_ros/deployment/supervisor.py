@@ -310,12 +310,16 @@ class Supervisor:
 
     @contextmanager
     def _handle_signals(self) -> Iterator[None]:
-        """Note the signals that stop the run, until the context ends."""
+        """Note the signals that stop the run, but a hangup where nohup says that it goes on."""
 
         def note(number: int, frame: FrameType | None) -> None:
             self._interrupts.append(number)
 
-        before = {number: signal.signal(number, note) for number in STOP_SIGNALS}
+        before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+        if before[signal.SIGHUP] is signal.SIG_IGN:
+            del before[signal.SIGHUP]
+        for number in before:
+            signal.signal(number, note)
         try:
             yield
         finally:
