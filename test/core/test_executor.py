@@ -32,7 +32,9 @@ def test_enabling_again_begins_at_the_measured_position_with_an_empty_queue():
     executor.push(ramp(ROWS), 0.0)
     executor.tick(0.1, HOME)
     executor.disable()
-    assert np.array_equal(executor.tick(0.15, 3 * HOME).positions, 3 * HOME)
+    brake = executor.tick(0.15, 3 * HOME)
+    assert brake.send and brake.positions == pytest.approx([0.1, 0.1])  # it stands
+    assert np.array_equal(executor.tick(0.16, 3 * HOME).positions, 3 * HOME)
     executor.enable()
     tick = executor.tick(0.2, -HOME)
     assert np.array_equal(tick.positions, -HOME) and tick.mode is Mode.WAITING

@@ -359,3 +359,15 @@ def test_queued_rows_and_the_expected_delay_are_there_for_a_policy_that_continue
     )
     bench.executor.disable()
     assert bench.executor.queue.rest(bench.now) is None
+
+
+def test_arm_that_lags_far_behind_is_told_to_stand_too_where_one_late_tick_brakes_it():
+    executor = make(arm=robot(**ARM), jump_time=np.inf)
+    executor.tick(0.0, np.zeros(2))
+    executor.push(ramp(ROWS), 0.0)
+    last = [executor.tick(now, HOME - 0.5).positions for now in np.arange(1, 60) * TICK][-1]
+    executor.estop()
+    late = executor.tick(60 * TICK + 0.5, HOME - 0.5, elapsed=0.3)
+    assert late.send and late.mode is Mode.ESTOP
+    assert np.array_equal(late.positions, last)
+    assert not executor.tick(61 * TICK + 0.5, HOME - 0.5).send

@@ -221,7 +221,9 @@ class Executor:
                 return self._tick(elapsed, send=moved)
             if not self._enabled:
                 self._mode = Mode.ESTOP if self.estopped else Mode.HOLDING
-                return self._tick(elapsed, send=moved and motion is self._anchor.motion)
+                stands = motion if moved else self._anchor.motion  # what it was told last
+                assert stands is not None
+                return Tick(stands.position.copy(), self._mode, None, moved, elapsed)
             self._anchored, elapsed = True, 0.0
         self._anchor.note_lag(measured)
         self._drop_stale(now)
