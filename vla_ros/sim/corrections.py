@@ -78,16 +78,9 @@ class Misled:
         self._until = rng.uniform(*_FIRST_TRY) if rng.random() < share else 0.0
         self._offset = rng.normal(0, 1, len(_ASTRAY)) * _ASTRAY
 
-    def predict(
-        self,
-        images: dict[str, np.ndarray],
-        state: np.ndarray,
-        instruction: str | None = None,
-        sequence: int = 0,
-        **more: Any,
-    ) -> tuple[np.ndarray, dict[str, float]]:
+    def predict(self, *seen: Any, **asked: Any) -> tuple[np.ndarray, dict[str, float]]:
         """Return the policy's actions (chunk, joints), rad, or where they lead astray."""
-        actions, seconds = self._policy.predict(images, state, instruction, sequence, **more)
+        actions, seconds = self._policy.predict(*seen, **asked)
         return actions + self._offset * (self.clock() < self._until), seconds
 
 
