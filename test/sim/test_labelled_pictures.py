@@ -16,6 +16,7 @@ from vla_ros.sim.labelled_pictures import (
     Corrections,
     Demonstrations,
     Gallery,
+    Mover,
     Scenes,
     instructions,
     record_arrays,
@@ -70,6 +71,32 @@ def test_bag_that_is_out_of_the_picture_or_behind_the_camera_has_no_label(scenes
     assert project(scene, 'top', 48, 64, above)[0, 2] < 0
     assert np.isnan(scenes.labels['gripper'][:, 0]).all(axis=1).any()
     assert np.isfinite(scenes.labels['top'][:, :, :2]).all()
+
+
+def test_moved_scene_shows_the_same_somewhere_else_and_its_labels_know_where(scenes):
+    moved = Scenes(24, SIZES, seed=3, move=0.2).record(0)
+    assert np.array_equal(moved.state, scenes.state)
+    still, label = (part.labels['top'][:, THINGS.index('bag')] for part in (scenes, moved))
+    shown = np.flatnonzero(np.isfinite(label[:, 0]))
+    by = (label - still)[shown, :2]
+    assert len(shown) > 12 and (by.std(axis=0) > 3).all()
+    assert (np.abs(by) <= (0.2 * 64, 0.2 * 48)).all()
+    assert np.array_equal(label[shown, 2:], still[shown, 2:])
+    for number, (right, down) in zip(shown, by.round().astype(int), strict=True):
+        before, after = (part.images['top'][number] for part in (scenes, moved))
+        there = after[max(down, 0) : 48 + min(down, 0), max(right, 0) : 64 + min(right, 0)]
+        here = before[max(-down, 0) : 48 - max(down, 0), max(-right, 0) : 64 - max(right, 0)]
+        assert np.array_equal(here, there)
+
+
+def test_what_is_moved_out_of_a_picture_has_no_label():
+    label = np.array([[1.0, 2.0, 1.0, 0.0, 0.0], [30.0, 20.0, 1.0, 0.0, 1.0]], np.float32)
+    image = np.zeros((48, 64, 3), np.uint8)
+    mover = Mover(np.random.default_rng(0), 0.1)
+    moved = np.array([mover(image, label)[1] for _ in range(40)])
+    gone = np.isnan(moved[:, 0]).all(axis=1)
+    assert 0.3 < gone.mean() < 0.95 and np.isfinite(moved[:, 1]).all()
+    assert (moved[~gone, 0, :2] >= 0).all()
 
 
 def test_mug_has_a_place_and_no_axis(scenes):

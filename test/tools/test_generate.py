@@ -37,6 +37,7 @@ def test_each_demonstration_is_asked_for_the_other_goal_in_the_middle(tmp_path):
         (['--arrays', '--scenes', 2, '--switch'], '--scenes: got --switch as well'),
         (['--arrays', '--policy', 'tea_bag_act', '--seconds', 1], '--policy: got --seconds'),
         (['--arrays', '--astray', 0.5], '--astray: got it without --policy'),
+        (['--arrays', '--move', 0.2], '--move: got it without --scenes'),
         (['--switch', '--goal', 'mug', 'saucer'], 'expected --arrays'),
         (['--seconds', 1], 'expected --arrays'),
     ],
@@ -51,7 +52,7 @@ def test_words_that_do_not_go_together_are_refused(words, complaint, tmp_path):
     ('what', 'number'),
     [
         *(('--seconds', number) for number in ('0', '-1', 'nan', 'inf', 'long')),
-        *(('--astray', number) for number in ('-0.1', '1.1', 'nan', 'often')),
+        *((word, n) for word in ('--astray', '--move') for n in ('-0.1', '1.1', 'nan', 'often')),
     ],
 )
 def test_number_that_is_none_is_refused_by_name(what, number, tmp_path, capsys):

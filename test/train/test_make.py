@@ -23,7 +23,13 @@ TINY = (
 @pytest.mark.parametrize(
     ('name', 'more'),
     [
-        ('tea_bag_act', ()),
+        (
+            'tea_bag_act',
+            (
+                *('beginnings:=1', 'scenes:=4', 'moved:=4'),
+                *('corrections:=1', 'longest:=0.5', 'reading_on:=0.02'),
+            ),
+        ),
         (
             'tea_bag_smolvla',
             (

@@ -170,6 +170,7 @@ class Scenes:
     clusters: Sequence[int] = ()  # empty: those that the plan records
     scenes_per_part: int = 500
     task: TaskChoice = TaskChoice()
+    move: float = 0.0  # largest share of a picture's side by which it is moved as a whole
     rests = True
 
     @property
@@ -190,8 +191,35 @@ class Scenes:
             joints = task.wander(rng)
             if joints is not None:
                 task.place_arm(joints)
+            gallery.mover = Mover(rng, self.move) if self.move else None
             gallery.add([task.scene.state()], task.phases[:1])
         return gallery.part()
+
+
+@dataclass(frozen=True)
+class Mover:
+    """
+    Moves pictures as a whole, each for itself; their edges are repeated.
+
+    So things are seen in places where none lies in the scenes that are drawn. What the arm would
+    do about them there is not known: such pictures teach to see, and nothing else.
+    """
+
+    rng: np.random.Generator
+    share: float  # of a side, largest
+
+    def __call__(self, image: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Move a picture (height, width, 3), and what it shows (things, 5)."""
+        height, width = image.shape[:2]
+        most = (np.array([width, height]) * self.share).astype(int)
+        right, down = self.rng.integers(-most, most + 1)
+        rows = np.clip(np.arange(height) - down, 0, height - 1)
+        columns = np.clip(np.arange(width) - right, 0, width - 1)
+        moved = label.copy()
+        moved[:, :2] += right, down
+        inside = ((moved[:, :2] >= 0) & (moved[:, :2] < (width, height))).all(axis=1)
+        moved[~inside] = np.nan
+        return image[rows[:, None], columns], moved
 
 
 class Gallery:
@@ -213,6 +241,7 @@ class Gallery:
         self._images: dict[str, list[np.ndarray]] = {camera: [] for camera in sizes}
         self._labels: dict[str, list[np.ndarray]] = {camera: [] for camera in sizes}
         self._count = 0  # rows
+        self.mover: Mover | None = None  # of what is drawn
         self._rows: list[np.ndarray] = []
         self._columns: dict[str, list[np.ndarray]] = {}
 
@@ -267,8 +296,12 @@ class Gallery:
         if self._labeller.cluster in self._held_out:
             return False
         for camera, size in self._sizes.items():
-            self._images[camera].append(self._renderers[size].render(camera))
-            self._labels[camera].append(self._labeller.label(camera, *size))
+            image = self._renderers[size].render(camera)
+            label = self._labeller.label(camera, *size)
+            if self.mover:
+                image, label = self.mover(image, label)
+            self._images[camera].append(image)
+            self._labels[camera].append(label)
         return True
 
 

@@ -9,9 +9,9 @@ every start is done once for each, and told in one of the goal's sentences.
 
 Arrays are drawn and read many times faster than videos, and say what each picture shows, which
 vla_ros pretrain learns from. With --seconds they are beginnings of demonstrations, and with
---switch the goal changes in the middle. With --scenes they are pictures of random scenes. With
---policy they are corrections (DAgger): the policy plays asynchronously, and for the states that
-it reaches the expert's chunk is recorded.
+--switch the goal changes in the middle. With --scenes they are pictures of random scenes, which
+--move moves. With --policy they are corrections (DAgger): the policy plays asynchronously, and
+for the states that it reaches the expert's chunk is recorded.
 """
 
 import os
@@ -77,6 +77,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add('--stride', type=int, default=6, help=f'draw every so many rows, of 30 a second {default}')
     add('--scenes', type=int, metavar='N', help='draw random scenes instead of episodes')
+    add(
+        '--move',
+        type=_share,
+        default=0.0,
+        metavar='SHARE',
+        help='move each picture of a scene as a whole by up to this share of its sides, so that '
+        f'things are seen where none lies {default}',
+    )
     add('--policy', help='bundle that plays, and is corrected')
     add(
         '--chunk-size-threshold',
@@ -157,9 +165,11 @@ def _recorder(args: Namespace, task: 'TaskChoice', plan: Plan, sizes: 'Sizes') -
 
     if args.astray and not args.policy:
         raise ConfigError('--astray: got it without --policy, expected the one that is misled')
+    if args.move and not args.scenes:
+        raise ConfigError('--move: got it without --scenes, expected what is moved')
     if args.scenes:
         _refuse(args, '--scenes', ('seconds', 'switch', 'policy'))
-        return Scenes(args.scenes, sizes, plan.seed, plan.training, task=task)
+        return Scenes(args.scenes, sizes, plan.seed, plan.training, task=task, move=args.move)
     episodes = _switched(plan) if args.switch else plan.episodes()
     if not args.policy:
         return Demonstrations(

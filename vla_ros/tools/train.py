@@ -97,6 +97,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='a chunk begins with 0 to N rows that are given, for SmolVLA: so it learns to go on '
         f'from what is being played (continuation:=hold) over a delay of N rows {default}',
     )
+    add(
+        '--place-weight',
+        type=float,
+        default=0.0,
+        metavar='W',
+        help="of a loss by which ACT's first token tells where each thing is and how it is turned "
+        f'in each picture, for arrays; 1 is as much as the actions {default}',
+    )
+    add(
+        '--place-alone',
+        type=float,
+        default=0.5,
+        metavar='SHARE',
+        help='with --place-weight: of the frames, whose actions are decoded from that token and '
+        f'the joints alone {default}',
+    )
+    add(
+        '--scenes',
+        type=existing,
+        nargs='+',
+        default=[],
+        metavar='FOLDER',
+        help='with --place-weight: arrays of scenes, in which the places are told, too',
+    )
+    add(
+        '--muon',
+        action='store_true',
+        help='learn the matrices of transformer layers by Muon, at twice the rate, not by AdamW',
+    )
     add('--use-vae', action='store_true', help="train with ACT's variational objective")
     add('--dropout', type=float, help='of ACT (default 0)')
     add('--shift', type=int, default=0, help=f'move pictures by up to so many pixels {default}')
@@ -157,6 +186,9 @@ def run(args: argparse.Namespace) -> int:
         freeze_vision=args.freeze_vision,
         freeze_normalisation=args.freeze_normalisation,
         mask_end=args.mask_end,
+        muon=args.muon,
+        place_weight=args.place_weight,
+        place_alone=args.place_alone,
         threads=args.threads,
         augmentation=Augmentation(shift=args.shift),
         emphasis=_by_label(emphasis, phases),
@@ -179,6 +211,7 @@ def run(args: argparse.Namespace) -> int:
         args.start,
         _say,
         args.vlm,
+        args.scenes,
     )
     _say(f'best checkpoint: {best}')
     tell_end(following=f'vla_ros export --checkpoint {best} --output my_policy')

@@ -119,6 +119,29 @@ class Batches:
             for key in self._datasets[0].labels or ()
         }
 
+    @property
+    def things(self) -> int:
+        """Return how many are labelled in each picture, 0 where some have no labels."""
+        counts = [
+            0 if not frames.labels else next(iter(frames.labels.values())).shape[1]
+            for frames in self._datasets
+        ]
+        return min(counts)
+
+    def shown(self, step: int) -> torch.Tensor:
+        """Return what the pictures of batch number ``step`` show, (n, cameras, things, 5)."""
+        labels = self.labels(self.indices(step))
+        return torch.stack([labels[key] for key in self._datasets[0].images], dim=1).float()
+
+    def check_alike(self, others: Sequence[Frames]) -> None:
+        """Raise ConfigError for frames that can't be shown beside these."""
+        _check_alike([*self._datasets, *others])
+        if Batches(others, 1, 1).things != self.things:
+            raise ConfigError(
+                f'scenes: got other things in their labels than the {self.things} of the '
+                'datasets, expected the same; draw them with the same task'
+            )
+
     def _find(self, index: int) -> tuple[Frames, int]:
         """Return the dataset that holds frame ``index``, and its number there."""
         place = int(np.searchsorted(self._first, index, side='right')) - 1

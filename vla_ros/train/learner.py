@@ -27,8 +27,8 @@ class Learner:
     two share the weights that are frozen.
     """
 
-    def __init__(self, average: PreTrainedPolicy, plan: TrainingPlan) -> None:
-        """Start from the weights of ``average``."""
+    def __init__(self, average: PreTrainedPolicy, plan: TrainingPlan, things: int = 0) -> None:
+        """Start from the weights of ``average``; the labels of pictures are of ``things``."""
         self.average = average.eval()
         self.plan = plan
         self.step = 0
@@ -40,6 +40,8 @@ class Learner:
             self._maps = self._family.freeze_vision(average)
         self._policy = _copy(average).train()
         self._family.prepare(self._policy)
+        if plan.place_weight:
+            self._family.ask_places(self._policy, things, plan)
         self._frozen = plan.freeze_vision or plan.freeze_normalisation
         by_batch = plan.freeze_vision and self._family.normalises_by_batch
         if plan.freeze_normalisation or by_batch:
@@ -60,7 +62,7 @@ class Learner:
     def learn(self, batch: dict[str, Any], rate: float) -> float:
         """Take one step with the learning rate ``rate`` on a normalised batch; return its loss."""
         for group in self._optimizer.param_groups:
-            group['lr'] = rate
+            group['lr'] = rate * group.get('times', 1.0)
         loss = self._differentiate(batch)
         torch.nn.utils.clip_grad_norm_(self._parameters, self.plan.gradient_limit)
         self._optimizer.step()

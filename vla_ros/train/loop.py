@@ -14,7 +14,8 @@ from lerobot.policies.pretrained import PreTrainedPolicy
 from torch import nn
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.train.array_data import open_data
+from vla_ros.dataset.arrays import ArrayDataset
+from vla_ros.train.array_data import array_frames, open_data
 from vla_ros.train.batches import Batches
 from vla_ros.train.checkpoint import (
     Checkpoint,
@@ -26,6 +27,7 @@ from vla_ros.train.checkpoint import (
     new_checkpoint,
     start_checkpoint,
 )
+from vla_ros.train.families.act_places import TOLD
 from vla_ros.train.families.family import Size
 from vla_ros.train.frames import Progress
 from vla_ros.train.interrupts import Interrupts
@@ -41,6 +43,9 @@ Evaluate = Callable[[Path], Mapping[str, float]]  # checkpoint -> success rates:
 _CALIBRATION_FRAMES = 128
 _NAMED = 5  # of the frozen parts
 
+SCENES = 0.75  # of them in a batch, beside each of its frames
+OBSERVATION = 'observation.'  # before what a policy observes, in LeRobot's keys
+
 
 def train(
     roots: Sequence[Path],
@@ -53,14 +58,16 @@ def train(
     start: Path | None = None,
     report: Callable[[str], None] = print,
     vlm: str | None = None,
+    scenes: Sequence[Path] = (),
 ) -> Path:
     """
     Train as ``plan`` says and return the best checkpoint (the last one without ``evaluate``).
 
     A run starts from nothing with a policy of ``size``, from the checkpoint ``start``, or, with
     ``resume``, from where it was interrupted. ``vlm`` is the folder of the vision-language model
-    of a checkpoint that names another. Raises ConfigError where ``output`` holds a run already
-    and ``resume`` is not asked for.
+    of a checkpoint that names another. ``scenes`` are more labelled pictures that a plan with a
+    ``place_weight`` asks about; nothing is acted in them. Raises ConfigError where ``output``
+    holds a run already and ``resume`` is not asked for.
 
     At Ctrl-C what was learned is saved, for ``resume``, before KeyboardInterrupt is raised. With
     the plan's minutes, time is left for the last evaluation to end in, as far as one was measured:
@@ -86,11 +93,12 @@ def train(
         checkpoint = new_checkpoint(metas, size, device, plan.seed)
     check_start(checkpoint, metas, _facts_of(start) if start and not state else None)
     check_flow(checkpoint.policy.config, plan)
-    learner = Learner(checkpoint.policy, plan)
+    batches = _gather(datasets, plan, checkpoint.policy.config.chunk_size, report)
+    shown = _gather_scenes(scenes, batches, plan)
+    learner = Learner(checkpoint.policy, plan, batches.things)
     if state:
         learner.restore(state)
-    batches = _gather(datasets, plan, checkpoint.policy.config.chunk_size, report)
-    draw = _drawing(batches, checkpoint, learner, plan, output)
+    draw = _drawing(batches, shown, checkpoint, learner, plan, output)
     folder = RunFolder(output, learner.step)
     report(f'{batches.frame_count} frames, {_describe(checkpoint.policy)}')
     if plan.progress(learner.step, learner.seconds) < 1:
@@ -212,14 +220,58 @@ def _gather(
     )
 
 
+def _gather_scenes(roots: Sequence[Path], batches: Batches, plan: TrainingPlan) -> Batches | None:
+    """Return what is asked about beside the frames; raise ConfigError where that can't be."""
+    if not plan.place_weight:
+        if roots:
+            raise ConfigError('scenes: got them without place_weight, expected both or neither')
+        return None
+    if not batches.things:
+        raise ConfigError(
+            'place_weight: got datasets that do not say what their pictures show, expected '
+            'labels; arrays have them: vla_ros generate --arrays'
+        )
+    frames = [part for root in roots for part in array_frames(ArrayDataset(root), acted=False)]
+    if not frames:
+        return None
+    batches.check_alike(frames)
+    count = max(1, round(plan.batch_size * SCENES))
+    return Batches(frames, count, 1, plan.seed + 1, plan.augmentation)
+
+
 def _drawing(
-    batches: Batches, checkpoint: Checkpoint, learner: Learner, plan: TrainingPlan, output: Path
+    batches: Batches,
+    scenes: Batches | None,
+    checkpoint: Checkpoint,
+    learner: Learner,
+    plan: TrainingPlan,
+    output: Path,
 ) -> Draw:
     """Return what gives the batch of a step, as the policy takes it."""
-    if plan.freeze_vision:
-        see = learner.feature_maps
-        return FeatureMaps(batches, checkpoint.preprocess, see, output / 'feature_maps').batch
-    return lambda step: checkpoint.preprocess(batches.batch(step))
+
+    def drawing(source: Batches, folder: str) -> Draw:
+        if plan.freeze_vision:
+            see = learner.feature_maps
+            return FeatureMaps(source, checkpoint.preprocess, see, output / folder).batch
+        return lambda step: checkpoint.preprocess(source.batch(step))
+
+    acted = drawing(batches, 'feature_maps')
+    if not plan.place_weight:
+        return acted
+    seen = drawing(scenes, 'scene_maps') if scenes else None
+
+    def labelled(step: int) -> dict[str, Any]:
+        labels = [source.shown(step) for source in (batches, scenes) if source]
+        batch = acted(step) | {TOLD: torch.cat(labels).to(learner.average.config.device)}
+        return _joined(batch, seen(step)) if seen else batch
+
+    return labelled
+
+
+def _joined(acted: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
+    """Return a batch with the observations of both, and the actions of one."""
+    keys = [key for key in seen if key.startswith(OBSERVATION)]
+    return acted | {key: torch.cat([acted[key], seen[key]]) for key in keys}
 
 
 def _facts_of(start: Path) -> DatasetFacts | None:

@@ -32,6 +32,11 @@ class TrainingPlan:
     threads: int | None = None  # of the CPU; None: as many as torch takes
     freeze_vision: bool = False  # train all but the vision encoder
     freeze_normalisation: bool = False  # of the vision encoder: keep the checkpoint's values
+    muon: bool = False  # for the matrices of transformer layers, instead of AdamW
+    # of a loss by which ACT tells what its pictures show; and the share of the frames whose
+    # actions are decoded from what it tells and its joints alone
+    place_weight: float = 0.0
+    place_alone: float = 0.5
     mask_end: bool = False  # learn nothing of the rows of a chunk beyond the end of an episode
     stride: int = 1  # keep the pictures of every so many rows
     augmentation: Augmentation = Augmentation()
@@ -54,6 +59,17 @@ class TrainingPlan:
             if value is not None and not value > 0:
                 raise ConfigError(f'{name}: got {value}, expected above zero')
 
+        if self.place_weight < 0 or not 0 <= self.place_alone <= 1:
+            raise ConfigError(
+                f'place_weight, place_alone: got {self.place_weight}, {self.place_alone}, '
+                'expected 0 or more, 0 to 1'
+            )
+        if self.place_weight and self.augmentation.shift:
+            raise ConfigError(
+                f'shift: got {self.augmentation.shift} px beside place_weight, expected 0: labels '
+                'are of pictures as they are; draw moved ones with: vla_ros generate --scenes N '
+                '--move SHARE'
+            )
         if self.held_rows < 0:
             raise ConfigError(f'held_rows: got {self.held_rows}, expected 0 or more')
 

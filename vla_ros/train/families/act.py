@@ -22,8 +22,10 @@ from lerobot.policies.factory import make_pre_post_processors
 from torch import nn
 from torchvision.ops.misc import FrozenBatchNorm2d
 
+from vla_ros.core.errors import ConfigError
 from vla_ros.train.checkpoint import Checkpoint
 from vla_ros.train.families.act_blocks import split
+from vla_ros.train.families.act_places import Teller, loss_with_places
 from vla_ros.train.families.eye import Eye
 from vla_ros.train.families.family import (
     ONE_SAMPLE,
@@ -34,6 +36,7 @@ from vla_ros.train.families.family import (
 )
 from vla_ros.train.families.split import Split, SplitOptions
 from vla_ros.train.maps import MAPS
+from vla_ros.train.training_plan import TrainingPlan
 
 STRIDE = 32  # px, between the cells of the ResNet's last map
 
@@ -118,6 +121,18 @@ class Act(Family):
         """Normalise with the values of the checkpoint instead of those of each batch."""
         policy.model.backbone.eval()
 
+    def ask_places(self, policy: ACTPolicy, things: int, plan: TrainingPlan) -> None:
+        """Ask the first token of the memory, in which there is nothing else without a VAE."""
+        if policy.config.use_vae:
+            raise ConfigError(
+                'place_weight: got it for an ACT with use_vae, whose first token is taken; leave '
+                'one of them out'
+            )
+        sizes = [tuple(f.shape[1:]) for f in policy.config.image_features.values()]
+        width = policy.config.dim_model
+        policy.teller = Teller(width, sizes, things, plan.place_weight, plan.place_alone)
+        policy.teller.to(policy.config.device)
+
     def prepare(self, policy: ACTPolicy) -> None:
         """
         Thaw the ResNet's normalisation, and lay its weights out for speed.
@@ -180,7 +195,8 @@ def training_loss(policy: ACTPolicy, batch: dict[str, torch.Tensor]) -> torch.Te
     Return LeRobot's loss of a normalised batch, with one pass of the ResNet for all cameras.
 
     LeRobot passes camera after camera; batch statistics of one camera are not what a layer that
-    is frozen afterwards, with the same values for all, will use.
+    is frozen afterwards, with the same values for all, will use. A policy that is asked for places
+    (`Act.ask_places`) is shown more frames than it has actions of.
     """
     keys = list(policy.config.image_features)
     maps: Sequence[torch.Tensor]
@@ -188,9 +204,15 @@ def training_loss(policy: ACTPolicy, batch: dict[str, torch.Tensor]) -> torch.Te
         maps = _unpacked(policy, batch[MAPS])
     else:
         maps = _feature_maps(policy.model.backbone, [batch[key] for key in keys])
-    with _given_features(policy.model):
-        loss, _ = policy.forward({**batch, **dict(zip(keys, maps, strict=True))})
-    return loss
+    seen = {**batch, **dict(zip(keys, maps, strict=True))}
+
+    def forward() -> torch.Tensor:
+        with _given_features(policy.model):
+            loss, _ = policy.forward(seen)
+        return loss
+
+    teller = getattr(policy, 'teller', None)
+    return loss_with_places(policy.model, teller, batch, forward) if teller else forward()
 
 
 @torch.no_grad()

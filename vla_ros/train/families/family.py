@@ -16,6 +16,7 @@ from lerobot.utils.feature_utils import dataset_to_policy_features
 from vla_ros.core.errors import ConfigError
 from vla_ros.train.families.eye import Eye
 from vla_ros.train.families.registry import FAMILIES
+from vla_ros.train.optimizers import MuonAndAdamW
 from vla_ros.train.training_plan import TrainingPlan
 
 if TYPE_CHECKING:
@@ -110,6 +111,18 @@ class Family:
             'can teach yet, expected act or smolvla'
         )
 
+    def ask_places(self, policy: PreTrainedPolicy, things: int, plan: TrainingPlan) -> None:
+        """
+        Have a policy's loss ask where ``things`` are, as the plan says, of batches with labels.
+
+        What answers is trained with the policy and is none of its parts. Raise ConfigError where
+        there is nothing to ask.
+        """
+        raise ConfigError(
+            f'place_weight: got it for a policy of type {policy.config.type}, expected act; '
+            'leave it out'
+        )
+
     def freeze_normalisation(self, policy: PreTrainedPolicy) -> None:
         """Have a prepared policy normalise as it will when it is used; or raise ConfigError."""
         raise _only_for_act('freeze_normalisation', policy)
@@ -120,8 +133,13 @@ class Family:
     def prepare(self, policy: PreTrainedPolicy) -> None:
         """Make a copy of a policy fit to be trained, in place."""
 
-    def optimizer(self, policy: PreTrainedPolicy, plan: TrainingPlan) -> torch.optim.Optimizer:
+    def optimizer(
+        self, policy: PreTrainedPolicy, plan: TrainingPlan
+    ) -> torch.optim.Optimizer | MuonAndAdamW:
         """Return the optimizer of what is trained; the plan sets its rate at each step."""
+        if plan.muon:
+            named = [(n, value) for n, value in policy.named_parameters() if value.requires_grad]
+            return MuonAndAdamW(named, plan.learning_rate, plan.weight_decay)
         return torch.optim.AdamW(
             trained(policy), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
         )
