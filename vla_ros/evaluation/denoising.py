@@ -164,7 +164,7 @@ def _errors(
     )
 
 
-def _kicks(flow: Flow, way: Way, sizes: Sequence[float]) -> tuple[float, ...]:
+def _kicks(flow: Flow, way: Way, sizes: np.ndarray) -> tuple[float, ...]:
     """Return the share of a kick of each step's size that is left in the actions."""
     rng, models, steps = np.random.default_rng(KICK_SEED), flow.velocities(), len(way.velocity)
     left = []

@@ -191,7 +191,7 @@ def joint_positions(msg: JointState, joint_names: Sequence[str]) -> np.ndarray:
             'one each; mend the robot driver'
         )
     positions = np.array(msg.position, np.float64)[columns]
-    bad = [joint_names[i] for i in np.flatnonzero(~np.isfinite(positions))]
+    bad = [joint_names[int(i)] for i in np.flatnonzero(~np.isfinite(positions))]
     if bad:
         raise VlaError(
             f'joint state: got NaN or infinity for {bad}, expected finite positions in rad; '

@@ -159,7 +159,7 @@ class TeaBagEnv(Task):
             return HOME + _SPREAD * rng.normal(0, 1, len(HOME))
         place = self.bag_position[:2] + rng.normal(0, 0.03, 2)
         pitch, roll = rng.uniform(np.radians(50), np.radians(90)), rng.uniform(-0.3, 2.75)
-        gripper = rng.choice([OPEN, OPEN / 2, 0.0])
+        gripper = float(rng.choice([OPEN, OPEN / 2, 0.0]))
         reach = inverse(np.array([*place, rng.uniform(0.02, 0.16)]), pitch, roll, gripper)
         return None if reach is None else reach.joints
 

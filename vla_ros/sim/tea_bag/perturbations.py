@@ -145,7 +145,7 @@ class Near(Perturbation):
         away = self.rng.normal(0, 0.03, 2)
         position = [*(self.env.bag_position[:2] + away), self.rng.uniform(0.05, 0.18)]
         pitch = self.rng.uniform(np.radians(50), np.radians(90))
-        gripper = self.rng.choice([OPEN, OPEN, OPEN, OPEN / 2, 0.0])
+        gripper = float(self.rng.choice([OPEN, OPEN, OPEN, OPEN / 2, 0.0]))
         return inverse(np.array(position), pitch, self.rng.uniform(-0.3, 2.75), gripper)
 
 
