@@ -103,10 +103,12 @@ class TracedQueue(ActionQueue):
             inside = np.maximum(inside, self._timeline.largest_step[:-1])
         held = 0.0 if before is None else max(0.0, now - self.end)  # s, the last row so far
         self._steps = chunk.step if before is None else max(self._steps, chunk.step + held)
+        # a ramp catches up no faster than the joints move in the chunks
+        ramps = self._name == 'linear_ramp'
         if self.remaining(now) and chunk.start > self.end:
-            # a ramp then catches up no faster than the joints move in the chunks
-            ramps = self._name == 'linear_ramp'
             self._held_until = chunk.end + chunk.step if ramps else chunk.start
+        elif ramps and now < self._held_until and self._is_behind(now):
+            self._held_until = max(self._held_until, chunk.end + chunk.step)
         result = super().push(chunk, now)
         after = self.sample(now)
         if result is PushResult.ACCEPTED and before is not None and after is not None:
@@ -121,6 +123,14 @@ class TracedQueue(ActionQueue):
         if positions[-1] < now - self._steps - LATE:
             self._findings.expired_rows += 1
         return positions
+
+    def _is_behind(self, now: float) -> bool:
+        """Say whether what is planned from ``now`` on is still catching up."""
+        line = self.rest(now)
+        if line is None:
+            return False
+        times = line.start + line.step * np.arange(len(line.values))
+        return bool((line.values[:, -1] < times - self._steps - LATE).any())
 
     def _note_seam(self, jump: np.ndarray, inside: np.ndarray) -> None:
         found, name = self._findings, self._name
