@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from vla_ros.benchmarks.absurd import ROWS, absurd_chunk
-from vla_ros.benchmarks.fuzz import Findings, Fuzz, fuzz
+from vla_ros.benchmarks.fuzz import Findings, Fuzz, TracedQueue, fuzz
+from vla_ros.core.blending import AGGREGATES
+from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.config import find_config
 from vla_ros.core.robot import load_robot
 from vla_ros.tools.main import main
@@ -54,6 +56,35 @@ def test_emergency_stop_that_comes_late_is_seen(monkeypatch):
     for _ in range(4000):
         world.step()
     assert found.events['estop'] > 0 and found.late_stops > 0
+
+
+def expired_rows(name, aggregate, chunks):
+    """Play ``chunks`` of (start, rows), each pushed when it begins; return what was found late."""
+    found = Findings()
+    queue = TracedQueue(name, aggregate, found)
+    pushes = [(start - lead, start, rows) for start, rows, lead in chunks]
+    for tick in range(400):
+        now = 0.01 * tick
+        while pushes and pushes[0][0] <= now + 1e-9:
+            _, start, rows = pushes.pop(0)
+            sequence = len(chunks) - len(pushes)
+            queue.push(ActionChunk(np.zeros((rows, 2)), start, 0.1, sequence, ('a', 'time')), now)
+        queue.sample(now)
+    return found.expired_rows
+
+
+def test_rows_whose_time_has_passed_are_seen():
+    def late(old, chunks, now):
+        return replace(chunks[-1], start=chunks[-1].start + 0.5)
+
+    chunks = [(0.0, 10, 0.0), (0.5, 10, 0.0)]
+    assert expired_rows('latest_only', late, chunks) > 20
+    assert expired_rows('latest_only', AGGREGATES['latest_only'], chunks) == 0
+
+
+def test_ramp_that_still_catches_up_when_another_chunk_comes_plays_no_expired_row():
+    held = [(0.0, 5, 0.0), (1.0, 10, 0.8), (1.2, 20, 0.0)]
+    assert expired_rows('linear_ramp', AGGREGATES['linear_ramp'], held) == 0
 
 
 def test_absurd_chunks_are_of_every_kind_and_a_million_rows_take_no_memory():
