@@ -7,9 +7,9 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import pandas
 import pytest
 
+pandas = pytest.importorskip('pandas')
 pytest.importorskip('torch')
 pytest.importorskip('transformers', reason="needs pip install 'vla_ros[train]'")
 
