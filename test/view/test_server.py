@@ -3,10 +3,12 @@
 """The server of the live page, asked over real sockets."""
 
 import asyncio
+import gc
 import json
 import re
 import socket
 import time
+import weakref
 from importlib.resources import files
 
 import aiohttp
@@ -219,3 +221,13 @@ def test_a_closed_server_sends_its_viewers_home_and_is_gone():
     assert site.visit(scene) in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
     with pytest.raises(OSError):
         socket.create_connection(('127.0.0.1', site.port), timeout=1.0)
+
+
+def test_a_closed_server_lets_go_of_who_did_its_commands():
+    site = Site()
+    assert site.ask('POST', '/command/enable', headers=TOKEN)[0] == 200
+    site.server.close()
+    gone = weakref.ref(site)
+    del site
+    gc.collect()
+    assert gone() is None

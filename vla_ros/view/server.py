@@ -66,6 +66,7 @@ class Server:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        self._command = refuse  # aiohttp's cache of handlers keeps this object, but not the node
 
     def _wait(self, work: Any) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
@@ -125,6 +126,11 @@ class Server:
         except VlaError as error:
             return web.json_response({'success': False, 'message': str(error)}, status=409)
         return web.json_response({'success': True, 'message': message})
+
+
+async def refuse(name: str, text: str) -> str:
+    """Do nothing that is asked for once the page is closed."""
+    raise VlaError(f'{name}: the page is closed')
 
 
 async def feed(page: web.WebSocketResponse, viewer: Viewer) -> None:
