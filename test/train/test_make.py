@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A policy from nothing, with tiny numbers: every step of how the shipped one is made."""
 
+import importlib.util
 import os
 
 import pytest
@@ -42,6 +43,7 @@ TINY = (
 def test_policy_is_made_from_nothing_and_what_is_done_is_not_done_again(
     tmp_path, capfd, name, more
 ):
+    pytest.importorskip('lerobot', reason="needs pip install 'vla_ros[train]'")
     root = tmp_path / 'all runs'
     words = ['make', name, *TINY, *more, '--output', str(root)]
     assert main(words) == 0
@@ -63,6 +65,16 @@ def test_step_that_fails_says_so_and_the_next_ones_are_not_taken(tmp_path, capfd
     with pytest.raises(VlaError, match='step a: ended with 2'):
         run(['make', str(file), '--output', str(tmp_path / 'runs')])
     assert not (tmp_path / 'runs' / 'b').exists()
+
+
+def test_library_that_a_later_step_needs_is_missed_before_the_first(tmp_path, capsys, monkeypatch):
+    def find_spec(name):
+        return None if name == 'lerobot' else importlib.util.find_spec(name)
+
+    monkeypatch.setattr('vla_ros.core.extras.find_spec', find_spec)
+    assert main(['make', 'tea_bag_act', *TINY, '--output', str(tmp_path / 'runs')]) == 2
+    assert 'lerobot is not installed: run pip install' in capsys.readouterr().err
+    assert not (tmp_path / 'runs').exists()
 
 
 def run(words):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-pandas = pytest.importorskip('pandas')
 pytest.importorskip('torch')
 pytest.importorskip('transformers', reason="needs pip install 'vla_ros[train]'")
 
+import pandas
 from lerobot.datasets.dataset_metadata import LeRobotDatasetMetadata
 from lerobot.processor.normalize_processor import hotswap_stats
 

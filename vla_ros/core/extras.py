@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Optional libraries: which extra of this package installs each."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 # a module that the run time does without, and the extra that brings it
@@ -18,10 +19,17 @@ EXTRAS = {
     'serial': 'so101',
     'onnx_ir': 'quantize',
     'onnxscript': 'train',
+    'pandas': 'train',
     'torch': 'train',
     'torchvision': 'train',
     'transformers': 'train',
 }
+
+
+def require(module: str) -> None:
+    """Raise ModuleNotFoundError, which names it, where the top-level ``module`` is missing."""
+    if find_spec(module) is None:
+        raise ModuleNotFoundError(f'No module named {module!r}', name=module)
 
 
 def how_to_install(error: ModuleNotFoundError) -> str:

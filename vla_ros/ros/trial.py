@@ -78,6 +78,7 @@ class TrialWatch:
         self._thread.join()
         self._node.destroy_node()
         self._context.try_shutdown()
+        self._context.destroy()
 
     def _write(self, topic: str, msgtype: str, data: bytes) -> None:
         if self._recording is not None:

@@ -17,9 +17,11 @@ from typing import NamedTuple
 
 from vla_ros.core.config import find_config, load_yaml
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.extras import require
 from vla_ros.tools.up import parse_assignments
 
 _DONE = 'done'
+_NEEDS = {'generate': 'mujoco', 'pretrain': 'lerobot', 'train': 'lerobot', 'export': 'lerobot'}
 
 
 class Step(NamedTuple):
@@ -53,8 +55,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Take the steps that are not done."""
     steps, values = load_making(find_config('making', args.policy), args.arguments)
-    for step in steps:
-        words = step.words(args.output, values)
+    commands = [step.words(args.output, values) for step in steps]
+    for words in [] if args.dry_run else commands:
+        if words[0] in _NEEDS:  # before hours of work that a later step could not go on from
+            require(_NEEDS[words[0]])
+    for step, words in zip(steps, commands, strict=True):
         print('vla_ros', *words, flush=True)
         done = args.output / _DONE / step.output.replace('/', '.')
         if args.dry_run or done.exists():
