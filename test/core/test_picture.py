@@ -161,3 +161,30 @@ def test_compressed_pictures_are_read(picture, suffix, tolerance):
 def test_compressed_pictures_that_are_none_are_named(data, kind, message):
     with pytest.raises(VlaError, match=f'camera top: .*{message}'):
         picture_from_file(data, kind, 'camera top')
+
+
+@pytest.mark.parametrize('kind', ['16UC1; png compressed ', '32FC1; tiff', 'png', 'png; '])
+def test_depth_in_a_plain_picture_file_is_no_grey_picture(kind):
+    depth = np.arange(24 * 32, dtype=np.uint16).reshape(24, 32) * 50
+    with pytest.raises(VlaError, match='camera top: got a picture of depth'):
+        picture_from_file(cv2.imencode('.png', depth)[1].tobytes(), kind, 'camera top')
+
+
+def test_grey_and_deep_picture_files_are_as_bright_as_they_were(picture):
+    deep = cv2.imencode('.png', wide(picture)[..., ::-1])[1].tobytes()
+    np.testing.assert_array_equal(picture_from_file(deep, 'png'), picture)
+    for values, kind in (
+        (picture[..., 0], 'png'),
+        (wide(picture[..., 0]), 'mono16; png compressed '),
+    ):
+        found = picture_from_file(cv2.imencode('.png', values)[1].tobytes(), kind)
+        np.testing.assert_array_equal(found, np.dstack([picture[..., 0]] * 3))
+
+
+def test_a_mosaic_that_was_compressed_as_it_is_becomes_colours(picture):
+    mosaic = bayer(picture, 'rggb')
+    found = picture_from_file(
+        cv2.imencode('.png', mosaic)[1].tobytes(), 'bayer_rggb8; png compressed '
+    )
+    expected = picture_from_bytes(mosaic.tobytes(), 'bayer_rggb8', SIZE, SIZE[1])
+    np.testing.assert_array_equal(found, expected)

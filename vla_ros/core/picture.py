@@ -99,16 +99,17 @@ def picture_from_file(data: Any, kind: str, what: str = 'image') -> np.ndarray:
     """
     Return a compressed picture (JPEG or PNG) as RGB, (height, width, 3) uint8.
 
-    ``kind`` is the format of its CompressedImage. Raise VlaError, which names ``what``, for a
-    damaged picture and for one of depth.
+    ``kind`` is the format of its CompressedImage; where image_transport wrote it, it begins with
+    the encoding that the picture had, and a mosaic of colours was compressed as it is. Raise
+    VlaError, which names ``what``, for a damaged picture and for one of depth.
     """
     import cv2
 
-    if 'compressedDepth' in kind:
-        raise VlaError(
-            f'{what}: got a picture of depth ({kind!r}), expected colours; leave it out'
-        )
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    encoding, compressed, _ = kind.partition(';')
+    encoding = encoding.strip()
+    if 'compressedDepth' in kind or (compressed and encoding not in ENCODINGS):
+        raise _depth(what, kind)
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     content = np.frombuffer(data, np.uint8)
     picture = cv2.imdecode(content, flags) if len(content) else None
     if picture is None:
@@ -116,7 +117,26 @@ def picture_from_file(data: Any, kind: str, what: str = 'image') -> np.ndarray:
             f'{what}: got {len(content)} bytes of format {kind!r} that are no picture, expected '
             'JPEG or PNG; check the camera driver and its image transport'
         )
-    return picture[:, :, ::-1]
+    if picture.ndim == 3:
+        return _eight_bits(picture)[:, :, ::-1]
+    if picture.dtype != np.uint8 and not (compressed and encoding in _PIXELS):
+        raise _depth(what, f'{kind}, grey of {picture.dtype}')
+    if encoding.startswith('bayer_'):
+        height, width = picture.shape
+        return picture_from_bytes(picture.tobytes(), encoding, (height, width), width, what)
+    return np.broadcast_to(_eight_bits(picture)[:, :, None], (*picture.shape, 3))
+
+
+def _depth(what: str, kind: str) -> VlaError:
+    return VlaError(
+        f'{what}: got a picture of depth ({kind!r}), expected colours or grey of one of '
+        f'{", ".join(ENCODINGS)}; leave it out'
+    )
+
+
+def _eight_bits(picture: np.ndarray) -> np.ndarray:
+    """Return a picture whose channels have 8 or 16 bits with the most significant 8."""
+    return picture if picture.dtype == np.uint8 else (picture >> 8).astype(np.uint8)
 
 
 def _rows(

@@ -111,8 +111,10 @@ def _read_stamps(
     """
     Return the stamps (s) of each topic's messages, in their order, and the instructions.
 
-    A label has no header: it counts from when it was received. Nor has an instruction: it counts
-    from the latest stamp that had come before it, whatever clock the recorder had.
+    A label has no header: it counts from when it was received, as does a command without a stamp,
+    which means now. Nor has an instruction one: it counts from the latest stamp that had come
+    before it, whatever clock the recorder had. Raise VlaError for a topic without messages or
+    without stamps.
     """
     stamps: dict[str, list[float]] = {topic: [] for topic in streams.topics}
     texts: list[tuple[float, str]] = []
@@ -123,7 +125,9 @@ def _read_stamps(
             texts += [(now, text)] if text else []
             continue
         labels = message.topic in streams.labels.values()
-        stamp = message.time * 1e-9 if labels else header_time(message.data)
+        stamp = 0.0 if labels else header_time(message.data, message.topic)
+        if labels or (not stamp and message.topic == streams.action):
+            stamp = message.time * 1e-9
         stamps[message.topic].append(stamp)
         now = now if labels else max(now, stamp)
     empty = [topic for topic in streams.topics if not stamps[topic]]
@@ -131,6 +135,14 @@ def _read_stamps(
         raise VlaError(
             f'{episode.path.name}: got no message on {", ".join(empty)}, expected a stream; '
             'record the episode anew'
+        )
+    unstamped = [
+        topic for topic in streams.topics if len(stamps[topic]) > 1 and not any(stamps[topic])
+    ]
+    if unstamped:
+        raise VlaError(
+            f'{episode.path.name}: got no time in the headers of {", ".join(unstamped)}, expected '
+            'when each was measured; let its driver set header.stamp, and record the episode anew'
         )
     return {topic: np.array(times) for topic, times in stamps.items()}, texts
 

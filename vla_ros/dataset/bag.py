@@ -50,6 +50,7 @@ CALIBRATION = 'calibration'
 LATCHED = ('instruction', 'episode')  # whoever joins a replay late gets the last ones, too
 _KEY = 'vla_ros'  # in custom_data
 _MAGIC = b'\x89MCAP0\r\n'
+_STAMPED = 4 + 8  # bytes: CDR's first four, then the stamp
 _CHECKSUM = 9 + 24  # bytes from the beginning of a chunk's record to its checksum
 _FOOTER, _DATA_END = 0x02, 0x0F  # MCAP's record types
 # of a file without index: end of the data, footer, magic
@@ -187,7 +188,7 @@ class Episode:
     def topics(self) -> dict[str, str]:
         """Return the message type of every topic that has a message."""
         with reading(self.path), Reader(self.path) as reader:
-            return {c.topic: c.msgtype for c in reader.connections}
+            return {c.topic: c.msgtype for c in reader.connections if c.msgcount}
 
 
 @contextmanager
@@ -297,8 +298,17 @@ def decode(message: Message) -> Any:
         ) from None
 
 
-def header_time(data: bytes) -> float:
-    """Return the stamp (s) of a serialized message that begins with a header."""
+def header_time(data: bytes, what: str = 'message') -> float:
+    """
+    Return the stamp (s) of a serialized message that begins with a header.
+
+    Raise VlaError, which names ``what``, for one that is too short.
+    """
+    if len(data) < _STAMPED:
+        raise VlaError(
+            f'{what}: got a damaged message of {len(data)} bytes, expected a header; copy the bag '
+            'again, or record it anew'
+        )
     order = '<' if data[1] else '>'  # CDR's second byte: 1 for little endian
     seconds, nanoseconds = struct.unpack_from(f'{order}iI', data, 4)
     return float(seconds) + 1e-9 * float(nanoseconds)

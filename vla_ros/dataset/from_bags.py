@@ -22,6 +22,7 @@ from vla_ros.dataset import lerobot
 from vla_ros.dataset.align import Alignment, align, gather
 from vla_ros.dataset.bag import CALIBRATION, Episode, Message, decode, hash_file
 from vla_ros.dataset.camera_messages import read_picture
+from vla_ros.dataset.joint_messages import read_command, read_states
 from vla_ros.dataset.lerobot import DatasetSpec, DatasetWriter, Frame
 from vla_ros.dataset.streams import LABELS, Streams, find_streams
 
@@ -122,6 +123,11 @@ def describe(episode: Episode, fps: int) -> DatasetSpec:
     """Return what every frame of a dataset with this episode holds."""
     streams = find_streams(episode)
     joints = decode(_first(episode, streams.action)).joint_names  # states may hold more of them
+    if not joints:
+        raise VlaError(
+            f'{episode.path.name}: {streams.action}: got no joints in the first message, expected '
+            'a position for each; mend the node that publishes it, and record the episode anew'
+        )
     return DatasetSpec(
         fps,
         tuple(joints),
@@ -173,7 +179,9 @@ def make_frames(
     check_alike(episode, spec)
     readers = _readers(episode, streams, spec)
     tasks = alignment.tasks or [''] * len(alignment.times)
-    states = _read_states(episode, streams, spec)[alignment.chosen[streams.state]]
+    told = episode.messages([streams.state])
+    states = read_states(f'{episode.path.name}: {streams.state}', told, spec.joint_names)
+    states = states[alignment.chosen[streams.state]]
     others = {t: rows for t, rows in alignment.chosen.items() if t != streams.state}
     for messages, state, task in zip(gather(episode, others), states, tasks, strict=True):
         values = {topic: readers[topic](message) for topic, message in messages.items()}
@@ -182,57 +190,14 @@ def make_frames(
         yield Frame(state, values[streams.action], images, labels, task)
 
 
-def _read_states(episode: Episode, streams: Streams, spec: DatasetSpec) -> np.ndarray:
-    """
-    Return the joints (messages, joints) as they were known at each message of their state.
-
-    States may come in parts: a joint that a message leaves out stands where the last one that
-    named it had it, and before that where the first one has it.
-    """
-    known, rows = np.full(len(spec.joint_names), np.nan), []
-    seen: set[str] = set()
-    for message in episode.messages([streams.state]):
-        msg = decode(message)
-        found = dict(zip(msg.name, msg.position, strict=False))
-        seen.update(found)
-        for place, name in enumerate(spec.joint_names):
-            known[place] = found.get(name, known[place])
-        if not np.isfinite([found[name] for name in spec.joint_names if name in found]).all():
-            raise VlaError(
-                f'{episode.path.name}: {message.topic}: got {found}, expected finite positions '
-                f'of {", ".join(spec.joint_names)}; record the episode anew'
-            )
-        rows.append(known.copy())
-    missing = [name for name in spec.joint_names if name not in seen]
-    if missing:
-        raise VlaError(
-            f'{episode.path.name}: {streams.state}: got joints {", ".join(sorted(seen))}, '
-            f'expected also {", ".join(missing)}, which are commanded; record them, or choose '
-            'another topic'
-        )
-    states = np.array(rows)
-    first = np.isfinite(states).argmax(axis=0)
-    for place, row in enumerate(first):
-        states[:row, place] = states[row, place]
-    return states
-
-
 def _readers(
     episode: Episode, streams: Streams, spec: DatasetSpec
 ) -> dict[str, Callable[[Message], Any]]:
     """Return for each topic what makes a message a value of the dataset; refuses others."""
+    what = f'{episode.path.name}: {streams.action}'
 
     def positions(message: Message) -> np.ndarray:
-        msg = decode(message)
-        values = msg.points[-1].positions if msg.points else ()
-        found = dict(zip(msg.joint_names, values, strict=False))
-        vector = np.array([found.get(name, np.nan) for name in spec.joint_names])
-        if not np.isfinite(vector).all():
-            raise VlaError(
-                f'{episode.path.name}: {message.topic}: got {found}, expected finite positions '
-                f'of {", ".join(spec.joint_names)}; record the episode anew'
-            )
-        return vector
+        return read_command(what, message, spec.joint_names)
 
     sizes = {topic: spec.cameras[name] for name, topic in streams.cameras.items()}
 
