@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.kinematics import load_model, parse_model, robot_model
-from vla_ros.core.robot import load_robot
+from vla_ros.core.robot import RobotSpec, load_robot
 
 LIMIT = '<limit lower="-1" upper="2" velocity="3" effort="1"/>'
 
@@ -202,3 +202,48 @@ def test_what_is_wrong_in_a_urdf_is_named(tmp_path, text, complaint):
 def test_a_urdf_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(ConfigError, match='arm.urdf: cannot be read'):
         load_model(tmp_path / 'arm.urdf')
+
+
+@pytest.mark.parametrize(
+    ('text', 'complaint'),
+    [
+        (
+            robot(joint('j', 'fixed', 'a', 'b'), joint('j', 'fixed', 'b', 'c')),
+            "<joint>: got the name 'j' 2 times, expected one for each",
+        ),
+        (robot(joint('j', 'fixed', 'a', 'b'), links='abb'), "<link>: got the name 'b' 2 times"),
+        (robot(joint('', 'fixed', 'a', 'b'), links='ab'), "<joint>: got the name '' 1 times"),
+        ('<robot name="r"><link/></robot>', "<link>: got the name '' 1 times"),
+    ],
+)
+def test_links_and_joints_have_names_of_their_own(text, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        parse_model(text)
+
+
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'iso-8859-1', 'utf-16'])
+def test_a_urdf_is_read_in_the_encoding_that_it_declares(tmp_path, encoding):
+    declared = encoding.removesuffix('-sig')
+    text = robot(joint('drehgelenk_ä', 'revolute', 'a', 'b', LIMIT), links='ab')
+    path = tmp_path / 'arm.urdf'
+    path.write_bytes(f'<?xml version="1.0" encoding="{declared}"?>{text}'.encode(encoding))
+    assert load_model(path).joint_names == ('drehgelenk_ä',)
+
+
+def test_a_long_chain_is_no_deep_recursion():
+    links = ''.join(f'<link name="l{i}"/>' for i in range(3000))
+    joints = ''.join(joint(f'j{i}', 'fixed', f'l{i}', f'l{i + 1}') for i in range(2999))
+    model = parse_model(f'<robot name="r">{links}{joints}</robot>')
+    assert [item.name for item in model.chain('l2999')] == [f'j{i}' for i in range(2999)]
+
+
+@pytest.mark.parametrize('sliding', [True, False])
+def test_a_joint_slides_in_both_files_or_in_none(tmp_path, sliding):
+    urdf = tmp_path / 'arm.urdf'
+    kind = 'revolute' if sliding else 'prismatic'
+    urdf.write_text(robot(joint('j', kind, 'a', 'b', LIMIT), links='ab'))
+    limits = (np.array([value]) for value in (0.0, 0.1, 0.1, 1.0))
+    arm = RobotSpec('arm', ('j',), *limits, urdf, 'b', prismatic=('j',) if sliding else ())
+    first, second = ('arm', urdf) if sliding else (urdf, 'arm')
+    with pytest.raises(ConfigError, match=rf'j: slides \(m\) in {first} and turns .* in {second}'):
+        robot_model(arm)

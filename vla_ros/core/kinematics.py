@@ -170,27 +170,38 @@ def robot_model(robot: RobotSpec) -> RobotModel:
 def load_model(path: Path) -> RobotModel:
     """Read a URDF file; raise ConfigError naming the file, the element and what is wrong."""
     try:
-        return parse_model(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError) as error:
+        return parse_model(path.read_bytes())
+    except OSError as error:
         raise ConfigError(f'{path}: cannot be read: {error}') from None
     except ConfigError as error:
         raise ConfigError(f'{path}: {error}') from None
 
 
-def parse_model(text: str) -> RobotModel:
+def parse_model(text: str | bytes) -> RobotModel:
     """Return the model that a URDF describes; raise ConfigError for what is wrong in it."""
     try:
         robot = ElementTree.fromstring(text)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, ValueError) as error:  # ValueError: an unknown encoding
         raise ConfigError(f'no XML: {error}') from None
     if robot.tag != 'robot':
         raise ConfigError(f'got the element <{robot.tag}>, expected <robot>; expand xacro first')
     colours = {
         str(item.get('name')): _colour(item) for item in robot.iterfind('material') if len(item)
     }
+    for tag in ('link', 'joint'):
+        _check_names(tag, [element.get('name', '').strip() for element in robot.iterfind(tag)])
     links = {link.name: link for link in (_link(e, colours) for e in robot.iterfind('link'))}
     joints = [_joint(element) for element in robot.iterfind('joint')]
     return _assemble(str(robot.get('name')), links, joints)
+
+
+def _check_names(tag: str, names: Sequence[str]) -> None:
+    """Raise ConfigError for a link or joint that has no name of its own."""
+    wrong = next((name for name in names if not name or names.count(name) > 1), None)
+    if wrong is not None:
+        raise ConfigError(
+            f'<{tag}>: got the name {wrong!r} {names.count(wrong)} times, expected one for each'
+        )
 
 
 def _assemble(name: str, links: Mapping[str, Link], joints: Sequence[Joint]) -> RobotModel:
@@ -218,14 +229,24 @@ def _assemble(name: str, links: Mapping[str, Link], joints: Sequence[Joint]) -> 
 
 def _descend(link: str, joints: Sequence[Joint]) -> Iterator[Joint]:
     """Yield the joints below a link, each before those below it."""
+    below: dict[str, list[Joint]] = {}
     for joint in joints:
-        if joint.parent == link:
-            yield joint
-            yield from _descend(joint.child, joints)
+        below.setdefault(joint.parent, []).append(joint)
+    due = below.get(link, [])[::-1]
+    while due:
+        joint = due.pop()
+        yield joint
+        due += below.get(joint.child, [])[::-1]
 
 
 def _check_limits(model: RobotModel, robot: RobotSpec, index: int, name: str) -> None:
     joint = model.joint(name)
+    if (joint.kind in SLIDING) != (name in robot.prismatic):
+        slides, turns = (robot.urdf, robot.name)[:: 1 if joint.kind in SLIDING else -1]
+        raise ConfigError(
+            f'{robot.urdf}: joint {name}: slides (m) in {slides} and turns (rad) in {turns}, '
+            'expected the same type; mend the type of one of them'
+        )
     outside = (
         robot.lower[index] < joint.lower - SLACK
         or robot.upper[index] > joint.upper + SLACK
