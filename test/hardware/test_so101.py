@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The SO-101 driver through the real library: a sound bus, and one that is anything but."""
 
+import re
 import time
 from dataclasses import replace
 
@@ -14,7 +15,11 @@ from servos import CALIBRATION, ROBOT, simulated_arm
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.hardware import sts3215
-from vla_ros.hardware.calibration import load_calibration, save_calibration
+from vla_ros.hardware.calibration import (
+    load_calibration,
+    nominal_calibration,
+    save_calibration,
+)
 from vla_ros.hardware.conformance import DriverConformance
 from vla_ros.hardware.simulated_bus import COMPLIANCE, Weather
 from vla_ros.hardware.so101 import Scale, So101
@@ -323,3 +328,36 @@ def test_calibration_that_is_missing_or_broken_says_how_to_make_one(tmp_path):
     for path in (tmp_path / 'a.json', broken):
         with pytest.raises(ConfigError, match='cannot be read: .*run vla_ros calibrate'):
             load_calibration(path, ROBOT.joint_names)
+
+
+@pytest.mark.parametrize(
+    ('change', 'complaint'),
+    [
+        (lambda text: text.replace('"id": 6', '"id": 6, "id": 7'), 'key id comes twice'),
+        (lambda text: text.replace('"id": 6', '"id": 254'), 'got id 254 .*an id from 0 to 253'),
+        (lambda text: re.sub(r'(_offset": )-?\d+', r'\1-2048', text), 'at most 2047 ticks'),
+        (lambda _: '{"motor_names": [], "calib_mode": []}', 'form of an older LeRobot'),
+        (lambda _: '[' * 100_000, 'cannot be read'),
+    ],
+)
+def test_a_calibration_that_would_lead_the_arm_elsewhere_is_refused(tmp_path, change, complaint):
+    path = tmp_path / 'a.json'
+    save_calibration(path, CALIBRATION)
+    path.write_text(change(path.read_text()))
+    with pytest.raises(ConfigError, match=complaint):
+        load_calibration(path, ROBOT.joint_names)
+
+
+def test_a_calibration_that_windows_saved_is_read(tmp_path):
+    path = tmp_path / 'a.json'
+    save_calibration(path, CALIBRATION)
+    path.write_text(path.read_text().replace('\n', '\r\n'), encoding='utf-8-sig')
+    assert load_calibration(path, ROBOT.joint_names) == CALIBRATION
+
+
+def test_a_joint_without_ends_is_calibrated_all_the_way_round():
+    ends = np.full(len(ROBOT.joint_names), np.inf)
+    endless = replace(ROBOT, lower=-ends, upper=ends, home=np.empty(0))
+    assert {(j.range_min, j.range_max) for j in nominal_calibration(endless).values()} == {
+        (0, 4094)
+    }

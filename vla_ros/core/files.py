@@ -110,7 +110,7 @@ def read_json(path: Path) -> Any:
         if path.stat().st_size > LARGEST_JSON:
             raise ValueError(f'got more than {LARGEST_JSON} bytes')
         return json.loads(
-            path.read_text(encoding='utf-8'),
+            path.read_text(encoding='utf-8-sig'),  # with the mark that Windows writes, or without
             object_pairs_hook=_unique,
             parse_float=_finite,
             parse_constant=_finite,

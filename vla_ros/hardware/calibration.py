@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import read_json, write_text
 from vla_ros.core.robot import RobotSpec
 from vla_ros.hardware.sts3215 import MIDDLE, RADIANS_PER_TICK, RESOLUTION
+
+LAST_ID = 253  # the next one speaks to all servos at once
+FARTHEST_OFFSET = 2047  # ticks; the servo keeps eleven bits and a sign
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,14 @@ def load_calibration(path: Path, joint_names: Sequence[str]) -> dict[str, JointC
     Raises ConfigError, naming the file and the joint, for what is missing or makes no sense.
     """
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ConfigError(f'{path}: cannot be read: {error}; run vla_ros calibrate') from None
+        content = read_json(path)
+    except ConfigError as error:
+        raise ConfigError(f'{error}; run vla_ros calibrate') from None
+    if isinstance(content, dict) and 'motor_names' in content:
+        raise ConfigError(
+            f'{path}: got the form of an older LeRobot, whose ticks mean something else; '
+            'run vla_ros calibrate'
+        )
     if not isinstance(content, dict) or set(content) != set(joint_names):
         got = ', '.join(content) if isinstance(content, dict) else type(content).__name__
         raise ConfigError(
@@ -53,9 +62,8 @@ def load_calibration(path: Path, joint_names: Sequence[str]) -> dict[str, JointC
 
 def save_calibration(path: Path, calibration: Calibration) -> None:
     """Write the calibration as LeRobot does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = {name: asdict(joint) for name, joint in calibration.items()}
-    path.write_text(json.dumps(content, indent=4) + '\n', encoding='utf-8')
+    write_text(path, json.dumps(content, indent=4) + '\n')
 
 
 def nominal_calibration(robot: RobotSpec) -> dict[str, JointCalibration]:
@@ -63,7 +71,7 @@ def nominal_calibration(robot: RobotSpec) -> dict[str, JointCalibration]:
     calibration = {}
     for number, name in enumerate(robot.joint_names, 1):
         reach = max(-robot.lower[number - 1], robot.upper[number - 1]) / RADIANS_PER_TICK
-        half = min(ceil(reach), MIDDLE)
+        half = ceil(min(reach, MIDDLE))
         low, high = MIDDLE - half, MIDDLE + half
         calibration[name] = JointCalibration(number, 0, 0, low, min(high, RESOLUTION - 1))
     return calibration
@@ -102,6 +110,11 @@ def _joint(what: str, content: Any) -> JointCalibration:
         raise ConfigError(
             f'{what}: got the range {joint.range_min} to {joint.range_max}, expected one within 0 '
             f'to {RESOLUTION - 1}; calibrate again'
+        )
+    if not 0 <= joint.id <= LAST_ID or abs(joint.homing_offset) > FARTHEST_OFFSET:
+        raise ConfigError(
+            f'{what}: got id {joint.id} and homing_offset {joint.homing_offset}, expected an id '
+            f'from 0 to {LAST_ID} and at most {FARTHEST_OFFSET} ticks either way; calibrate again'
         )
     if joint.drive_mode not in (0, 1):
         raise ConfigError(f'{what}: got drive_mode {joint.drive_mode}, expected 0 or 1')
