@@ -90,3 +90,25 @@ def test_alias_that_only_repeats_something_is_allowed(tmp_path):
     path = tmp_path / 'file.yaml'
     path.write_text('a: &limits [1, 2]\nb: *limits\n')
     assert load_yaml(path, ('a', 'b')) == {'a': [1, 2], 'b': [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ('text', 'value'),
+    [
+        ('1e-3', 1e-3), ('1E3', 1e3), ('-2.5e1', -25.0), ('.5', 0.5), ('5.', 5.0), ('+7', 7),
+        ('0', 0), ('-0x1F', -31), ('-.inf', float('-inf')), ('true', True), ('off', False),
+        ('010', '010'), ('08', '08'), ('1:30', '1:30'), ('1_000', '1_000'), ('1e', '1e'),
+        ('0b1', '0b1'), ("'1e3'", '1e3'), ('1.2.3', '1.2.3'), ('.', '.'),
+    ],
+)  # fmt: skip
+def test_numbers_are_those_that_ros_and_people_read_alike(tmp_path, text, value):
+    path = tmp_path / 'some.yaml'
+    path.write_text(f'a: {text}\n')
+    found = load_yaml(path, ('a',))['a']
+    assert found == value and type(found) is type(value)
+
+
+def test_a_file_with_the_marks_of_windows_is_read(tmp_path):
+    path = tmp_path / 'some.yaml'
+    path.write_bytes('\ufeffa: 1\r\nb: \u00e4\r\n'.encode())
+    assert load_yaml(path, ('a', 'b')) == {'a': 1, 'b': 'ä'}

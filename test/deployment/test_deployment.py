@@ -272,3 +272,12 @@ def test_a_namespace_that_ros_does_not_allow_is_named(tmp_path: Path, namespace:
     path.write_text(yaml.safe_dump({'namespace': namespace, 'nodes': nodes}))
     with pytest.raises(ConfigError, match=f"namespace: got '{namespace}'"):
         load_deployment(str(path)).resolve({})
+
+
+def test_texts_that_ros_would_take_for_something_else_stay_texts(tmp_path: Path) -> None:
+    values = {'a': '1e5', 'b': '08', 'c': 'y', 'd': ['n', '1e3']}
+    spec = ProcessSpec('q', '', '', 'x', values, {}, (), {}, False, False, False)
+    tokens = list(yaml.scan(spec.write_parameters(tmp_path).read_text()))
+    texts = [token for token in tokens if isinstance(token, yaml.ScalarToken)]
+    assert {'1e5', '08', 'y', 'n', '1e3'} < {token.value for token in texts}
+    assert {token.style for token in texts} == {'"'}

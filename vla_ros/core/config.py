@@ -3,6 +3,7 @@
 """Where configuration lies, and strict reading of it."""
 
 import os
+import re
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -81,7 +82,9 @@ class _StrictLoader(yaml.SafeLoader):
     Refuses what YAML's own loaders let pass.
 
     That is a key that comes twice in a mapping, of which they keep the last one; and aliases that
-    make a short file contain itself, or almost endless.
+    make a short file contain itself, or almost endless. Numbers are those that everyone reads
+    alike: 1e-3 is one, for ROS 2 too, where YAML 1.1 has a text; 010 and 1:30, where it has 8 and
+    90, are texts.
     """
 
     def compose_document(self) -> Any:
@@ -98,6 +101,19 @@ class _StrictLoader(yaml.SafeLoader):
                 problem=f'key {", ".join(sorted(twice))} comes twice', problem_mark=node.start_mark
             )
         return node
+
+
+_INTEGER = re.compile(r'[-+]?(0|[1-9][0-9]*|0x[0-9a-fA-F]+)\Z')
+_FLOAT = re.compile(
+    r'[-+]?(([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+'
+    r'|\.(inf|Inf|INF))\Z|\.(nan|NaN|NAN)\Z'
+)
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in forms if not tag.endswith((':int', ':float'))]
+    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _kind, _form in (('int', _INTEGER), ('float', _FLOAT)):
+    _StrictLoader.add_implicit_resolver(f'tag:yaml.org,2002:{_kind}', _form, list('-+.0123456789'))
 
 
 def _count(node: yaml.Node, known: dict[int, int]) -> int:

@@ -86,6 +86,15 @@ class NodeEntry:
             raise ConfigError('respawn: got true, expected false for a node that ends the run')
 
 
+class _QuotingDumper(yaml.SafeDumper):
+    """Quotes every text, for ROS 2 takes others for numbers and bools than YAML 1.1 does."""
+
+
+_QuotingDumper.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar('tag:yaml.org,2002:str', text, style='"')
+)
+
+
 @dataclass(frozen=True)
 class ProcessSpec:
     """One process to start, everything filled in."""
@@ -106,7 +115,7 @@ class ProcessSpec:
         """Write the parameters as a ROS parameter file into ``folder`` and return its path."""
         path = folder / f'{self.name}.yaml'
         content = {'/**': {'ros__parameters': dict(self.parameters)}}
-        path.write_text(yaml.safe_dump(content, sort_keys=False))
+        path.write_text(yaml.dump(content, Dumper=_QuotingDumper, sort_keys=False))
         return path
 
 
