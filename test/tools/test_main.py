@@ -213,3 +213,37 @@ def test_the_shell_is_told_how_a_command_line_goes_on(tmp_path):
     subprocess.run([sys.executable, '-m', 'vla_ros.tools.main'], env=environment, timeout=PATIENCE)
     found = (tmp_path / 'out').read_text().split()
     assert found == ['--reference']
+
+
+@pytest.mark.parametrize('path', ['', ' ', '~nobody_of_this_name/x'])
+def test_a_path_that_is_none_is_refused(path, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(['convert', '.', '--output', path])
+    assert end.value.code == 2
+    assert 'argument --output: got' in capsys.readouterr().err
+
+
+def test_a_path_that_no_disk_can_hold_is_told_in_one_line(tmp_path):
+    run = _vla_ros('convert', str(tmp_path), '--output', str(tmp_path / ('x' * 300)))
+    assert run.returncode == 2 and 'Traceback' not in run.stderr
+    assert 'xxx: File name too long; ' in run.stderr
+
+
+def test_output_that_cannot_be_printed_is_told_in_one_line():
+    with open('/dev/full', 'w') as full:
+        run = _vla_ros('doctor', stdout=full)
+    assert (run.returncode, run.stderr.count('\n')) == (2, 1), run.stderr
+    assert 'No space left on device' in run.stderr
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly():
+    reader, writer = os.pipe()
+    os.close(reader)
+    run = _vla_ros('doctor', stdout=writer)
+    os.close(writer)
+    assert (run.returncode, run.stderr) == (0, '')
+
+
+def _vla_ros(*words, stdout=subprocess.PIPE):
+    command = [sys.executable, '-m', 'vla_ros.tools.main', *words]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arguments that several commands take; they are called and mean the same in all of them."""
 
-from argparse import SUPPRESS, ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,19 +53,31 @@ class Made(type(Path())):  # type: ignore[misc]
     """The path of a folder that a command fills."""
 
 
+def _expand(text: str) -> Path:
+    """Return a path; refuse none at all, which is what an unset variable of the shell gives."""
+    if not text.strip():
+        raise ArgumentTypeError('got an empty path, expected a file or a folder; name it')
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ArgumentTypeError(
+            f'got {text!r}, whose home is not known, expected a path; write it out'
+        ) from None
+
+
 def existing(text: str) -> Existing:
     """Return the path of what is read."""
-    return Existing(Path(text).expanduser())
+    return Existing(_expand(text))
 
 
 def written(text: str) -> Written:
     """Return the path of a file that is written."""
-    return Written(Path(text).expanduser())
+    return Written(_expand(text))
 
 
 def made(text: str) -> Made:
     """Return the path of a folder that is filled."""
-    return Made(Path(text).expanduser())
+    return Made(_expand(text))
 
 
 def check_paths(args: Namespace) -> None:

@@ -76,6 +76,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(mend)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # who reads the output, such as head, has seen enough
+        _let_go_of_output()
+        return 0
+    except OSError as error:
+        if error.errno is None:
+            raise
+        _let_go_of_output()
+        return _refuse(
+            f'{error.filename or "output"}: {error.strerror}; free the disk, or name another path'
+        )
 
 
 def complete() -> None:
@@ -148,6 +158,11 @@ def read_docstring(path: str) -> str:
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f'No module named {path!r}', name=path)
     return ast.get_docstring(ast.parse(Path(spec.origin).read_text())) or ''
+
+
+def _let_go_of_output() -> None:
+    """Throw away what could not be printed, which Python would try to print again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _refuse(message: str) -> int:
