@@ -392,3 +392,12 @@ def test_a_first_command_of_no_joints_makes_no_dataset_without_joints(tmp_path):
     episode = write_episode(tmp_path, messages=sorted(messages, key=lambda m: m.time))
     with pytest.raises(VlaError, match='/joint_commands: got no joints in the first message'):
         frames_of(episode)
+
+
+def test_streams_that_hardly_overlap_make_no_single_frame(tmp_path):
+    def when(m):
+        return header_time(m.data) - START
+
+    late = [m for m in make_messages() if m.topic != '/camera/top/image_raw' or when(m) > 0.36]
+    with pytest.raises(VlaError, match=r'/camera/top/image_raw from 0.37 to 0.37 s.*for 2 frames'):
+        frames_of(write_episode(tmp_path, messages=late))

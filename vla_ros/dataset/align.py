@@ -19,6 +19,8 @@ from vla_ros.core.observation import Observations, Sample
 from vla_ros.dataset.bag import Episode, Message, decode, header_time
 from vla_ros.dataset.streams import Streams
 
+FEWEST_FRAMES = 2  # of an episode that shows a motion
+
 
 @dataclass(frozen=True)
 class Alignment:
@@ -39,12 +41,19 @@ def align(episode: Episode, streams: Streams, fps: int, max_skew: float) -> Alig
     """
     Choose each frame's samples, from the first to the last time that every source has reached.
 
-    Raise VlaError for a frame that has no sample of a source within ``max_skew`` (s).
+    Raise VlaError where that is too short, and for a frame that has no sample of a source within
+    ``max_skew`` (s).
     """
     stamps, texts = _read_stamps(episode, streams)
     begin = max(source.min() for source in stamps.values())
     end = min(source.max() for source in stamps.values())
-    times = begin + np.arange(max(0, int((end - begin) * fps + 1e-3)) + 1) / fps
+    count = int((end - begin) * fps + 1e-3) + 1
+    if count < FEWEST_FRAMES:
+        raise VlaError(
+            f'{episode.path.name}: got {", ".join(_spans(stamps))}, expected all of them together '
+            f'for {FEWEST_FRAMES} frames at {fps} Hz; record the episode longer, with one clock'
+        )
+    times = begin + np.arange(count) / fps
     chosen: dict[str, list[int]] = {topic: [] for topic in stamps}
     skew = 0.0
     for time, samples in zip(times, _observe(stamps, times, max_skew), strict=True):
@@ -60,6 +69,13 @@ def align(episode: Episode, streams: Streams, fps: int, max_skew: float) -> Alig
             chosen[topic].append(sample.value)
     numbers = {topic: np.array(chosen[topic]) for topic in chosen}
     return Alignment(times, numbers, skew, tuple(_in_force(texts, times)))
+
+
+def _spans(stamps: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """Yield from when to when each topic was measured, counted from the first of all (s)."""
+    first = min(float(times.min()) for times in stamps.values())
+    for topic, times in stamps.items():
+        yield f'{topic} from {times.min() - first:.2f} to {times.max() - first:.2f} s'
 
 
 def _in_force(texts: Sequence[tuple[float, str]], times: np.ndarray) -> Iterator[str]:
