@@ -49,6 +49,10 @@ def test_cameras_that_would_have_one_name_are_refused(twin):
         ({'motors': ['pan', 'grip']}, ('pan', 'grip')),
         ({'left': ['pan'], 'right': ['grip']}, ('pan', 'grip')),
         ({'grip': 1, 'pan': 0}, ('pan', 'grip')),
+        ({'grip': '1', 'pan': '0'}, ('pan', 'grip')),
+        ({'1': 'grip', '0': 'pan'}, ('pan', 'grip')),
+        ('motors', ()),
+        ({}, ()),
         (None, ()),
         ([], ()),
         ([0, 1], ('0', '1')),
@@ -60,3 +64,14 @@ def test_joints_are_named_in_every_form_that_lerobot_has(names, expected):
 
 def test_feature_that_does_not_say_names_has_none():
     assert joint_names({'dtype': 'float32'}) == ()
+
+
+@pytest.mark.parametrize('names', [['state'], {'motors': ['a', 'b', 'c']}, 'state', None])
+def test_names_that_are_not_one_for_each_number_are_none(names):
+    assert joint_names({'names': names, 'shape': (2,)}) == ()
+    assert joint_names({'names': ['pan', 'grip'], 'shape': [2]}) == ('pan', 'grip')
+
+
+def test_two_numbers_of_one_name_are_refused():
+    with pytest.raises(ConfigError, match='got pan for several numbers'):
+        joint_names({'names': ['pan', 'grip', 'pan'], 'shape': (3,)})

@@ -98,3 +98,12 @@ def test_pictures_without_colours_are_named():
     feature = {'shape': (48, 64, 1), 'names': ['height', 'width', 'channels']}
     with pytest.raises(ConfigError, match=r'camera depth: got pictures of shape \(48, 64, 1\)'):
         picture_size({'depth': feature}, 'depth')
+
+
+def test_of_a_video_with_more_pictures_than_rows_the_nearest_are_taken(tmp_path):
+    path = tmp_path / 'film.mp4'
+    write_video(path, *CODECS['h264'])
+    rows = range(0, COUNT, 6)
+    found = decode(path, [row / FPS for row in rows], FPS / 6)
+    shown = [round((float(picture.mean()) - 20) / 2) for picture in found]
+    assert np.abs(np.array(shown) - np.array(rows)).max() <= 1  # what coding may change

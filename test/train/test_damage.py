@@ -5,6 +5,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch')
@@ -12,6 +13,7 @@ torch = pytest.importorskip('torch')
 from vla_ros.core.errors import ConfigError  # noqa: E402
 from vla_ros.dataset.lerobot import open_dataset, read_tasks  # noqa: E402
 from vla_ros.dataset.pictures import PictureReader  # noqa: E402
+from vla_ros.dataset.stored import StoredDataset  # noqa: E402
 from vla_ros.train.checkpoint import dataset_facts, load_checkpoint, policy_type  # noqa: E402
 from vla_ros.train.frames import load_frames  # noqa: E402
 from vla_ros.train.success import find_obstacle  # noqa: E402
@@ -59,6 +61,8 @@ DAMAGED_DATASETS = {
     'no video': ('videos/*gripper/*/*.mp4', lambda p: p.unlink(), 'not there; copy'),
     'an older version': ('meta/info.json', edit(codebase_version='v2.1'), 'convert_dataset_v21'),
     'a newer version': ('meta/info.json', edit(codebase_version='v4.0'), 'update vla_ros'),
+    'a far newer version': ('meta/info.json', edit(codebase_version='v10.0'), 'update vla_ros'),
+    'no version': ('meta/info.json', edit(codebase_version=None), 'got version None'),
     'another rate': ('meta/info.json', edit(fps=15), 'expected 10 fps; correct fps there'),
     'missing frames': ('meta/info.json', edit(total_frames=99), 'got 18 frames .*expected 99'),
     'missing episodes': ('meta/info.json', edit(total_episodes=5), 'got 2 episodes .*expected 5'),
@@ -141,3 +145,83 @@ def test_only_data_of_the_simulated_arm_and_its_cameras_are_played_in_simulation
     assert 'its cameras are front' in find_obstacle(features(joints, top | front).copy())
     assert 'its joints are a, b' in find_obstacle(features(['a', 'b'], top))
     assert 'not named' in find_obstacle(features(None, top))
+
+
+def spoil_info(dataset_root, path, change):
+    root = shutil.copytree(dataset_root, path)
+    file = root / 'meta' / 'info.json'
+    info = json.loads(file.read_text())
+    change(info['features'])
+    file.write_text(json.dumps(info))
+    return root
+
+
+def reverse_states(features):
+    features['observation.state']['names'] = features['observation.state']['names'][::-1]
+
+
+def rename_states(features):
+    features['observation.state']['names'] = ['x', 'y', 'z']
+
+
+@pytest.mark.parametrize('change', [reverse_states, rename_states])
+def test_states_of_other_joints_than_the_actions_train_and_export_nothing(
+    dataset_root, tmp_path, change
+):
+    changed = open_dataset(spoil_info(dataset_root, tmp_path / 'copy', change))
+    with pytest.raises(ConfigError, match='got states of .*in this order, as its actions'):
+        dataset_facts([changed.meta])
+
+
+def test_pictures_of_depth_are_no_colours(dataset_root, tmp_path):
+    def deepen(features):
+        features['observation.images.top'].setdefault('info', {})['is_depth_map'] = True
+
+    dataset = open_dataset(spoil_info(dataset_root, tmp_path / 'copy', deepen))
+    with pytest.raises(ConfigError, match='images.top: got pictures of depth, expected colours'):
+        next(PictureReader(dataset).read('observation.images.top', 0, [0]))
+
+
+def test_a_video_that_is_told_to_be_pictures_is_named(dataset_root, tmp_path):
+    def mistake(features):
+        features['observation.images.top']['dtype'] = 'image'
+
+    dataset = open_dataset(spoil_info(dataset_root, tmp_path / 'copy', mistake))
+    with pytest.raises(
+        ConfigError, match='images.top: got no picture in row 0.*correct its dtype'
+    ):
+        next(PictureReader(dataset).read('observation.images.top', 0, [0]))
+
+
+def test_numbers_that_are_none_reach_no_recording(dataset_root, tmp_path):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    root = shutil.copytree(dataset_root, tmp_path / 'copy')
+    path = next(root.glob('data/*/*.parquet'))
+    table = parquet.read_table(path)
+    place = table.column_names.index('action')
+    rows = table['action'].to_pylist()
+    rows[3][1] = float('nan')
+    field = table.field(place)
+    parquet.write_table(table.set_column(place, field, pa.array(rows, field.type)), path)
+    with pytest.raises(ConfigError, match='action: got NaN or infinity in episode 0'):
+        list(StoredDataset(root).frames(0))
+
+
+def test_the_rate_is_checked_where_the_first_episode_is_a_single_frame(tmp_path):
+    from lerobot.datasets.lerobot_dataset import LeRobotDataset
+
+    vector = {'dtype': 'float32', 'shape': (1,), 'names': ['a']}
+    features = {'observation.state': vector, 'action': vector}
+    written = LeRobotDataset.create('local/data', 30, features, root=tmp_path / 'data')
+    for count in (1, 5):
+        for _ in range(count):
+            zero = np.zeros(1, np.float32)
+            written.add_frame({'observation.state': zero, 'action': zero, 'task': 'Wait.'})
+        written.save_episode()
+    written.finalize()
+    assert open_dataset(tmp_path / 'data').fps == 30
+    edit(fps=15)(tmp_path / 'data' / 'meta' / 'info.json')
+    with pytest.raises(ConfigError, match='got 15 fps .*expected 30 fps'):
+        open_dataset(tmp_path / 'data')

@@ -44,22 +44,39 @@ def joint_names(feature: Mapping[str, Any]) -> tuple[str, ...]:
     Return what the numbers of a vector are called, () where the feature does not say.
 
     Takes every form in which LeRobot and its converters write them: a list, a list in a list,
-    lists by kind ({'motors': [...]}), and places by name ({'pan': 0, ...}).
+    lists by kind ({'motors': [...]}), places by name ({'pan': 0, ...}) and names by place. What
+    is no name for each number, such as ['state'] for seven of them, names none. Raise ConfigError
+    where two numbers have one name.
     """
     names = [str(name) for name in _flat(feature.get('names') or ())]
+    if 'shape' in feature and tuple(feature['shape']) != (len(names),):
+        return ()
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(
+            f'joint names: got {", ".join(twice)} for several numbers of a vector, expected a '
+            'name for each; correct names in meta/info.json'
+        )
     short = [name.removesuffix(_POSITION) for name in names]
-    return tuple(short if len(set(short)) == len(set(names)) else names)
+    return tuple(short if len(set(short)) == len(names) else names)
 
 
 def _flat(names: Any) -> Iterable[Any]:
     """Yield the names in whatever they are wrapped in, in order."""
+    if isinstance(names, str):
+        return
     if isinstance(names, Mapping):
-        if names and all(type(place) is int for place in names.values()):
-            yield from sorted(names, key=lambda name: names[name])
+        if all(map(_is_place, names.values())):
+            yield from sorted(names, key=lambda name: int(names[name]))
             return
-        names = names.values()
+        by_place = all(map(_is_place, names))
+        names = [names[key] for key in (sorted(names, key=int) if by_place else names)]
     for name in names:
         if isinstance(name, str) or not isinstance(name, Iterable):
             yield name
         else:
             yield from _flat(name)
+
+
+def _is_place(value: Any) -> bool:
+    return type(value) is int or (isinstance(value, str) and value.isdecimal())

@@ -4,6 +4,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,7 +169,8 @@ def first_line(error: Exception) -> str:
 def _check_version(root: Path, version: str) -> None:
     """Raise ConfigError unless it is this version's; another has other facts."""
     if not version.startswith(_VERSION):
-        older = version < _VERSION
+        major = re.match('v?([0-9]+)', version)
+        older = major and int(major[1]) < int(_VERSION[1:-1])
         mend = (
             f'convert it: python -m lerobot.scripts.convert_dataset_v21_to_v30 --repo-id '
             f'local/{root.name} --root {root} --push-to-hub=false'
@@ -195,11 +197,12 @@ def read_features(root: Path) -> dict[str, dict[str, Any]]:
         raise ConfigError(f'{path}: {damage}')
     try:
         info = json.loads(path.read_text(encoding='utf-8'))
-        version = str(info['codebase_version'])
-        _check_version(root, version)
+        _check_version(root, str(info['codebase_version']))
         episodes = int(info['total_episodes'])
         rate = float(info['fps'])
         features = {str(key): dict(value) for key, value in dict(info['features']).items()}
+    except ConfigError:
+        raise
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f'{path}: invalid JSON, or of no dataset ({first_line(error)}), expected valid JSON '
@@ -271,8 +274,10 @@ def _count_rows(root: Path) -> int:
 def _check_rate(dataset: 'LeRobotDataset') -> None:
     """Raise ConfigError where the frames follow each other at another rate than is told."""
     table = dataset.hf_dataset.with_format('numpy')
-    first = dataset.meta.episodes[0]
-    rows = slice(int(first['dataset_from_index']), int(first['dataset_to_index']))
+    ends = ('dataset_from_index', 'dataset_to_index')
+    starts, stops = (np.asarray(dataset.meta.episodes[end], int) for end in ends)
+    longest = int((stops - starts).argmax())
+    rows = slice(int(starts[longest]), int(stops[longest]))
     times = np.asarray(table[rows]['timestamp'], float).ravel()
     if len(times) < 2:
         return

@@ -37,6 +37,11 @@ class PictureReader:
         Rows count from the beginning of the dataset, and ascend. Raise ConfigError for a picture
         that is damaged or not there.
         """
+        if key in self._meta.depth_keys:
+            raise ConfigError(
+                f'dataset {self._root}: {key}: got pictures of depth, expected colours; leave the '
+                'camera out of the dataset'
+            )
         if key in self._meta.video_keys:
             first = float(self._meta.episodes[index][f'videos/{key}/from_timestamp'])
             path = self._root / self._meta.get_video_file_path(index, key)
@@ -50,6 +55,11 @@ class PictureReader:
                     f'dataset {self._root}: {key}: row {row}: the picture cannot be read: '
                     f'{error}; copy the dataset again, or delete its episode'
                 ) from None
+            if picture is None:
+                raise ConfigError(
+                    f'dataset {self._root}: {key}: got no picture in row {row}, expected one; '
+                    'copy the dataset again, or correct its dtype in meta/info.json: a video?'
+                )
             yield to_uint8(picture)
 
 
@@ -86,10 +96,12 @@ class _Film:
     """Finds the frame of a moment, by seeking or in passing."""
 
     def __init__(self, container: 'InputContainer', tolerance: float) -> None:
-        self._container, self._tolerance = container, tolerance
+        self._container = container
         if not container.streams.video:
             raise ConfigError(f'video {container.name}: got no pictures in it; copy it again')
         self._stream = container.streams.video[0]
+        rate = float(self._stream.average_rate or 0.0)  # Hz; where it is higher, others are nearer
+        self._tolerance = min(tolerance, 0.5 / rate) if rate else tolerance
         self._stream.thread_type = 'NONE'  # small pictures: threads cost more than they give
         self._seek(0.0)
 

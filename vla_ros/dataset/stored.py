@@ -91,7 +91,13 @@ class StoredDataset:
             self._reader.read(key, index, range(rows.start, rows.stop))
             for key in self.cameras.values()
         ]
-        vectors = (np.asarray(table[key], np.float32) for key in _VECTORS)
+        vectors = [np.asarray(table[key], np.float32) for key in _VECTORS]
+        for key, values in zip(_VECTORS, vectors, strict=True):
+            if not np.isfinite(values).all():
+                raise ConfigError(
+                    f'dataset {self.root}: {key}: got NaN or infinity in episode {index}, '
+                    'expected numbers; delete the episode'
+                )
         labels = {label: np.ravel(table[label]).tolist() for label in self.labels}
         columns = zip(*vectors, self._tasks[rows], *films, strict=True)
         for row, (state, action, task, *pictures) in enumerate(columns):

@@ -26,7 +26,7 @@ from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.files import find_damage
 from vla_ros.dataset import feature_names
 from vla_ros.train.families.family import Size, family_of, split_features
-from vla_ros.train.frames import ACTION
+from vla_ros.train.frames import ACTION, STATE
 
 _FACTS = 'dataset.json'
 _LONGEST = 300  # characters of what a library says
@@ -166,7 +166,13 @@ def policy_type(path: Path) -> str:
 
 
 def dataset_facts(metas: list[LeRobotDatasetMetadata]) -> DatasetFacts:
-    """Return what the metadata of the datasets say; raise ConfigError where they disagree."""
+    """
+    Return what the metadata of the datasets say; raise ConfigError where they disagree.
+
+    A node knows the joints by one list of names: states and actions are of the same, in one order.
+    """
+    for meta in metas:
+        _check_order(meta)
     facts = [(float(meta.fps), joint_names(meta.features)) for meta in metas]
     if len(set(facts)) > 1:
         raise ConfigError(
@@ -175,6 +181,18 @@ def dataset_facts(metas: list[LeRobotDatasetMetadata]) -> DatasetFacts:
     texts = {str(text) for meta in metas for text in meta.tasks.index}
     instruction = texts.pop() if len(texts) == 1 else ''
     return DatasetFacts(*facts[0], instruction, tuple(Path(meta.root).name for meta in metas))
+
+
+def _check_order(meta: LeRobotDatasetMetadata) -> None:
+    """Raise ConfigError where the numbers of states are of other joints than those of actions."""
+    names = [feature_names.joint_names(meta.features.get(key, {})) for key in (STATE, ACTION)]
+    state, action = names
+    if len(state) == len(action) and state != action:
+        raise ConfigError(
+            f'dataset {meta.root}: got states of {", ".join(state)}, expected '
+            f'{", ".join(action)}, in this order, as its actions; bring the columns into one '
+            'order, or correct names in meta/info.json where they are the same joints'
+        )
 
 
 def holds_facts(path: Path) -> bool:
