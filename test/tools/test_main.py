@@ -3,6 +3,7 @@
 """The vla_ros command: help, errors, what it loads."""
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from patience import PATIENCE
 
+from vla_ros.tools.arguments import command as command_line
 from vla_ros.tools.main import COMMANDS, main, parse, read_docstring
 
 Command = Callable[[str], None]
@@ -247,3 +249,9 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly():
 def _vla_ros(*words, stdout=subprocess.PIPE):
     command = [sys.executable, '-m', 'vla_ros.tools.main', *words]
     return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True)
+
+
+def test_the_next_command_is_one_that_a_shell_takes_as_it_stands():
+    line = command_line('vla_ros convert {} --output data/{}', Path("Ordner d'Or/x y"), 'plain')
+    assert shlex.split(line) == ['vla_ros', 'convert', "Ordner d'Or/x y", '--output', 'data/plain']
+    assert line.endswith(' data/plain')

@@ -5,6 +5,7 @@
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterable
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from vla_ros.core.errors import ConfigError
@@ -109,6 +110,11 @@ def chosen_dataset(args: Namespace) -> Any:
     if not args.dataset:
         raise ConfigError('dataset: got none, expected the folder of one: --dataset FOLDER')
     return args.dataset
+
+
+def command(text: str, *values: object) -> str:
+    """Return a command line that a shell takes as it stands, {} in ``text`` being the values."""
+    return text.format(*(quote(str(value)) for value in values))
 
 
 def tell_end(reports: Iterable[Path | str | None] = (), following: str = '') -> None:

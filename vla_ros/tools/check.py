@@ -22,6 +22,7 @@ from vla_ros.tools.arguments import (
     add_json,
     add_topic_choice,
     chosen_dataset,
+    command,
     existing,
     tell_end,
     topic_choice,
@@ -93,9 +94,9 @@ def run(args: Namespace) -> int:
         pictures = plots.draw(episodes, limits)
         write_text(args.html, report.write_html(name, episodes, findings, pictures))
     passed = all(finding.passed for finding in findings)
-    following = f'vla_ros train --dataset {root} --output runs/{name} --minutes 120'
+    following = command('vla_ros train --dataset {} --output runs/{} --minutes 120', root, name)
     if not is_dataset(root):
-        following = f'vla_ros convert {root} --output data/{name}'
+        following = command('vla_ros convert {} --output data/{}', root, name)
     tell_end((args.json, args.html), following if passed else 'mend what is BAD above')
     return int(not passed)
 

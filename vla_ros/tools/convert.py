@@ -16,6 +16,7 @@ from vla_ros.tools.arguments import (
     add_topic_choice,
     add_units,
     chosen_robot,
+    command,
     existing,
     made,
     tell_end,
@@ -68,7 +69,7 @@ def _to_bags(args: Namespace) -> int:
     with progress('episode') as on_progress:
         episodes = convert_to_bags(args.source, args.output, on_progress, args.units, robot)
     print(f'{len(episodes)} episodes in {args.output}')
-    tell_end(following=f'vla_ros replay {args.output} --policy ./my_policy')
+    tell_end(following=command('vla_ros replay {} --policy ./my_policy', args.output))
     return 0
 
 
@@ -97,5 +98,5 @@ def _to_datasets(args: Namespace) -> int:
         with progress('episode') as on_progress:
             convert(part, root, args.fps, args.max_skew, split, on_progress, args.instruction)
         print(f'{len(part)} episodes ({split}) in {root}')
-    tell_end(following=f'vla_ros check {parts[0][1]} --html report.html')
+    tell_end(following=command('vla_ros check {} --html report.html', parts[0][1]))
     return 0

@@ -27,7 +27,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json, write_text
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import SETS, Plan, PlannedEpisode
-from vla_ros.tools.arguments import add_json, existing, tell_end
+from vla_ros.tools.arguments import add_json, command, existing, tell_end
 
 if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
     from vla_ros.evaluation.protocol import Score
@@ -175,7 +175,7 @@ def run(args: Namespace) -> int:
     if args.json:
         _write(args, bundle.name, scores, results)
     page = None if args.no_figures else _draw(args, evaluation, bundle, plan[0])
-    tell_end((args.json, page), f'vla_ros up {DEPLOYMENT} policy:={args.policy}')
+    tell_end((args.json, page), command('vla_ros up {} policy:={}', DEPLOYMENT, args.policy))
     return 0
 
 

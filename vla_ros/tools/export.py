@@ -11,7 +11,7 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vla_ros.tools.arguments import add_units, chosen_robot, existing, made, tell_end
+from vla_ros.tools.arguments import add_units, chosen_robot, command, existing, made, tell_end
 
 if TYPE_CHECKING:
     from vla_ros.train.checkpoint import DatasetFacts
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     options = SplitOptions(noise_scale=args.noise_scale, words=args.words)
     difference = export(checkpoint, facts, args.output, seen, source, options=options)
     print(f'{args.output}: written; the blocks differ from torch by at most {difference:.1e}')
-    tell_end(following=f'vla_ros replay recordings --policy {args.output}')
+    tell_end(following=command('vla_ros replay recordings --policy {}', args.output))
     return 0
 
 

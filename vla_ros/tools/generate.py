@@ -25,7 +25,7 @@ from vla_ros.core.config import find_config
 from vla_ros.core.defaults import TASK
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.plan import Plan, PlannedEpisode
-from vla_ros.tools.arguments import tell_end
+from vla_ros.tools.arguments import command, tell_end
 from vla_ros.tools.progress import progress
 
 if TYPE_CHECKING:
@@ -245,4 +245,4 @@ def _generate_videos(args: Namespace, task: 'TaskChoice', plan: Plan, sizes: 'Si
             task,
         )
     print(f'{len(episodes)} episodes in {args.output}')
-    tell_end(following=f'vla_ros check {args.output}')
+    tell_end(following=command('vla_ros check {}', args.output))

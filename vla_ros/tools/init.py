@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_text
-from vla_ros.tools.arguments import tell_end
+from vla_ros.tools.arguments import command, tell_end
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -71,8 +71,8 @@ def run(args: Namespace) -> int:
     if guessed:
         print(f'set lower and upper (rad) of {", ".join(guessed)}: they are guessed')
     print('velocities and accelerations are slow guesses: set what the arm can do')
-    print(f'with a policy: vla_ros up {folder / RUN} policy:=./my_policy')
-    tell_end(following=f'vla_ros record --deployment {folder / RECORD}')
+    print('with a policy:', command('vla_ros up {} policy:=./my_policy', folder / RUN))
+    tell_end(following=command('vla_ros record --deployment {}', folder / RECORD))
     return 0
 
 

@@ -19,7 +19,7 @@ from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.dataset.bag import EpisodeInfo
 from vla_ros.evaluation.live import BAGS, Outcome, Session, Trial, plan_trials
 from vla_ros.runtime.tether import tethered
-from vla_ros.tools.arguments import tell_end
+from vla_ros.tools.arguments import command, tell_end
 from vla_ros.tools.up import parse_assignments
 
 if TYPE_CHECKING:  # ROS is loaded when a trial runs
@@ -51,7 +51,7 @@ def run_live(args: Namespace) -> int:
             outcome = play(trial, args, len(session.outcomes) + 1)
         session.add(trial, outcome)
     print(session.summary())
-    tell_end(following=f'vla_ros convert {args.session / BAGS} --output data/live')
+    tell_end(following=command('vla_ros convert {} --output data/live', args.session / BAGS))
     return 0
 
 

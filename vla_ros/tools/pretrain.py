@@ -12,7 +12,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.tools.arguments import existing, tell_end
+from vla_ros.tools.arguments import command, existing, tell_end
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -116,5 +116,5 @@ def run(args: Namespace) -> int:
     )
     checkpoint.save(args.output, dataset_facts(metas))
     state.unlink(missing_ok=True)
-    tell_end(following=f'vla_ros train --start {args.output}')
+    tell_end(following=command('vla_ros train --start {}', args.output))
     return 0

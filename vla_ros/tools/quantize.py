@@ -16,7 +16,7 @@ from vla_ros.core.defaults import POLICY
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json
 from vla_ros.runtime.backends.table import DEFAULT
-from vla_ros.tools.arguments import add_json, existing, made, tell_end
+from vla_ros.tools.arguments import add_json, command, existing, made, tell_end
 
 if TYPE_CHECKING:  # ONNX is loaded when the command runs
     from vla_ros.policy.bundle import Bundle
@@ -86,7 +86,7 @@ def run(args: Namespace) -> int:
                 'error': error.as_dict(),
             },
         )
-    tell_end((args.json,), f'vla_ros replay recordings --policy {args.output}')
+    tell_end((args.json,), command('vla_ros replay recordings --policy {}', args.output))
     return 0
 
 

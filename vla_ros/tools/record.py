@@ -18,7 +18,7 @@ from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json
 from vla_ros.deployment.deployment import load_deployment
-from vla_ros.tools.arguments import add_json, tell_end
+from vla_ros.tools.arguments import add_json, command, tell_end
 from vla_ros.tools.up import parse_assignments, run_deployment
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ def run(args: Namespace) -> int:
         raise ConfigError(f'argument: got {name}:={more[name]}, expected --{name}')
     code = run_deployment(deployment, {**chosen, **more}, args.isolate)
     _show(args, plan)
-    tell_end((args.json,), f'vla_ros convert {args.output} --output data/{args.output.name}')
+    tell_end(
+        (args.json,), command('vla_ros convert {} --output data/{}', args.output, args.output.name)
+    )
     return code
 
 

@@ -19,7 +19,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json, write_text
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import SETS, find_plan
-from vla_ros.tools.arguments import add_json, existing, tell_end
+from vla_ros.tools.arguments import add_json, command, existing, tell_end
 
 if TYPE_CHECKING:
     from vla_ros.dataset.samples import Sample
@@ -121,9 +121,11 @@ def run(args: Namespace) -> int:
     for file in filter(None, (args.work / 'report.json', args.json)):
         write_json(file, content)
     write_text(args.work / 'report.html', page)
-    following = f'vla_ros quantize --recipe {chosen.variant.name} --dataset {args.dataset}'
+    following = command(
+        'vla_ros quantize --recipe {} --dataset {}', chosen.variant.name, args.dataset
+    )
     if chosen.variant.name == sensitivity.REFERENCE:
-        following = f'vla_ros up {DEPLOYMENT} policy:={args.policy}'
+        following = command('vla_ros up {} policy:={}', DEPLOYMENT, args.policy)
     tell_end((args.work / 'report.json', args.work / 'report.html'), following)
     return 0
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.streams import INTERVENTION, PHASE
-from vla_ros.tools.arguments import existing, made, tell_end
+from vla_ros.tools.arguments import command, existing, made, tell_end
 
 _EPISODES = 20  # of an evaluation, on each set
 HUMAN = 'human'  # what a person led
@@ -214,7 +214,7 @@ def run(args: argparse.Namespace) -> int:
         args.scenes,
     )
     _say(f'best checkpoint: {best}')
-    tell_end(following=f'vla_ros export --checkpoint {best} --output my_policy')
+    tell_end(following=command('vla_ros export --checkpoint {} --output my_policy', best))
     return 0
 
 
