@@ -6,7 +6,7 @@ The ``vla_ros`` command: finds the subcommand's module, loads it alone and runs 
 A subcommand is a module with ``add_arguments(parser)``, ``run(args) -> int`` and a docstring whose
 first line is its help. Exit codes: 0 where all is well, 1 where the work was done and its outcome
 is bad (a check that did not pass, an error beyond the limit), 2 for what the user can mend before
-it is done, 130 after Ctrl-C.
+it is done, 130 after Ctrl-C, 141 where nobody reads the output any more.
 """
 
 # PYTHON_ARGCOMPLETE_OK
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # who reads the output, such as head, has seen enough
         _let_go_of_output()
-        return 0
+        return 141
     except OSError as error:
         if error.errno is None:
             raise
