@@ -14,6 +14,7 @@ NOTICED = 0.3  # s, promised, until a node that was killed or frozen is missed
 STALE = 0.1  # s, promised, until the arm holds where its joint states do not come
 BRAKING = 0.1  # s; from full velocity at full deceleration, and one control period
 JITTER = 5e-4  # s between the stamp of a command and the tick that it was made for
+QUIET = 0.5  # s without a command after which none is on its way any more
 GUARD = 0.1  # s; a command that goes on may come before the status that says so
 RUNNING = QueueStatus.RUNNING
 
@@ -82,6 +83,14 @@ class Observer:
     def held(self, began, until):
         """Return the time of the last command before ``until`` that moved the arm, s."""
         return max(self.monitor.recording.since(began).until(until - GUARD).motions, default=began)
+
+    def last_commands(self):
+        """Return the last two commands, once what is on its way to the monitor has come."""
+        commands, known = self.monitor.recording.commands, -1
+        while len(commands) != known:
+            known = len(commands)
+            time.sleep(QUIET)
+        return commands[-2:]
 
     def slack(self):
         """Return the seconds that the machine itself adds to every promise since ``begin``."""

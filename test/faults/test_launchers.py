@@ -39,7 +39,8 @@ def end(run, what, stop):
         gone = [name for name, pid in nodes.items() if name not in ended and not is_alive(pid)]
         ended.update(dict.fromkeys(gone, time.time() - began))
         time.sleep(0.01)
-    last = run.monitor.recording.commands[-1].sent - began
+    before, final = run.last_commands()
+    last = final.sent - began
     run.conclude(
         what,
         f'braked; last command after {last:.2f} s, last node gone after '
@@ -48,7 +49,6 @@ def end(run, what, stop):
     )
     left = sorted(nodes.keys() - ended.keys())
     assert not left, f'{left} lived on'
-    before, final = run.monitor.recording.commands[-2:]
     on_time = final.time - before.time <= LATE  # a late tick has the whole way to rest in it
     assert not on_time or speed(before, final) <= STILL, 'commands ended in motion'
     assert last <= NOTICED + BRAKING + run.slack()

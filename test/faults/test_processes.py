@@ -30,9 +30,8 @@ def test_a_node_that_is_lost_is_noticed_the_arm_holds_and_the_job_goes_on(run, n
     old, began = run.graph.send(name, number)
     noticed = run.noticed(began, rf'\b{name}\b.*: not active')  # it, and perhaps others
     run.graph.until(lambda: run.graph.pids().get(name, old) != old, what='a restart')
-    new = run.graph.pids()[name]
     again = run.went_on(noticed.time)
-    starved = waited(new)
+    starved = waited(run.graph.pids()[name])
     held = run.held(began, again)
     detected = noticed.time - began
     run.conclude(
@@ -109,7 +108,7 @@ def test_ctrl_c_in_motion_brakes_the_arm_and_ends_every_node(run):
     nodes, began = run.graph.pids(), time.time()
     assert run.graph.stop(signal.SIGINT) == 128 + signal.SIGINT
     ended = time.time()
-    before, last = run.monitor.recording.commands[-2:]
+    before, last = run.last_commands()
     run.conclude(
         'Ctrl-C in motion',
         f'braked; all nodes ended in {ended - began:.1f} s',
