@@ -142,7 +142,7 @@ def test_arguments_reach_the_nodes_as_ros_parameters(up: Up, tmp_path: Path) -> 
     )
     text = finish(up(path, 'count:=7'), 0)
     assert '__node:=job' in text and '__ns:=/left' in text and 'image:=picture' in text
-    assert '      count: 7'.strip() in text and 'ros__parameters' in text
+    assert '"count": 7' in text and 'ros__parameters' in text
 
 
 def test_nodes_get_the_deployments_environment_in_the_callers_domain(
