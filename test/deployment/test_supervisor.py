@@ -30,10 +30,10 @@ def run(*commands: Command, grace: float = 5.0) -> tuple[int, str, Supervisor]:
     return supervisor.run(), out.getvalue(), supervisor
 
 
-def interrupt_after(*delays: float) -> None:
-    """Send SIGINT to this process after each of the delays (s)."""
+def interrupt_after(*delays: float, number: int = signal.SIGINT) -> None:
+    """Send a signal to this process after each of the delays (s)."""
     for delay in delays:
-        threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT)).start()
+        threading.Timer(delay, os.kill, (os.getpid(), number)).start()
 
 
 def is_alive(pid: int) -> bool:
@@ -167,6 +167,28 @@ def test_a_second_interrupt_kills_at_once() -> None:
     _, _, supervisor = run(shell('stubborn', stubborn), grace=60.0)
     assert [usage.exit_code for usage in supervisor.usages] == [-signal.SIGKILL]
     assert time.monotonic() - before < 5.0
+
+
+def arm_that_brakes_for(seconds: float) -> Command:
+    return shell('arm', f'trap "sleep {seconds}; exit 3" TERM; while true; do sleep 0.05; done')
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_first_interrupt_of_a_run_that_stops_anyway_is_no_second_one(number: int) -> None:
+    """A service manager ends every process at once: a death may be seen before the signal is."""
+    interrupt_after(0.6, number=number)
+    driver = shell('driver', 'sleep 0.3; exit 1', required=True)
+    code, text, supervisor = run(driver, arm_that_brakes_for(0.6))
+    assert code == 1 and 'killing' not in text
+    assert {usage.name: usage.exit_code for usage in supervisor.usages} == {'driver': 1, 'arm': 3}
+
+
+def test_a_terminal_that_closes_on_a_run_that_stops_is_not_impatience() -> None:
+    interrupt_after(0.3)
+    interrupt_after(0.5 + ONE_PRESS, number=signal.SIGHUP)
+    code, _, supervisor = run(arm_that_brakes_for(0.6 + ONE_PRESS))
+    assert code == 128 + signal.SIGINT
+    assert [usage.exit_code for usage in supervisor.usages] == [3]
 
 
 class Terminal(io.StringIO):

@@ -3,8 +3,9 @@
 """
 Run several processes as one: show their output, notice who ends, and stop them all together.
 
-The first interrupt sends SIGTERM to every process, SIGKILL follows after a grace period; another
-interrupt, a second later or more, kills at once. It isn't SIGINT because Python answers that,
+Whatever stops the run sends SIGTERM to every process, SIGKILL follows after a grace period. Only
+who presses Ctrl-C (or sends SIGTERM) twice, a second apart or more, is impatient: that kills at
+once. It isn't SIGINT because Python answers that,
 wherever it is, with an exception: nodes that still load their modules would bury the reason for
 the stop in tracebacks.
 Each process leads a group of its own, which ends with it, and gets SIGTERM from the kernel should
@@ -39,7 +40,8 @@ from vla_ros.runtime.tether import LAUNCHER, tethered
 from vla_ros.runtime.usage import Usage, read_memory
 
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)  # of a terminal, one for each process
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PRESSES = (signal.SIGINT, signal.SIGTERM)  # a reader or a terminal that leaves is not impatient
+STOP_SIGNALS = (*PRESSES, signal.SIGHUP)
 NOT_ALL = 'not every episode succeeded'
 LAST_LINES = 15  # of a dead process that are shown again
 PERIOD = 0.1  # s between two looks at the processes
@@ -150,7 +152,7 @@ class Supervisor:
         self._budget, self._frozen, self._next_look = RestartBudget(), FrozenWatch(), 0.0
         self._signals: list[tuple[float, signal.Signals]] = []  # when, what: while stopping
         self._interrupts: list[int] = []  # signals that have come in and wait to be handled
-        self._interrupted = 0.0  # s, monotonic, when the first of them was handled
+        self._pressed: float | None = None  # s, monotonic, when the first press was handled
         self._code: int | None = None  # of the run, as soon as it is to stop
         self._report = ''  # why it failed: said at the end, so that nothing buries it
         self._next_sample = 0.0
@@ -261,9 +263,12 @@ class Supervisor:
         while self._interrupts:
             number = signal.Signals(self._interrupts.pop(0))
             if self._code is None:
-                self._interrupted = now
                 self._stop(128 + number, number.name)
-            elif now - self._interrupted > ONE_PRESS:
+            if number not in PRESSES:
+                continue
+            if self._pressed is None:
+                self._pressed = now
+            elif now - self._pressed > ONE_PRESS:
                 self._signals = [(now, signal.SIGKILL)]
 
     def _send_signals(self, now: float) -> None:
