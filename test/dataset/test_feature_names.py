@@ -19,6 +19,8 @@ from vla_ros.dataset.feature_names import camera_name, camera_names, joint_names
         ('observation.image.top', 'top'),
         ('observation.side', 'side'),
         ('top', 'top'),
+        ('observation.images.0', 'camera_0'),  # no name in a topic begins with a digit
+        ('observation.images.832112070255', 'camera_832112070255'),
     ],
 )
 def test_camera_has_the_whole_rest_of_its_column_as_its_name(key, name):

@@ -75,15 +75,17 @@ def test_only_the_files_of_the_wanted_blocks_are_checked(own_bundle):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (lambda c: c.update(format=2), 'format: got 2, expected 1'),
+        (lambda c: c.update(format=2), 'format: got 2, expected 1; .*newer vla_ros'),
+        (lambda c: c.update(format=0), 'format: got 0, expected 1; copy the bundle again'),
+        (lambda c: c.update(format=True), 'format: got True, expected 1'),
         (lambda c: c.update(type='smoke'), "type: got 'smoke', expected one of"),
-        (lambda c: c.update(color='red'), 'got keys .*color.*, expected exactly'),
-        (lambda c: c.pop('fps'), 'got keys .* expected exactly .*fps'),
+        (lambda c: c.update(unit='rad'), r"got keys \['unit'\] .*; did you mean units\?"),
+        (lambda c: c.pop('fps'), r"got keys \[\] .* no \['fps'\], expected .*fps"),
         (lambda c: c.update(fps=0), 'fps and chunk_size: got 0'),
         (lambda c: c.update(fps='fast'), "fps: got 'fast', expected float"),
         (lambda c: c.update(joint_names='abc'), "joint_names: got 'abc', expected list"),
         (lambda c: c.update(cameras=[]), 'expected at least one'),
-        (lambda c: c['cameras'][0].update(mean=[1]), 'cameras: mean: got'),
+        (lambda c: c['cameras'][0].update(mean=[1]), r'cameras: mean and std: got \[1\]'),
         (lambda c: c['blocks'].pop('llm_backbone'), 'blocks: got .* also .*llm_backbone'),
         (lambda c: c['blocks']['llm_backbone'].update(inputs=3), 'llm_backbone: inputs: got 3'),
         (

@@ -5,9 +5,17 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+LONGEST = 4000  # characters of a message: what was got may be a whole file
+
 
 class VlaError(Exception):
     """Something that the package can't do, told so that a user can mend it."""
+
+    def __str__(self) -> str:
+        """Return the message; of one that nobody would read to its end, both ends."""
+        text = super().__str__()
+        half = LONGEST // 2
+        return text if len(text) <= LONGEST else f'{text[:half]} [...] {text[-half:]}'
 
 
 class ConfigError(VlaError, ValueError):

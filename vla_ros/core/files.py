@@ -104,17 +104,21 @@ def read_json(path: Path) -> Any:
     Return the content of a JSON file of facts.
 
     Raise ConfigError naming the file where it can't be read, and for what JSON's own reader lets
-    pass: a key that comes twice, of which the last would win, and numbers that are none.
+    pass: a key that comes twice, of which the last would win, numbers that are none or that no
+    array holds, and halves of characters, which nothing can print or write again.
     """
     try:
         if path.stat().st_size > LARGEST_JSON:
             raise ValueError(f'got more than {LARGEST_JSON} bytes')
-        return json.loads(
+        content = json.loads(
             path.read_text(encoding='utf-8-sig'),  # with the mark that Windows writes, or without
             object_pairs_hook=_unique,
+            parse_int=_whole,
             parse_float=_finite,
             parse_constant=_finite,
         )
+        json.dumps(content, ensure_ascii=False).encode()
+        return content
     except (OSError, ValueError, RecursionError) as error:  # ValueError: of JSON and of Unicode
         raise ConfigError(f'{path}: cannot be read: {error}') from None
 
@@ -125,6 +129,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = sorted(name for name, n in Counter(key for key, _ in pairs).items() if n > 1)
         raise ValueError(f'key {", ".join(twice)} comes twice')
     return content
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f'got the number {text[:20]}..., expected one of at most 64 bits')
+    return number
 
 
 def _finite(text: str) -> float:

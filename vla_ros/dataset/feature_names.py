@@ -4,7 +4,8 @@
 What LeRobot's features are called in topics and on the robot: one rule for all who ask.
 
 A camera has the rest of its column's name, ``observation.images.left.wrist`` is ``left_wrist``;
-never less than the whole rest, which other columns may share. A joint has the name of its motor,
+never less than the whole rest, which other columns may share. A number, with which no name in a
+topic begins, is ``camera_0``. A joint has the name of its motor,
 without the ending ``.pos`` of lerobot-record.
 """
 
@@ -22,7 +23,8 @@ _POSITION = '.pos'
 def camera_name(key: str) -> str:
     """Return the name of the camera whose pictures lie in column ``key``."""
     prefix = next((prefix for prefix in _PREFIXES if key.startswith(prefix)), '')
-    return _UNSAFE.sub('_', key.removeprefix(prefix))
+    name = _UNSAFE.sub('_', key.removeprefix(prefix))
+    return f'camera_{name}' if name[:1].isdigit() else name
 
 
 def camera_names(keys: Iterable[str]) -> dict[str, str]:

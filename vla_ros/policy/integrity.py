@@ -126,12 +126,17 @@ def check_names(what: str, names: Sequence[Any]) -> None:
         raise ConfigError(f'{what}: got {len(names)}, expected at most {MOST_JOINTS}')
 
 
-def check_camera(height: int, width: int, mean: Iterable[float], std: Iterable[float]) -> None:
+def check_camera(height: int, width: int, mean: Sequence[float], std: Sequence[float]) -> None:
     """Raise ConfigError for a picture that there can't be, and for what can't normalise it."""
     if not (1 <= height <= LARGEST_PICTURE and 1 <= width <= LARGEST_PICTURE):
         raise ConfigError(f'got {height} x {width} px, expected 1 to {LARGEST_PICTURE} each')
     check_numbers('mean', mean)
     check_numbers('std', std, above=0.0)
+    if not len(mean) == len(std) == 3 or max(*mean, *std) > 1.0 or min(mean) < 0.0:
+        raise ConfigError(
+            f'mean and std: got {list(mean)} and {list(std)}, expected one number of 0 to 1 for '
+            'R, G and B each: pictures are scaled to 0..1 before'
+        )
 
 
 def check_statistics(statistics: Mapping[str, Any], joints: int) -> None:
@@ -173,10 +178,16 @@ def check_units(
 def check_numbers(
     what: str, values: Iterable[Any], least: float = -math.inf, above: float = -math.inf
 ) -> None:
-    """Raise ConfigError, beginning with ``what``, unless all are finite and within bounds."""
+    """
+    Raise ConfigError, beginning with ``what``, unless all are finite and within bounds.
+
+    They are computed with as float32, where more is infinite and less is zero.
+    """
     for value in values:
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (number and math.isfinite(value) and value >= least and value > above):
+        with np.errstate(over='ignore'):
+            single = np.float32(value if number else math.nan)
+        if not (np.isfinite(single) and single >= least and single > above):
             bound = f' above {above:g}' if above > -math.inf else ''
             bound = f' of at least {least:g}' if least > -math.inf else bound
             raise ConfigError(f'{what}: got {value!r}, expected finite numbers{bound}')

@@ -2,17 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a bundle's policy.json says: the facts of a policy, checked once and then trusted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from itertools import groupby
 from typing import Any, TypeVar, get_origin
 
-from vla_ros.core.errors import ConfigError
+from vla_ros.core.errors import ConfigError, suggest
 from vla_ros.policy import integrity
 from vla_ros.runtime.session import TensorSpec
 
 FORMAT = 1
 BLOCKS = ('vision_encoder', 'llm_backbone', 'action_expert')
+MOST_RUNS = 1000  # of a block for one answer
 OBSERVED = ('state',)  # arrays that travel beside what the blocks make
 JSON_TYPES: dict[Any, tuple[type, ...]] = {  # any other type is an object
     str: (str,),
@@ -36,13 +37,10 @@ class CameraSpec:
 
     def __post_init__(self) -> None:
         """Take lists for the channels' statistics; check that there are three."""
-        for name in ('mean', 'std'):
-            value = tuple(float(item) for item in getattr(self, name))
-            if len(value) != 3:
-                raise ConfigError(f'{name}: got {value}, expected one number for R, G and B')
-            object.__setattr__(self, name, value)
         integrity.check_names('name', [self.name])
         integrity.check_camera(self.height, self.width, self.mean, self.std)
+        for name in ('mean', 'std'):
+            object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -64,8 +62,8 @@ class BlockSpec:
     def __post_init__(self) -> None:
         """Take the JSON form of the arrays; check the file's name and the shapes."""
         integrity.check_file('block', self.file, self.sha256)
-        if self.runs < 1:
-            raise ConfigError(f'runs: got {self.runs}, expected 1 or more')
+        if not 1 <= self.runs <= MOST_RUNS:
+            raise ConfigError(f'runs: got {self.runs}, expected 1 to {MOST_RUNS}')
         object.__setattr__(self, 'inputs', _tensors(self.inputs))
         object.__setattr__(self, 'outputs', _tensors(self.outputs))
 
@@ -116,13 +114,11 @@ class FlowSpec:
 
     def __post_init__(self) -> None:
         """Take lists of numbers."""
-        for name in ('offset', 'scale'):
-            object.__setattr__(self, name, tuple(float(item) for item in getattr(self, name)))
         integrity.check_numbers('offset', self.offset)
         integrity.check_numbers('scale', self.scale, above=0.0)
-        integrity.check_numbers('noise_scale', (self.noise_scale,))
-        if self.noise_scale < 0:
-            raise ConfigError(f'noise_scale: got {self.noise_scale}, expected 0 or more')
+        integrity.check_numbers('noise_scale', (self.noise_scale,), least=0.0)
+        for name in ('offset', 'scale'):
+            object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
 
 
 @dataclass(frozen=True)
@@ -240,8 +236,10 @@ class PolicySpec:
 def policy_spec(content: Any) -> PolicySpec:
     """Return the specification in the parsed policy.json; raise ConfigError for a bad one."""
     version = content.get('format') if isinstance(content, dict) else None
-    if version != FORMAT:
-        raise ConfigError(f'format: got {version!r}, expected {FORMAT}; export the policy again')
+    if type(version) is not int or version != FORMAT:
+        newer = type(version) is int and version > FORMAT
+        mend = 'it was made for a newer vla_ros: update this one' if newer else integrity.MEND
+        raise ConfigError(f'format: got {version!r}, expected {FORMAT}; {mend}')
     return _build(PolicySpec, '', {key: content[key] for key in content if key != 'format'})
 
 
@@ -251,10 +249,15 @@ def _build(cls: type[T], where: str, content: Any) -> T:
         return content
     known = {item.name: _is_needed(item) for item in fields(cls)}  # type: ignore[arg-type]
     prefix = f'{where}: ' if where else ''
-    needed = {name for name in known if known[name]}
-    if not isinstance(content, Mapping) or not needed <= set(content) <= set(known):
-        got = sorted(content) if isinstance(content, Mapping) else content
-        raise ConfigError(f'{prefix}got keys {got}, expected exactly {sorted(needed)}')
+    if not isinstance(content, Mapping):
+        raise ConfigError(f'{prefix}got {content!r}, expected keys {list(known)}')
+    unknown = sorted(set(content) - set(known))
+    missing = [name for name in known if known[name] and name not in content]
+    if unknown or missing:
+        raise ConfigError(
+            f'{prefix}got keys {unknown} that are not known and no {missing}, expected '
+            f'{list(known)}{suggest(unknown[0], known) if unknown else ""}; {integrity.MEND}'
+        )
     for item in fields(cls):  # type: ignore[arg-type]
         if item.name not in content:
             continue
@@ -275,16 +278,16 @@ def _is_needed(item: Field[Any]) -> bool:
 
 def _tensors(content: Any) -> dict[str, TensorSpec]:
     try:
-        return {
-            name: _tensor(name, TensorSpec(str(item['dtype']), tuple(item['shape'])))
-            for name, item in content.items()
-        }
-    except (AttributeError, KeyError, TypeError):
+        return {name: _tensor(name, **item) for name, item in content.items()}
+    except (AttributeError, TypeError):
         raise ConfigError(
             f'inputs and outputs: got {content!r}, expected {{name: {{dtype, shape}}}}'
         ) from None
 
 
-def _tensor(name: str, spec: TensorSpec) -> TensorSpec:
+def _tensor(name: str, dtype: str, shape: Sequence[int | str]) -> TensorSpec:
+    if isinstance(shape, str | Mapping):
+        raise TypeError
+    spec = TensorSpec(dtype, tuple(shape))
     integrity.check_tensor(name, spec)
     return spec
