@@ -11,7 +11,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.ros.params import Change, declare, declare_qos, param
+from vla_ros.ros.params import Change, declare, declare_qos, param, parse_names
 
 
 @dataclass(frozen=True)
@@ -138,3 +138,9 @@ def test_quality_of_service_that_is_none_is_named(node_with):
     node = node_with(f'{name}:=maybe')
     with pytest.raises(ConfigError, match=f"{name}: got 'maybe', expected one of reliable"):
         declare_qos(node, 'images', QoSProfile(depth=3), 'publisher')
+
+
+def test_names_are_separated_by_commas_and_each_is_there_once():
+    assert parse_names(' top, left ,') == ('top', 'left')
+    with pytest.raises(ConfigError, match="names: got top twice in 'top,left,top', expected each"):
+        parse_names('top,left,top')

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import CameraInfo, JointState
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -29,7 +28,7 @@ from vla_ros.msg import ActionChunk as ActionChunkMsg
 from vla_ros.msg import QueueStatus
 from vla_ros.ros import figures, messages, qos, watched
 from vla_ros.ros.lifecycle import VlaNode
-from vla_ros.ros.params import declare, param
+from vla_ros.ros.params import declare, param, parse_names
 from vla_ros.ros.process import spin_node
 from vla_ros.view.description import CAMERA_FRAME
 from vla_ros.view.path import Origin, PlanWatch, QueuedPath
@@ -70,7 +69,7 @@ class MarkersNode(VlaNode):
         self._plan = find_plan(self._params.plan)
         self._robot = load_robot(find_config('robots', self._params.robot))
         self._model = robot_model(self._robot)
-        self._cameras = [name for name in self._params.cameras.split(',') if name]
+        self._cameras = list(parse_names(self._params.cameras))
         self._status: QueueStatus | None = None
         self._positions: np.ndarray | None = None
         self._queued = PlanWatch()
@@ -93,13 +92,7 @@ class MarkersNode(VlaNode):
             on_lens = partial(self._on_lens, name)
             self.subscribe(CameraInfo, f'camera/{name}/camera_info', on_lens, qos.SENSOR)
         self.subscribe(DiagnosticArray, '/diagnostics', self._on_diagnostics_of_others, qos.EVERY)
-        self._timer = self.create_timer(
-            PERIOD, self._on_timer, clock=Clock(clock_type=ClockType.STEADY_TIME)
-        )
-
-    def deactivate(self) -> None:
-        """Draw no more."""
-        self.destroy_timer(self._timer)
+        self.repeat(PERIOD, self._on_timer)
 
     def _on_status(self, msg: QueueStatus) -> None:
         self._status = msg

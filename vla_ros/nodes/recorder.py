@@ -24,7 +24,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rclpy.clock import Clock, ClockType
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
@@ -45,7 +44,7 @@ from vla_ros.msg import EpisodeEvent
 from vla_ros.ros import messages, qos
 from vla_ros.ros.camera_topics import camera_topics
 from vla_ros.ros.lifecycle import VlaNode
-from vla_ros.ros.params import declare
+from vla_ros.ros.params import declare, parse_names
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.recorder_params import RecorderParams, parse_cameras, parse_files
 from vla_ros.ros.story import PERIOD, StoryTopics
@@ -72,7 +71,7 @@ class RecorderNode(VlaNode):
             Path(self._params.reference or self._root / REFERENCE).expanduser(),
             self._cameras,
             self._params.fps,
-            self._params.moving_cameras.split(','),
+            parse_names(self._params.moving_cameras),
             bool(self._params.reference),
         )
         self._open = ExitStack()  # what cleanup closes
@@ -122,9 +121,7 @@ class RecorderNode(VlaNode):
         self._record(String, 'instruction', qos.LATCHED, self._on_latched)
         self._record(EpisodeEvent, 'episode', qos.EVERY_RELIABLE, self._on_episode)
         self._story = StoryTopics(self, self._params.topics, self._recorded, self._on_story)
-        self._timer = self.create_timer(
-            PERIOD, self._story.look, clock=Clock(clock_type=ClockType.STEADY_TIME)
-        )
+        self.repeat(PERIOD, self._story.look)
         if self._instructions:
             self._instructions.publish(String(data=self._params.instruction))
         self.get_logger().info(f'{self._root}:\n{self._session.coverage.describe()}')
@@ -132,7 +129,6 @@ class RecorderNode(VlaNode):
 
     def deactivate(self) -> None:
         """Throw an episode away that is not finished."""
-        self.destroy_timer(self._timer)
         if self._session.recording:
             self._drop('recorder stopped')
 

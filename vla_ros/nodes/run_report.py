@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import CompressedImage, Image
 
 from vla_ros.core.errors import VlaError
@@ -21,7 +20,7 @@ from vla_ros.msg import EpisodeEvent, QueueStatus
 from vla_ros.ros import messages, qos
 from vla_ros.ros.camera_topics import COMPRESSED_CAMERAS, camera_topics, read_image
 from vla_ros.ros.lifecycle import VlaNode
-from vla_ros.ros.params import declare, param
+from vla_ros.ros.params import declare, param, parse_names
 from vla_ros.ros.process import spin_node
 from vla_ros.view.film import Moment
 from vla_ros.view.run_report import Outcome, RunReport
@@ -47,7 +46,7 @@ class RunReportNode(VlaNode):
         """Declare the parameters."""
         super().__init__('run_report')
         self._params = declare(self, RunReportParams)
-        self._cameras = [name for name in self._params.cameras.split(',') if name]
+        self._cameras = list(parse_names(self._params.cameras))
         self._topics = camera_topics(self._cameras, self._params.compressed_cameras)
         self._pictures: dict[str, np.ndarray] = {}
         self._frames = self._waited = 0
@@ -69,13 +68,10 @@ class RunReportNode(VlaNode):
             self.subscribe(topic.msg_type, topic.name, on_picture, qos.SENSOR)
         self.subscribe(QueueStatus, 'queue_status', self._on_status, qos.SENSOR)
         self.subscribe(EpisodeEvent, 'episode', self._on_episode, qos.EVENTS)
-        self._timer = self.create_timer(
-            1.0 / self._params.rate, self._on_timer, clock=Clock(clock_type=ClockType.STEADY_TIME)
-        )
+        self.repeat(1.0 / self._params.rate, self._on_timer)
 
     def deactivate(self) -> None:
         """Write down what was seen."""
-        self.destroy_timer(self._timer)
         self.get_logger().info(f'report of this run: {self._report.write()}')
 
     def _on_picture(self, name: str, msg: Image | CompressedImage) -> None:

@@ -10,7 +10,6 @@ so that nobody who looks slows the arm or another viewer. The log shows the link
 
 from dataclasses import dataclass
 
-from rclpy.clock import Clock, ClockType
 from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
 
@@ -23,7 +22,7 @@ from vla_ros.ros.camera_topics import COMPRESSED_CAMERAS
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.operator import Operator
 from vla_ros.ros.page import Page, PageParams
-from vla_ros.ros.params import declare, param
+from vla_ros.ros.params import declare, param, parse_names
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.show import DIAGNOSTICS, PERIOD, Clocks, Heard, Show
 from vla_ros.view.hub import Hub
@@ -49,7 +48,6 @@ class WebNode(VlaNode):
         self._params = declare(self, WebParams)
         self._robot = load_robot(find_config('robots', self._params.robot))
         self._page: Page | None = None
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._watching: list[Subscription] = []  # while somebody looks
 
     @property
@@ -65,7 +63,7 @@ class WebNode(VlaNode):
         self._show = Show(
             self._hub,
             self._robot,
-            [name for name in self._params.cameras.split(',') if name],
+            list(parse_names(self._params.cameras)),
             self.get_namespace(),
             Clocks(self.now),
             self._params.picture_rate,
@@ -80,11 +78,10 @@ class WebNode(VlaNode):
             profile = PROFILES.get(topic, qos.SENSOR)
             newest = topic == 'instruction'
             self.subscribe(heard.kind, topic, heard.take, profile, newest=newest)
-        self._timer = self.create_timer(PERIOD, self._on_timer, clock=self._steady)
+        self.repeat(PERIOD, self._on_timer)
 
     def deactivate(self) -> None:
         """Show nothing new."""
-        self.destroy_timer(self._timer)
         self._look_away()
 
     def cleanup(self) -> None:

@@ -26,10 +26,11 @@ from rclpy.event_handler import (
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.timer import Timer
 from std_msgs.msg import Empty
 
 from vla_ros.core.config import find_config
-from vla_ros.core.errors import VlaError
+from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.ros import qos
 from vla_ros.ros.diagnostics import Diagnostics, MeasuredPublisher
 from vla_ros.ros.params import Change, declare, declare_qos, param
@@ -66,6 +67,7 @@ class VlaNode(LifecycleNode):
         self.placement = NodePlacement()
         self._configured = False
         self._subscribed: list[Any] = []
+        self._repeated: list[Timer] = []
         self._advertised: list[MeasuredPublisher] = []
         self._alive: list[Publisher] = []  # there while the node is active
         self._settings = declare(self, NodeParams, Change.CONFIGURE)
@@ -118,6 +120,16 @@ class VlaNode(LifecycleNode):
     def now(self) -> float:
         """Return the time of the node's clock (simulated where there is one) in seconds."""
         return self.get_clock().now().nanoseconds * 1e-9
+
+    def resolve_topic_name(self, topic: str, *, only_expand: bool = False) -> str:
+        """Return the whole name of a topic; raise ConfigError for what is no name of one."""
+        try:
+            return str(super().resolve_topic_name(topic, only_expand=only_expand))
+        except RuntimeError:  # RCLError, which rclpy hides
+            raise ConfigError(
+                f'{self.get_name()}: topic: got {topic!r}, expected letters, digits and _ between '
+                'its slashes, and no digit first; rename what it is called after'
+            ) from None
 
     def advertise(self, msg_type: type, topic: str, profile: QoSProfile) -> Publisher:
         """
@@ -187,6 +199,11 @@ class VlaNode(LifecycleNode):
                 msg_type, topic, guarded, each, raw=raw, event_callbacks=events
             )
             self._subscribed.append(subscription)
+
+    def repeat(self, period: float, callback: Callable[[], None]) -> None:
+        """Call that every ``period`` (s, of no simulated time) until the node is deactivated."""
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._repeated.append(self.create_timer(period, callback, clock=steady))
 
     def run_thread(self, loop: Callable[[], None], name: str) -> threading.Thread:
         """
@@ -319,6 +336,8 @@ class VlaNode(LifecycleNode):
         while self._alive:
             self.destroy_publisher(self._alive.pop())
         self.deactivate()
+        while self._repeated:
+            self.destroy_timer(self._repeated.pop())
         while self._subscribed:
             self.destroy_subscription(self._subscribed.pop())
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vla_ros.ros.lifecycle import VlaNode
-from vla_ros.ros.params import param
+from vla_ros.ros.params import param, parse_names
 from vla_ros.view.access import Access, default_token_file, load_token
 from vla_ros.view.hub import Hub
 from vla_ros.view.server import Command, Server
@@ -41,7 +41,7 @@ class Page:
         """Open the page and log its link; raise ConfigError for a token or a host that is none."""
         path = Path(params.token_file or default_token_file()).expanduser()
         token = load_token(path)
-        names = [name for name in params.allowed_hosts.split(',') if name]
+        names = list(parse_names(params.allowed_hosts))
         self._server = Server(hub, Access(token, names), command)
         self.port = self._server.start(params.host, params.port)
         if params.port not in (0, self.port):

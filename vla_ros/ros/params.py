@@ -200,13 +200,7 @@ def declare_qos(node: Node, topic: str, profile: QoSProfile, kind: str) -> QoSPr
     publisher. Raise ConfigError, naming the parameter, for a value that is none.
     """
     wanted = copy.copy(profile)
-    try:
-        resolved = node.resolve_topic_name(topic)
-    except RuntimeError:  # RCLError, which rclpy hides
-        raise ConfigError(
-            f'{node.get_name()}: topic: got {topic!r}, expected letters, digits and _ between its '
-            'slashes, and no digit first; rename what it is called after'
-        ) from None
+    resolved = node.resolve_topic_name(topic)
     for policy, choices in QOS_POLICIES.items():
         name = f'qos_overrides.{resolved}.{kind}.{policy}'
         value = getattr(profile, policy)
@@ -245,5 +239,9 @@ def _declare_start_only(node: Node, name: str, default: Any, description: str) -
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """Return the names in a list that is separated by commas."""
-    return tuple(name.strip() for name in text.split(',') if name.strip())
+    """Return the names in a list separated by commas; raise ConfigError for one that is twice."""
+    names = tuple(name.strip() for name in text.split(',') if name.strip())
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f'names: got {", ".join(twice)} twice in {text!r}, expected each once')
+    return names
