@@ -389,38 +389,3 @@ def test_process_without_autostart_waits_to_be_configured(run_expert, tmp_path):
     process = run_expert(f'policy:={tmp_path}/none', 'autostart:=false')
     time.sleep(2.0)
     assert process.poll() is None
-
-
-def test_what_a_node_repeats_ends_with_its_activity_even_where_it_was_not_activated_whole(
-    start_graph,
-):
-    graph = start_graph()
-
-    class Ticking(EchoNode):
-        ticks = 0
-
-        def tick(self):
-            self.ticks += 1
-
-        def activate(self):
-            self.repeat(0.01, self.tick)
-            super().activate()
-
-    whole, broken = Ticking(), Ticking('activate')
-    for node in (whole, broken):
-        graph.add(node)
-        node.start()
-    graph.until(lambda: whole.ticks > 3)
-    whole.trigger_deactivate()
-    ticks = whole.ticks
-    graph.spin(0.1)
-    assert (whole.ticks, broken.ticks) == (ticks, 0)
-
-
-@pytest.mark.parametrize('name', ['a b', '0', 'a/'])
-def test_topic_that_is_no_name_is_refused_wherever_it_comes_up(start_graph, name):
-    start_graph()
-    node = EchoNode()
-    with pytest.raises(ConfigError, match=f"echo: topic: got 'camera/{name}/image_raw', expected"):
-        node.resolve_topic_name(f'camera/{name}/image_raw')
-    node.destroy_node()
