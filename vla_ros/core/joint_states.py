@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the joints of a robot are, put together from whoever tells of some of them."""
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ SAME = 0.05  # rad or m by which two publishers of one joint may differ
 FASTEST = 10.0  # rad/s or m/s; so much may it have moved between their messages
 LASTING = 1.0  # s that a publisher counts after its last message, and that a dispute lasts
 MOST_LAYOUTS = 64  # lists of names that are remembered
+MOST_TOLD = 8  # names in a message for a person
 
 
 class JointStates:
@@ -115,12 +117,7 @@ class JointStates:
         found = self._layouts.get(key)
         if found is None:
             rows = [row for row, name in enumerate(key) if name in self._columns]
-            twice = sorted({key[row] for row in rows if key.count(key[row]) > 1})
-            if twice:
-                raise VlaError(
-                    f'joint state: got {", ".join(twice)} twice in one message, expected each '
-                    'joint once; mend the robot driver'
-                )
+            check_once('joint state', [key[row] for row in rows])
             columns = [self._columns[key[row]] for row in rows]
             found = np.array(rows, int), np.array(columns, int)
             if len(self._layouts) >= MOST_LAYOUTS:
@@ -149,3 +146,13 @@ class JointStates:
                     'or let it publish other joints or on another topic'
                 )
                 raise VlaError(self._dispute)
+
+
+def check_once(what: str, joint_names: Sequence[str]) -> None:
+    """Raise VlaError, beginning with ``what``, for joints that a message names more than once."""
+    twice = sorted(name for name, count in Counter(joint_names).items() if count > 1)
+    if twice:
+        raise VlaError(
+            f'{what}: got {", ".join(twice[:MOST_TOLD])} twice in one message, expected each '
+            'joint once; mend the node that publishes it'
+        )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vla_ros.core.errors import VlaError
-from vla_ros.core.joint_states import FASTEST, SAME
+from vla_ros.core.joint_states import FASTEST, SAME, check_once
 from vla_ros.dataset.bag import Message, decode, header_time
 
 SILENT = 1.0  # s without a word of a joint; where it was meanwhile nobody knows
@@ -115,14 +115,8 @@ def _by_name(what: str, names: Sequence[str], values: Any) -> dict[str, float]:
             f'{what}: got {len(values)} positions for {len(names)} joints, expected finite '
             'positions, one for each; mend the node that publishes them'
         )
-    found = dict(zip(names, map(float, values), strict=True))
-    if len(found) < len(names):
-        twice = sorted({name for name in names if list(names).count(name) > 1})
-        raise VlaError(
-            f'{what}: got {", ".join(twice)} twice in one message, expected each joint once; mend '
-            'the node that publishes them'
-        )
-    return found
+    check_once(what, names)
+    return dict(zip(names, map(float, values), strict=True))
 
 
 def _check_finite(

@@ -9,7 +9,6 @@ spirit: copy before writing).
 """
 
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -19,6 +18,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.core.chunk import MOST_ROWS, ActionChunk
 from vla_ros.core.errors import VlaError
+from vla_ros.core.joint_states import check_once
 from vla_ros.core.picture import picture_from_bytes
 from vla_ros.core.robot import MOST_JOINTS
 from vla_ros.msg import ActionChunk as ActionChunkMsg
@@ -223,21 +223,13 @@ def command_positions(msg: JointTrajectory, joint_names: Sequence[str]) -> np.nd
 
 def _columns(what: str, got: Sequence[str], expected: Sequence[str]) -> list[int]:
     place = {name: column for column, name in enumerate(got)}
-    twice = sorted({name for name in expected if list(got).count(name) > 1})
-    if twice:
-        raise VlaError(
-            f'{what}: got {", ".join(twice)} twice in one message, expected each joint once; '
-            'mend the node that publishes it'
-        )
+    check_once(what, got)
     missing = [name for name in expected if name not in place]
     if missing:
         raise VlaError(
             f'{what}: got joints {_listed(got)}, expected also {missing}; '
             "use the policy's joint names in the robot driver"
         )
-    if len(place) < len(got):
-        twice = sorted(name for name, count in Counter(got).items() if count > 1)
-        raise VlaError(f'{what}: got joint {_listed(twice)} twice, expected each once')
     return [place[name] for name in expected]
 
 
