@@ -119,6 +119,12 @@ class Recording:
             if speed(before, after) > STILL
         ]
 
+    def ends_at_rest(self):
+        """Say whether the last command is one to stand, or for an arm that was put elsewhere."""
+        before, last = self.commands[-2:]
+        moved = any(before.time <= reset.time for reset in self.resets)
+        return moved or speed(before, last) <= STILL
+
     def ratios(self):
         """Return how near the commands came to the limits of the robot."""
         runs = [Differences(run) for run in self.stretches if len(run) > 1]

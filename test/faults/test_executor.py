@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from faults.bench import ROBOT, Bench, altered
+from faults.recording import Reset
 from faults.table import Seen
 
 from vla_ros.core.errors import VlaError
@@ -203,6 +204,36 @@ def test_joint_states_that_stop_coming_brake_the_arm_at_once(bench, conclude):
         recovered=again - ended,
     )
     assert held - began <= BRAKING
+
+
+def test_an_episode_that_begins_while_the_arm_moves_brakes_it(bench, conclude):
+    """Whoever keeps the episodes of a real arm may say so at any time."""
+    began = bench.moving()
+    bench.executor.begin_episode(bench.now)
+    bench.run_until(Mode.WAITING)
+    stood = bench.held(began)
+    again = goes_on(bench, bench.true_time)
+    conclude(
+        'episode begins while the arm moves',
+        'braked, went on with the next chunk',
+        held=stood - began,
+        recovered=again - began,
+    )
+    assert stood - began <= BRAKING
+
+
+def test_an_arm_that_a_simulation_puts_elsewhere_begins_there(bench, conclude):
+    began = bench.moving()
+    bench.executor.begin_episode(bench.now)
+    bench.felt = False
+    bench.run(2 * PERIOD)  # until the simulation tells where the arm is now
+    bench.recording.resets.append(Reset(bench.true_time, bench.true_time))
+    bench.measured, bench.felt = np.array(ROBOT.home), True
+    bench.run(PERIOD)
+    first = bench.recording.commands[-1].positions
+    again = goes_on(bench, bench.true_time)
+    conclude('arm is put elsewhere as it moves', 'began there', recovered=again - began)
+    assert np.array_equal(first, ROBOT.home)
 
 
 def test_inference_that_is_10_times_slower_for_a_while_starves_and_goes_on(bench, conclude):

@@ -8,7 +8,6 @@ import time
 import pytest
 from faults.graph import CAMERAS, NODES, is_alive, waited
 from faults.observe import BRAKING, NOTICED, STALE
-from faults.recording import STILL, speed
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 KILL, FREEZE = signal.SIGKILL, signal.SIGSTOP
@@ -108,14 +107,14 @@ def test_ctrl_c_in_motion_brakes_the_arm_and_ends_every_node(run):
     nodes, began = run.graph.pids(), time.time()
     assert run.graph.stop(signal.SIGINT) == 128 + signal.SIGINT
     ended = time.time()
-    before, last = run.last_commands()
+    run.last_commands()
     run.conclude(
         'Ctrl-C in motion',
         f'braked; all nodes ended in {ended - began:.1f} s',
         held=run.held(began, ended) - began,
     )
     assert not [name for name, pid in nodes.items() if is_alive(pid)]
-    assert speed(before, last) <= STILL, 'commands ended in motion'
+    assert run.monitor.recording.ends_at_rest(), 'commands ended in motion'
 
 
 def test_a_robot_that_is_killed_ends_the_run_which_says_so(start_run):

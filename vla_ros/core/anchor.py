@@ -26,6 +26,9 @@ class Anchor:
         self._lag: np.ndarray = np.full(len(robot.joint_names), np.nan)  # measured less commanded
         self._stood = 0.0  # s, since it was braked
         self._seen = 0.0  # s, since its state was not known
+        self._measured: np.ndarray | None = None  # (joints,) rad, when it was seen last
+        self._unseen = 0.0  # s, since then
+        self._doubted = False  # whether somebody may have put it elsewhere meanwhile
 
     @property
     def position(self) -> np.ndarray:
@@ -37,9 +40,28 @@ class Anchor:
         """Go on from ``motion``, which the arm was told; None: it was told nothing."""
         self.motion, self._told = motion, motion is not None
 
-    def lose_sight(self) -> None:
-        """Take note that the state of the arm is not known."""
+    def doubt(self) -> None:
+        """Take note that somebody may have put the arm elsewhere: where it is next seen tells."""
+        self._doubted = True
+
+    def see(self, measured: np.ndarray, elapsed: float) -> None:
+        """
+        Take note of where the arm is, (joints,) rad, ``elapsed`` s after the last look.
+
+        Where it was doubted, and is where it can't have moved to, it was put there: what it was
+        told before means nothing any more.
+        """
+        self._unseen += elapsed
+        if self._doubted and self._measured is not None:
+            reach = self._robot.velocity * self._unseen + self._robot.same_lag
+            if (np.abs(measured - self._measured) > reach).any():
+                self.take(None)
+        self._measured, self._unseen, self._doubted = measured, 0.0, False
+
+    def lose_sight(self, elapsed: float) -> None:
+        """Take note that for ``elapsed`` s the state of the arm was not known."""
         self._seen = 0.0
+        self._unseen += elapsed
 
     def forget_lag(self) -> None:
         """Begin at the measured position next time, whatever a joint squeezes."""

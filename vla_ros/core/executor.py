@@ -177,9 +177,19 @@ class Executor:
         self._mode = Mode.ESTOP if self.estopped else Mode.HOLDING
 
     def reset(self, now: float) -> None:
-        """Begin a new episode at ``now`` (s), with an arm that stands somewhere else."""
+        """Begin anew at ``now`` (s), with an arm that stands and may have been moved by hand."""
         self._restart(now)
         self._anchor.take(None)
+
+    def begin_episode(self, now: float) -> None:
+        """
+        Begin an episode at ``now`` (s): what was seen before belongs to another one.
+
+        An arm that moves brakes, unless it is found where it can't have moved to: a simulation
+        puts it there.
+        """
+        self._restart(now)
+        self._anchor.doubt()
 
     def push(self, chunk: ActionChunk, now: float) -> PushResult:
         """
@@ -215,6 +225,7 @@ class Executor:
         to begin at, that is no number.
         """
         elapsed = self._elapse(now, elapsed)
+        self._anchor.see(measured, elapsed)
         if not (self._enabled and self._anchored):
             moved, motion = self._anchor.brake(elapsed), self._anchor.motion
             if not self._anchor.settle(measured, elapsed):
@@ -241,7 +252,7 @@ class Executor:
         """
         self.hold()
         elapsed = self._elapse(now, elapsed)
-        self._anchor.lose_sight()
+        self._anchor.lose_sight(elapsed)
         if self._anchor.motion is None:
             return None
         return self._tick(elapsed, send=self._anchor.brake(elapsed))

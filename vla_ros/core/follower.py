@@ -83,7 +83,7 @@ class Follower:
             return self._follow(self._target, measured, elapsed)
         moved = self._anchor.brake(elapsed)
         if measured is None:
-            self._anchor.lose_sight()
+            self._anchor.lose_sight(elapsed)
         elif self._anchor.settle(measured, elapsed) and self._target is not None:
             self._following = moved = True
         return self._anchor.position if moved else None

@@ -186,7 +186,7 @@ class ActionQueueNode(VlaNode):
         if msg.event == EpisodeEvent.RESET:
             self._felt.began = began = messages.seconds(msg.header.stamp)
             self._felt.forget()
-            self._inbox.append(lambda: self._executor.reset(began))
+            self._inbox.append(lambda: self._executor.begin_episode(began))
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if not self.active:
