@@ -4,6 +4,7 @@
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -147,6 +148,34 @@ def test_an_interrupt_ends_without_a_traceback(
     command('raise KeyboardInterrupt')
     assert main(['try']) == 130
     assert capsys.readouterr().err == ''
+
+
+@pytest.mark.parametrize(('number', 'code'), [('SIGINT', 130), ('SIGTERM', 143), ('SIGHUP', 143)])
+def test_a_signal_lets_a_command_tidy_up_before_it_ends(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str], number: str, code: int
+) -> None:
+    tidy = tmp_path / 'tidy'
+    command(
+        f"""import pathlib, signal, time
+    try:
+        signal.raise_signal(signal.{number})
+        time.sleep({PATIENCE})
+    finally:
+        pathlib.Path({str(tidy)!r}).touch()"""
+    )
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(['try']) == code
+    assert tidy.exists() and capsys.readouterr().err == ''
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_terminal_that_is_closed_does_not_end_what_runs_under_nohup(command: Command) -> None:
+    command('import signal; signal.raise_signal(signal.SIGHUP); return 0')
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert main(['try']) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_the_version_is_that_of_the_package(capsys):

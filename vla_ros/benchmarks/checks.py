@@ -10,12 +10,12 @@ drawn from seeds of their own, on which no threshold was chosen.
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from functools import partial
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vla_ros.core.files import write_json
+from vla_ros.runtime.workers import work
 
 if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
     from vla_ros.benchmarks.defects import Recording
@@ -48,12 +48,11 @@ def run(args: Namespace) -> int:
     """Print the table; return 0 if all defects were found without a false alarm, else 1."""
     seeds = range(args.seed, args.seed + args.recordings)
     size = args.width, args.height
-    work = partial(try_one, starts=args.starts, recoveries=args.recoveries, size=size)
+    attempt = partial(try_one, starts=args.starts, recoveries=args.recoveries, size=size)
     trials = []
-    with get_context('spawn').Pool(args.workers) as pool:
-        for trial in pool.imap(work, seeds):
-            trials.append(trial)
-            print(f'{len(trials)} of {args.recordings} recordings', flush=True)
+    for trial in work(attempt, seeds, args.workers):
+        trials.append(trial)
+        print(f'{len(trials)} of {args.recordings} recordings', flush=True)
     result = summarise(trials)
     print(make_table(result))
     if args.json:

@@ -5,8 +5,8 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import groupby, islice
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
@@ -19,6 +19,7 @@ from vla_ros.policy.family import Ask, ExpertSettings, family_of
 from vla_ros.policy.spec import BLOCKS, CameraSpec, PolicySpec
 from vla_ros.runtime.placement import NodePlacement
 from vla_ros.runtime.usage import read_memory
+from vla_ros.runtime.workers import work
 
 Images = Mapping[str, np.ndarray]
 BASE = 'stock fp32'
@@ -115,8 +116,8 @@ def cut_normalisation(source: Path, output: Path) -> str:
 
 def memory_of(load: Callable[[], Predicts], seen: tuple[Images, np.ndarray]) -> int:
     """Return the bytes by which a new process grows that loads a policy and runs it."""
-    with get_context('spawn').Pool(1) as pool:
-        return pool.apply(_growth, (load, seen))
+    (growth,) = work(partial(_growth, load), [seen], 1)
+    return growth
 
 
 def _growth(load: Callable[[], Predicts], seen: tuple[Images, np.ndarray]) -> int:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from vla_ros.evaluation.statistics import Rate, success_rate
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.runtime.placement import NodePlacement, Placement
+from vla_ros.runtime.workers import work
 from vla_ros.sim.episode import attempt_episode
 from vla_ros.sim.rollout import EpisodeResult, Rollout, RolloutConfig
 from vla_ros.sim.task import Task, TaskChoice
@@ -156,8 +156,7 @@ def _play_all(
             stack.callback(_close)
             results = map(play, plan)
         else:
-            pool = get_context('spawn').Pool(min(workers, len(plan)))
-            results = stack.enter_context(pool).imap(play, plan)
+            results = work(play, plan, workers)
         played = []
         for result in results:
             played.append(result)
@@ -200,11 +199,7 @@ def _demonstrate(task: Task, planned: PlannedEpisode) -> EpisodeResult:
 
 
 def _play(start: Callable[[], None], planned: PlannedEpisode) -> EpisodeResult:
-    """
-    Play in this process, which is made ready with ``start`` for its first episode.
-
-    A pool's own initializer would not do: where it fails, the pool tries again for ever.
-    """
+    """Play in this process, which is made ready with ``start`` for its first episode."""
     if not _worker:
         start()
     return _worker[0].play(planned)

@@ -11,7 +11,6 @@ appears only when everything is done.
 import json
 import shutil
 from collections.abc import Callable
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.dataset import lerobot
 from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.dataset.streams import PHASE
+from vla_ros.runtime.workers import work
 from vla_ros.sim.episode import demonstrate
 from vla_ros.sim.renderer import Renderer
 from vla_ros.sim.task import TaskChoice
@@ -59,27 +59,26 @@ def generate(
     ``root`` exists, or if ``<root>.partial`` belongs to another plan.
     """
     lerobot.check_new(root)
-    work = root.with_name(root.name + '.partial')
-    _claim(work, plan, picture, task)
+    unfinished = root.with_name(root.name + '.partial')
+    _claim(unfinished, plan, picture, task)
     shards = [
-        _Shard(work / f'shard_{i // SHARD:04d}', plan[i : i + SHARD], picture, task)
+        _Shard(unfinished / f'shard_{i // SHARD:04d}', plan[i : i + SHARD], picture, task)
         for i in range(0, len(plan), SHARD)
     ]
     missing = [shard for shard in shards if not shard.folder.exists()]
     done = len(plan) - sum(len(shard.episodes) for shard in missing)
     on_progress(done, len(plan))
-    with get_context('spawn').Pool(min(workers, max(1, len(missing)))) as pool:
-        for count in pool.imap_unordered(_write_shard, missing):
-            done += count
-            on_progress(done, len(plan))
+    for count in work(_write_shard, missing, workers):
+        done += count
+        on_progress(done, len(plan))
     lerobot.quiet()
-    whole = work / 'whole'
+    whole = unfinished / 'whole'
     shutil.rmtree(whole, ignore_errors=True)
     lerobot.merge([shard.folder for shard in shards], whole)
     infos = [json.loads((shard.folder / 'meta' / _INFO).read_text()) for shard in shards]
     (whole / 'meta' / _INFO).write_text(json.dumps(sum(infos, []), indent=1))
     whole.rename(root)
-    shutil.rmtree(work)
+    shutil.rmtree(unfinished)
 
 
 def _claim(work: Path, *what: Any) -> None:

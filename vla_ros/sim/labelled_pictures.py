@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +22,7 @@ from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.runtime.placement import NodePlacement, Placement
+from vla_ros.runtime.workers import work
 from vla_ros.sim.corrections import INTERVAL, Corrector, Misled, corrections
 from vla_ros.sim.episode import demonstrate
 from vla_ros.sim.renderer import Renderer
@@ -346,10 +346,9 @@ def record_arrays(
     done = recorder.parts - len(missing)
     on_progress(done, recorder.parts)
     write = partial(_write, dataset, recorder)
-    with get_context('spawn').Pool(min(workers, max(1, len(missing)))) as pool:
-        for _ in pool.imap_unordered(write, missing):
-            done += 1
-            on_progress(done, recorder.parts)
+    for _ in work(write, missing, workers):
+        done += 1
+        on_progress(done, recorder.parts)
     return dataset
 
 

@@ -6,19 +6,23 @@ The ``vla_ros`` command: finds the subcommand's module, loads it alone and runs 
 A subcommand is a module with ``add_arguments(parser)``, ``run(args) -> int`` and a docstring whose
 first line is its help. Exit codes: 0 where all is well, 1 where the work was done and its outcome
 is bad (a check that did not pass, an error beyond the limit), 2 for what the user can mend before
-it is done, 130 after Ctrl-C, 141 where nobody reads the output any more.
+it is done, 130 after Ctrl-C, 143 after SIGTERM or once its terminal is closed, 141 where nobody
+reads the output any more.
 """
 
 # PYTHON_ARGCOMPLETE_OK
 import ast
 import os
+import signal
 import sys
 from argparse import SUPPRESS, Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 from xml.etree import ElementTree
 
 from vla_ros.core.errors import ConfigError, VlaError, suggest
@@ -63,6 +67,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if '_ARGCOMPLETE' in os.environ:
         complete()
+    with _orderly_end():
+        return _run(words)
+
+
+def _run(words: Sequence[str]) -> int:
     try:
         args = parse(words)
         check_paths(args)
@@ -74,8 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not mend:
             raise
         return _refuse(mend)
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as interrupt:
+        return 128 + (interrupt.args or (signal.SIGINT,))[0]
     except BrokenPipeError:  # who reads the output, such as head, has seen enough
         _let_go_of_output()
         return 141
@@ -86,6 +95,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(
             f'{error.filename or "output"}: {error.strerror}; free the disk, or name another path'
         )
+
+
+@contextmanager
+def _orderly_end() -> Iterator[None]:
+    """Have SIGTERM, and a closed terminal, end a command as Ctrl-C does: it tidies up."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(number)
+
+    answers = {signal.SIGTERM: end, signal.SIGHUP: lambda *_: signal.raise_signal(signal.SIGTERM)}
+    mine = [number for number in answers if signal.getsignal(number) == signal.SIG_DFL]
+    for number in mine:  # nohup ignores the terminal, and so it stays
+        signal.signal(number, answers[number])
+    try:
+        yield
+    finally:
+        for number in mine:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def complete() -> None:
