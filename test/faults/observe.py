@@ -67,8 +67,12 @@ class Observer:
         self.graph.until(lambda: find() is not None, timeout, f'a hold with {reason!r}')
         return find()
 
-    def went_on(self, after, timeout=30.0):
-        """Wait until the arm runs again after ``after`` (s) and moves; return when it did (s)."""
+    def went_on(self, after, timeout=60.0):
+        """
+        Wait until the arm runs again after ``after`` (s); return when it did (s).
+
+        It has to move, too, but a policy may well stand still until the next episode begins.
+        """
         self.graph.until(
             lambda: self.monitor.first_status(after, lambda msg: msg.mode == RUNNING), timeout
         )
@@ -78,7 +82,7 @@ class Observer:
             timeout,
             'motion after the fault',
         )
-        return self.monitor.recording.since(again).motions[0]
+        return again
 
     def held(self, began, until):
         """Return the time of the last command before ``until`` that moved the arm, s."""

@@ -106,7 +106,7 @@ def test_a_full_shared_memory_stops_nothing_for_good(small_memory, start_run):
     time.sleep(FULL_TIME)
     (small_memory / 'filler').unlink()
     ended = time.time()
-    again = run.went_on(ended, timeout=60.0)
+    again = run.went_on(ended)
     run.conclude(
         '/dev/shm is full, and a node starts meanwhile',
         f'{run.graph.log.count("starting it again")} restarts, went on',
