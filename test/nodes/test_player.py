@@ -154,8 +154,8 @@ def test_the_frames_of_a_dataset_are_what_the_live_vision_encoder_sees(encoder, 
         assert images.keys() == frame.images.keys() == set(CAMERAS)
         for camera, image in images.items():
             np.testing.assert_array_equal(image, frame.images[camera])
-        _, state = messages.tensors_from_msg(answer.tensors, ('features', 'state'))
-        np.testing.assert_array_equal(state, frame.state)
+        (state,) = messages.tensors_by_name(answer.tensors, ('state',))
+        np.testing.assert_array_equal(messages.tensor_from_msg(state), frame.state)
 
 
 def answer_next(graph, ask, answers):

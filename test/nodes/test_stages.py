@@ -29,6 +29,15 @@ from vla_ros.ros import messages, qos, tensors
 STATE = np.linspace(-1, 1, len(JOINTS))
 
 
+def tensor(answer, name):
+    (msg,) = messages.tensors_by_name(answer.tensors, (name,))
+    return messages.tensor_from_msg(msg)
+
+
+def as_msgs(arrays):
+    return [messages.tensor_to_msg(name, values) for name, values in arrays.items()]
+
+
 class Robot:
     """The peer as robot, cameras, queue and operator."""
 
@@ -173,8 +182,7 @@ def test_joint_states_are_mapped_by_name(encoder_graph):
     robot.feel([9.0, *STATE[::-1]], ['other', *JOINTS[::-1]], time)
     robot.ask(1)
     encoder_graph.until(lambda: answers)
-    (state,) = messages.tensors_from_msg(answers[0].tensors, ('state',))
-    np.testing.assert_array_equal(state, STATE)
+    np.testing.assert_array_equal(tensor(answers[0], 'state'), STATE)
 
 
 def test_instruction_of_the_operator_goes_with_the_features(encoder_graph):
@@ -322,12 +330,12 @@ def test_context_that_can_not_be_computed_is_reported_and_survived(
     graph.start(ActionExpertNode())
     chunks = graph.collect(ActionChunk, 'action_chunk', qos.LATEST)
     contexts = graph.publisher(Features, 'context', qos.LATEST)
-    contexts.publish(Features(sequence=1, tensors=messages.tensors_to_msg(tensors)))
+    contexts.publish(Features(sequence=1, tensors=as_msgs(tensors)))
     graph.spin(0.2)
     assert not chunks
     assert message in capfd.readouterr().err
     good = {'memory': np.zeros((1, MEMORY, SIZE), np.float32)}
-    contexts.publish(Features(sequence=2, tensors=messages.tensors_to_msg(good)))
+    contexts.publish(Features(sequence=2, tensors=as_msgs(good)))
     graph.until(lambda: chunks)
     assert chunks[0].sequence == 2
 
@@ -374,8 +382,7 @@ def test_unchanged_pictures_are_not_encoded_again_and_diagnostics_count_them(
     answers = graph.collect(Features, 'vision_features', qos.LATEST)
     robot = Robot(graph)
     first, second = (answer(graph, robot, answers, number) for number in (1, 2))
-    features = [messages.tensors_from_msg(m.tensors, ('features',))[0] for m in (first, second)]
-    np.testing.assert_array_equal(*features)
+    np.testing.assert_array_equal(tensor(first, 'features'), tensor(second, 'features'))
     diagnostics = encoder.diagnostics()
     assert diagnostics['features reused'] == 'gripper 1 of 2, top 1 of 2'
     assert diagnostics['cameras'] == 'single'

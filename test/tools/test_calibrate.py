@@ -106,6 +106,13 @@ def test_ports_are_listed_with_the_servos_on_them(tmp_path, capsys):
     assert "/dev/nowhere: port '/dev/nowhere': cannot be opened" in told
 
 
+def test_a_port_whose_cable_is_pulled_meanwhile_is_told_of(tmp_path, capsys):
+    with simulated_arm(tmp_path) as (bus, settings):
+        threading.Timer(0.5, bus.unplug).start()  # ids that nobody has take 3 s
+        assert main(['find-ports', settings.port, '--answer-time', '0.2']) == 0
+    assert 'is gone' in capsys.readouterr().out
+
+
 def test_port_whose_cable_is_pulled_is_found(tmp_path, monkeypatch, capsys):
     left, right = tmp_path / 'left', tmp_path / 'right'
     left.touch(), right.touch()

@@ -83,18 +83,7 @@ def test_viewers_are_counted_until_they_leave():
     assert run(scene) == 0
 
 
-def test_what_is_taken_down_is_not_shown_to_who_comes_later():
-    async def scene(hub):
-        hub.show('a', '1'), hub.show('b', '2'), hub.take_down('a')
-        await settle()
-        with hub.viewer() as viewer:
-            return await viewer.take(), len(viewer._waiting)
-
-    assert run(scene) == ('2', 0)
-
-
 def test_nothing_happens_where_nobody_serves():
     hub = Hub()
     hub.show('a', '1')
-    hub.take_down('a')
     assert hub.viewers == 0

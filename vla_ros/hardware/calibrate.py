@@ -81,11 +81,6 @@ def restore(bus: ServoBus, calibration: Calibration) -> None:
         write_calibration(bus, joint)
 
 
-def find_servos(bus: ServoBus, last: int = 20) -> list[int]:
-    """Return the ids up to ``last`` that answer on a bus."""
-    return [servo for servo in range(1, last + 1) if bus.answers(servo)]
-
-
 def usual_ids(joint_names: Sequence[str]) -> dict[str, int]:
     """Return the ids that LeRobot gives the joints of an arm."""
     return {name: number for number, name in enumerate(joint_names, 1)}

@@ -13,10 +13,15 @@ from typing import Any
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import read_json, write_text
 from vla_ros.core.robot import RobotSpec
-from vla_ros.hardware.sts3215 import MIDDLE, RADIANS_PER_TICK, RESOLUTION
+from vla_ros.hardware.sts3215 import (
+    HOMING_OFFSET,
+    LAST_ID,
+    MIDDLE,
+    RADIANS_PER_TICK,
+    RESOLUTION,
+)
 
-LAST_ID = 253  # the next one speaks to all servos at once
-FARTHEST_OFFSET = 2047  # ticks; the servo keeps eleven bits and a sign
+FARTHEST_OFFSET = (1 << HOMING_OFFSET.sign_bit) - 1  # ticks
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ ANSWER_TIME = 0.01  # s that a servo has to answer, besides the time on the wire
 READ_TIME = 0.002  # s that one read of the port waits at most
 REOPEN_AFTER = 0.5  # s until a port that is gone is tried again
 TRIES = 3  # LeRobot's: a packet that gets lost is asked for twice more
+USUAL_IDS = range(21)  # that are looked for; nobody waits for all 254
 PORTS = ('/dev/serial/by-id/*', '/dev/ttyACM*', '/dev/ttyUSB*')
 # what pyserial raises where the device is gone: its own error, or those of the system calls
 GONE = (serial.SerialException, OSError, termios.error)
@@ -180,6 +181,11 @@ class ServoBus:
             self._gone_at = time.monotonic()
             self.close()
             raise VlaError(f'port {self.port}: is gone ({error}); plug the bus in again') from None
+
+
+def find_servos(bus: ServoBus) -> list[int]:
+    """Return the USUAL_IDS that answer on a bus."""
+    return [servo for servo in USUAL_IDS if bus.answers(servo)]
 
 
 def list_ports() -> list[str]:

@@ -20,11 +20,10 @@ from vla_ros.hardware.calibration import (
     load_calibration,
 )
 from vla_ros.hardware.driver import Driver, DriverSettings, Reading
-from vla_ros.hardware.feetech import TRIES, ServoBus
+from vla_ros.hardware.feetech import TRIES, ServoBus, find_servos
 from vla_ros.hardware.sts3215 import Register
 
 GRIPPER = 'gripper'
-LAST_USUAL_ID = 20  # to look for, where one that should be there is not
 POSITION_MODE = 0
 # LeRobot's settings of a follower: the answer at once, ramps by whoever commands, a soft
 # controller, and a gripper that is spared: it presses with half of its torque and current
@@ -177,7 +176,7 @@ class So101(Driver):
 def check_servo(bus: ServoBus, name: str, joint: JointCalibration) -> None:
     """Raise VlaError where the servo of a joint is not there, or is not as it was calibrated."""
     if not any(bus.answers(joint.id) for _ in range(TRIES)):
-        there = [servo for servo in range(LAST_USUAL_ID + 1) if bus.answers(servo)]
+        there = find_servos(bus)
         raise VlaError(
             f'port {bus.port}: {name}: servo {joint.id} does not answer, those with the ids '
             f'{there} do; check power, cable and id'

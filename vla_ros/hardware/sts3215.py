@@ -22,7 +22,7 @@ FULL_LOAD = 1000  # load at which a servo gives all that it can
 MODEL_NUMBER = 777
 BAUD_RATE = 1_000_000
 BROADCAST = 0xFE
-LAST_ID = 0xFD
+LAST_ID = 0xFD  # the next one speaks to all servos at once
 SRAM = 40  # registers from here on are forgotten when the power goes
 
 
@@ -72,10 +72,8 @@ OVERLOAD_TORQUE = Register(36, 1)
 TORQUE_ENABLE = Register(40, 1)
 ACCELERATION = Register(41, 1)
 GOAL_POSITION = Register(42, 2, sign_bit=15)
-TORQUE_LIMIT = Register(48, 2)
 LOCK = Register(55, 1)
 PRESENT_POSITION = Register(56, 2, sign_bit=15)
-PRESENT_VELOCITY = Register(58, 2, sign_bit=15)
 PRESENT_LOAD = Register(60, 2, sign_bit=10)
 PRESENT_VOLTAGE = Register(62, 1)
 PRESENT_TEMPERATURE = Register(63, 1)

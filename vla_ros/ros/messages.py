@@ -9,7 +9,7 @@ spirit: copy before writing).
 """
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -85,16 +85,6 @@ def tensor_from_msg(msg: Tensor) -> np.ndarray:
             f'tensor {msg.name}: got {text}, expected bytes that fill the shape; '
             'run the same version of vla_ros in every node'
         ) from None
-
-
-def tensors_to_msg(tensors: Mapping[str, np.ndarray]) -> list[Tensor]:
-    """Return one Tensor message per named array."""
-    return [tensor_to_msg(name, values) for name, values in tensors.items()]
-
-
-def tensors_from_msg(msgs: Iterable[Tensor], names: Sequence[str]) -> list[np.ndarray]:
-    """Return the arrays called ``names``, in that order; raise VlaError where one is missing."""
-    return [tensor_from_msg(msg) for msg in tensors_by_name(msgs, names)]
 
 
 def tensors_by_name(msgs: Iterable[Tensor], names: Sequence[str]) -> list[Tensor]:

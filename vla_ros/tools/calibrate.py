@@ -12,6 +12,7 @@ import select
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
+from contextlib import closing
 
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import REAL_ROBOT
@@ -44,14 +45,13 @@ def run(args: Namespace) -> int:
     path = find_calibration(args.name, KINDS[args.kind])
     if path.exists() and not (args.force or args.restore):
         raise ConfigError(f'{path}: is there already; --force replaces it, --restore uses it')
-    bus = ServoBus(args.port, args.answer_time)
-    if args.restore:
-        restore(bus, load_calibration(path, robot.joint_names))
-        print(f'{path} is in the servos now; the motors are off')
-    else:
-        save_calibration(path, _calibrate(bus, usual_ids(robot.joint_names)).finish())
-        print(f'written to {path} and into the servos; keep a copy of it')
-    bus.close()
+    with closing(ServoBus(args.port, args.answer_time)) as bus:
+        if args.restore:
+            restore(bus, load_calibration(path, robot.joint_names))
+            print(f'{path} is in the servos now; the motors are off')
+        else:
+            save_calibration(path, _calibrate(bus, usual_ids(robot.joint_names)).finish())
+            print(f'written to {path} and into the servos; keep a copy of it')
     return 0
 
 

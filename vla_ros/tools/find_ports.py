@@ -8,11 +8,11 @@ told which port it was whose cable is pulled, as lerobot-find-port does.
 """
 
 from argparse import ArgumentParser, Namespace
+from contextlib import closing
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.files import write_json
-from vla_ros.hardware.calibrate import find_servos
-from vla_ros.hardware.feetech import ServoBus, list_ports
+from vla_ros.hardware.feetech import ServoBus, find_servos, list_ports
 from vla_ros.tools.arguments import add_json
 
 
@@ -43,11 +43,10 @@ def run(args: Namespace) -> int:
 def describe(port: str, answer_time: float) -> str:
     """Return which servos answer on a port, or why that can't be said."""
     try:
-        bus = ServoBus(port, answer_time)
+        with closing(ServoBus(port, answer_time)) as bus:
+            servos = find_servos(bus)
     except VlaError as error:
         return str(error).partition(', expected')[0]
-    servos = find_servos(bus)
-    bus.close()
     return f'servos {", ".join(map(str, servos))}' if servos else 'no servo answers'
 
 

@@ -67,12 +67,6 @@ class Hub:
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._put, key, item)
 
-    def take_down(self, key: str) -> None:
-        """Show nothing under a key to those who come from now on; from any thread."""
-        loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._items.pop, key, None)
-
     @contextmanager
     def viewer(self) -> Iterator[Viewer]:
         """Return a viewer that gets what is shown until the context ends."""
