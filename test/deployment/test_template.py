@@ -81,7 +81,26 @@ def test_words_are_read_with_their_units():
     assert parse_camera('top=/dev/v4l/by-id/x:1:320x240@15').device == '/dev/v4l/by-id/x:1'
 
 
-@pytest.mark.parametrize('word', ['', 'a=', 'a=1', 'a=1:2cm', 'a=x:y'])
+def test_names_that_yaml_takes_for_something_else_are_names(tmp_path):
+    joints, cameras = ['1', 'on', 'a: b', "l'un"], ['on=/dev/video0']
+    words = ['init', 'yes', '--output', str(tmp_path), '--driver', 'so101']
+    assert main([*words, '--joints', *joints, '--cameras', *cameras]) == 0
+    assert load_robot(tmp_path / 'robot.yaml').joint_names == tuple(joints)
+    run = nodes(tmp_path / 'run.yaml', view='web')
+    assert (run['camera_on']['camera'], run['web']['cameras']) == ('on', 'on')
+    recorder = nodes(tmp_path / 'record.yaml')['recorder']
+    assert (recorder['cameras'], recorder['robot']) == ('on', 'yes')
+
+
+def test_files_that_would_be_refused_are_not_left_behind(tmp_path, capsys):
+    words = ['init', 'mine', '--output', str(tmp_path), '--cameras', 'top=0', '--joints']
+    assert main([*words, 'a=2:1']) == 2
+    assert 'lower 2.0 is not below upper 1.0' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    assert main([*words, 'a=1:2']) == 0
+
+
+@pytest.mark.parametrize('word', ['', 'a=', 'a=1', 'a=1:2cm', 'a=x:y', 'a=1.2.3:4', 'a=.:1'])
 def test_joints_that_are_none_are_named(word):
     with pytest.raises(ConfigError, match='expected NAME or NAME=LOWER:UPPER'):
         parse_joint(word)
@@ -90,6 +109,12 @@ def test_joints_that_are_none_are_named(word):
 @pytest.mark.parametrize('word', ['front', 'my camera=0', '0top=1', 'a/b=2', '=3'])
 def test_cameras_that_ros_would_refuse_are_named(word):
     with pytest.raises(ConfigError, match='expected NAME=DEVICE'):
+        parse_camera(word)
+
+
+@pytest.mark.parametrize('word', ['top=0:0x48', 'top=0:64x48@0', 'top=0@0.0'])
+def test_cameras_without_pictures_are_named(word):
+    with pytest.raises(ConfigError, match='expected a size and a rate above zero'):
         parse_camera(word)
 
 

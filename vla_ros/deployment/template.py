@@ -9,12 +9,14 @@ from math import radians
 from string import Template
 from typing import NamedTuple
 
+import yaml
+
 from vla_ros.core.errors import ConfigError
 
 ROBOT, RUN, RECORD, PLAN = 'robot.yaml', 'run.yaml', 'record.yaml', 'plan.yaml'
-_NUMBER = r'[-+]?[0-9.]+(?:e[-+]?[0-9]+)?'
+_NUMBER = r'[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?'
 _JOINT = re.compile(rf'([^=]+)(?:=({_NUMBER}):({_NUMBER})(rad|deg|m|mm)?)?')
-_CAMERA = re.compile(r'([^=]+)=(.+?)(?::(\d+)x(\d+))?(?:@([0-9.]+))?')
+_CAMERA = re.compile(r'([^=]+)=(.+?)(?::(\d+)x(\d+))?(?:@([0-9]+(?:\.[0-9]+)?))?')
 _NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*')
 _GUESS = 3.14  # rad either side, where nobody says how far a joint turns
 _ON_ARM = ('gripper', 'wrist', 'hand')  # what cameras on the arm are called
@@ -170,7 +172,7 @@ _CAMERA_NODE = _Text("""\
     executable: camera
     respawn: true
     parameters:
-      camera: @name
+      camera: @word
       source: v4l2
       device: @device  # best below /dev/v4l/by-id
       width: @width
@@ -232,7 +234,10 @@ def parse_camera(word: str) -> Camera:
         )
     name, device, width, height, fps = match.groups()
     size = (int(width), int(height)) if width else (640, 480)
-    return Camera(name, device, *size, float(fps or 30.0))
+    camera = Camera(name, device, *size, float(fps or 30.0))
+    if not (camera.width and camera.height and camera.fps):
+        raise ConfigError(f'cameras: got {word!r}, expected a size and a rate above zero')
+    return camera
 
 
 @dataclass(frozen=True)
@@ -274,13 +279,13 @@ class RobotFiles:
         watched = [*own, *(f'camera_{name}' for name in cameras), *_BLOCKS]
         driver = _DRIVER.substitute(driver=self.driver) if self.driver else _OWN_DRIVER
         return text.substitute(
-            name=self.name,
+            name=_word(self.name),
             port=_PORT if self.driver else '',
             driver=driver,
             cameras=''.join(map(_camera, self.cameras)),
             blocks=''.join(_BLOCK.substitute(name=name) for name in _BLOCKS).rstrip('\n'),
             watched=','.join(watched),
-            names=','.join(cameras),
+            names=_word(','.join(cameras)),
             fps=min(camera.fps for camera in self.cameras),
             instruction=_quoted(self.instruction),
             moving=','.join(name for name in cameras if name in _ON_ARM),
@@ -290,7 +295,7 @@ class RobotFiles:
 def _joint(joint: Joint) -> str:
     velocity, acceleration = (0.1, 0.5) if joint.slides else (1.0, 5.0)
     return _JOINT_LINE.substitute(
-        name=joint.name,
+        name=_word(joint.name),
         kind='type: prismatic, ' if joint.slides else '',
         lower=f'{joint.lower:.4g}',
         upper=f'{joint.upper:.4g}',
@@ -301,7 +306,17 @@ def _joint(joint: Joint) -> str:
 
 
 def _camera(camera: Camera) -> str:
-    return _CAMERA_NODE.substitute(camera._asdict() | {'device': _quoted(camera.device)})
+    words = {'word': _word(camera.name), 'device': _quoted(camera.device)}
+    return _CAMERA_NODE.substitute(camera._asdict() | words)
+
+
+def _word(text: str) -> str:
+    """Return a name as it stands where YAML takes it for a text, else quoted: 1, on, a: b."""
+    try:
+        plain = yaml.safe_load(text) == text
+    except yaml.YAMLError:
+        plain = False
+    return text if plain else _quoted(text)
 
 
 def _quoted(text: str) -> str:

@@ -64,7 +64,12 @@ def run(args: Namespace) -> int:
         )
     for name, text in files.items():
         write_text(folder / name, text)
-    _validate(folder)
+    try:
+        _validate(folder)
+    except ConfigError:
+        for name in files:
+            (folder / name).unlink()
+        raise
     for name in files:
         print(f'written: {folder / name}')
     guessed = [joint.name for joint in joints if joint.guessed]
