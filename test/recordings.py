@@ -55,7 +55,7 @@ def joint_states(time, positions, names=JOINTS):
     )
 
 
-def joint_commands(time, positions):
+def joint_commands(time, positions, names=JOINTS):
     types, none = typestore().types, np.zeros(0)
     duration = types['builtin_interfaces/msg/Duration'](0, 0)
     point = types['trajectory_msgs/msg/JointTrajectoryPoint'](
@@ -66,7 +66,7 @@ def joint_commands(time, positions):
         'trajectory_msgs/msg/JointTrajectory',
         time,
         header(time),
-        list(JOINTS),
+        list(names),
         [point],
     )
 

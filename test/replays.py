@@ -5,7 +5,7 @@
 import numpy as np
 import recordings
 from bundles import CAMERAS, HEIGHT, JOINTS, WIDTH
-from recordings import START, episode_event, header, instruction, message, picture
+from recordings import START, episode_event, instruction, picture
 from rosbags.rosbag2 import CompressionFormat, StoragePlugin, Writer
 
 FPS = 30
@@ -13,19 +13,11 @@ FRAMES = 45
 
 
 def joint_states(time, positions, names=JOINTS):
-    none = np.zeros(0)
-    fields = (header(time), list(names), np.array(positions), none, none)
-    return message('/joint_states', 'sensor_msgs/msg/JointState', time, *fields)
+    return recordings.joint_states(time, positions, names)
 
 
 def joint_commands(time, positions, names=JOINTS):
-    types, none = recordings.typestore().types, np.zeros(0)
-    duration = types['builtin_interfaces/msg/Duration'](0, 0)
-    point = types['trajectory_msgs/msg/JointTrajectoryPoint'](
-        np.array(positions), none, none, none, duration
-    )
-    fields = (header(time), list(names), [point])
-    return message('/joint_commands', 'trajectory_msgs/msg/JointTrajectory', time, *fields)
+    return recordings.joint_commands(time, positions, names)
 
 
 def photo(frame, camera):

@@ -13,7 +13,15 @@ pytest.importorskip('onnx')
 from bundles import CAMERAS, CHUNK, JOINTS
 from bundles import FPS as ROWS_PER_SECOND
 from recordings import START, picture, write_episode
-from replays import FRAMES, joint_states, make_messages, photo, positions, write_bag
+from replays import (
+    FRAMES,
+    joint_commands,
+    joint_states,
+    make_messages,
+    photo,
+    positions,
+    write_bag,
+)
 from report_page import read_page
 
 from vla_ros.core.config import find_config
@@ -260,6 +268,22 @@ def test_a_bag_without_events_is_one_episode(spec, tmp_path):
             'got positions of a, b, c, d, e, f, expected finite ones of shoulder_pan',
         ),
         (
+            lambda m: (
+                joint_commands(m.time * 1e-9, [0.0] * 5, JOINTS[:-1])
+                if m.topic == '/joint_commands'
+                else m
+            ),
+            f'got positions of {", ".join(JOINTS[:-1])}, expected also {JOINTS[-1]}',
+        ),
+        (
+            lambda m: (
+                joint_commands(m.time * 1e-9, [0.0] * 7, [*JOINTS, JOINTS[0]])
+                if m.topic == '/joint_commands'
+                else m
+            ),
+            f'joint_commands: got {JOINTS[0]} twice in one message',
+        ),
+        (
             lambda m: m._replace(topic='/joint_commands') if m.topic == '/instruction' else m,
             'joint_commands: got std_msgs/msg/String, expected trajectory_msgs',
         ),
@@ -308,6 +332,19 @@ def test_joint_states_that_come_in_parts_are_put_together_as_the_nodes_do(spec, 
     np.testing.assert_allclose(parts.states[::2], whole.states, atol=1e-6)
     assert parts.measured.times[0] == pytest.approx(whole.measured.times[0], abs=1e-6)
     assert (np.diff(parts.measured.times) >= 0).all()
+
+
+def test_commands_without_a_stamp_were_given_when_they_came(track, spec, tmp_path):
+    unstamped = [
+        joint_commands(0.0, track.commanded.at(np.array([m.time * 1e-9]))[0])._replace(time=m.time)
+        if m.topic == '/joint_commands'
+        else m
+        for m in make_messages()
+    ]
+    (bag,) = open_bags(write_bag(tmp_path / 'bag', unstamped))
+    found = read_track(bag, spec)
+    np.testing.assert_allclose(found.commanded.times, track.commanded.times, atol=1e-6)
+    np.testing.assert_allclose(found.commanded.positions, track.commanded.positions, atol=1e-6)
 
 
 def test_joint_that_nobody_tells_of_is_named(spec, tmp_path):

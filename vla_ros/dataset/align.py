@@ -17,6 +17,7 @@ import numpy as np
 from vla_ros.core.errors import VlaError
 from vla_ros.core.observation import Observations, Sample
 from vla_ros.dataset.bag import Episode, Message, decode, header_time
+from vla_ros.dataset.joint_messages import command_time
 from vla_ros.dataset.streams import Streams
 
 FEWEST_FRAMES = 2  # of an episode that shows a motion
@@ -140,12 +141,13 @@ def _read_stamps(
             text = str(decode(message).data).strip()
             texts += [(now, text)] if text else []
             continue
-        labels = message.topic in streams.labels.values()
-        stamp = 0.0 if labels else header_time(message.data, message.topic)
-        if labels or (not stamp and message.topic == streams.action):
-            stamp = message.time * 1e-9
+        if message.topic in streams.labels.values():
+            stamps[message.topic].append(message.time * 1e-9)
+            continue
+        is_command = message.topic == streams.action
+        stamp = command_time(message) if is_command else header_time(message.data, message.topic)
         stamps[message.topic].append(stamp)
-        now = now if labels else max(now, stamp)
+        now = max(now, stamp)
     empty = [topic for topic in streams.topics if not stamps[topic]]
     if empty:
         raise VlaError(

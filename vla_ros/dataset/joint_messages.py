@@ -16,6 +16,11 @@ JUMPY = 0.01  # of its messages; a joint that jumps more often is told of by two
 FEWEST_JUMPS = 3
 
 
+def command_time(message: Message) -> float:
+    """Return when a recorded command was given (s): one without a stamp means now."""
+    return header_time(message.data, message.topic) or 1e-9 * message.time
+
+
 def read_command(what: str, message: Message, joint_names: Sequence[str]) -> np.ndarray:
     """
     Return where the last point of a trajectory sends the joints, (joints,).
@@ -24,7 +29,14 @@ def read_command(what: str, message: Message, joint_names: Sequence[str]) -> np.
     """
     msg = decode(message)
     found = _by_name(what, msg.joint_names, msg.points[-1].positions if msg.points else ())
-    vector = np.array([found.get(name, np.nan) for name in joint_names])
+    missing = [name for name in joint_names if name not in found]
+    if missing:
+        raise VlaError(
+            f'{what}: got positions of {", ".join(found) or "nothing"}, expected also '
+            f'{", ".join(missing)}, as in the first command, or in the policy; record the episode '
+            'anew, or take a policy for this robot'
+        )
+    vector = np.array([found[name] for name in joint_names])
     _check_finite(what, found, vector, joint_names)
     return vector
 

@@ -20,6 +20,7 @@ from vla_ros.core.errors import VlaError
 from vla_ros.core.joint_states import JointStates
 from vla_ros.dataset.bag import Episode, Message, decode, header_time
 from vla_ros.dataset.camera_messages import read_picture
+from vla_ros.dataset.joint_messages import command_time, read_command
 from vla_ros.dataset.streams import Streams, find_streams
 from vla_ros.policy.spec import CameraSpec, PolicySpec
 
@@ -135,18 +136,19 @@ class _Reader:
         if topic == self._streams.instruction:
             self._texts.append((self._now, decode(message).data))
             return
-        stamp = header_time(message.data)
+        if topic == self._streams.action:
+            what = f'{self._episode.path.name}: {topic}'
+            self._positions[topic].append(read_command(what, message, self._joints))
+            self._stamps[topic].append(command_time(message))
+            return
+        stamp = header_time(message.data, topic)
         if topic == self._streams.state:
             self._take_state(message, stamp)
-            return
-        if topic in self._sources:
+        elif topic in self._sources:
             self._now = max(self._now, stamp)
             self._events.append(Event(self._now, topic, stamp, self._seen[topic]))
-        self._seen[topic] += 1
-        if topic in self._positions:
-            self._positions[topic].append(self._read_command(message))
-            self._stamps[topic].append(stamp)
-        elif topic not in self._sources:
+            self._seen[topic] += 1
+        else:
             event = decode(message)
             self._marks.append((stamp, event.event, event.cluster))
 
@@ -207,20 +209,6 @@ class _Reader:
         times = np.array(self._stamps[topic])
         order = np.argsort(times, kind='stable')
         return Motion(times[order], np.array(self._positions[topic])[order])
-
-    def _read_command(self, message: Message) -> np.ndarray:
-        msg = decode(message)
-        names, values = msg.joint_names, msg.points[-1].positions if msg.points else ()
-        found = dict(zip(names, values, strict=False))
-        vector = np.array([found.get(name, np.nan) for name in self._joints], np.float64)
-        if not np.isfinite(vector).all():
-            raise VlaError(
-                f'{self._episode.path.name}: {message.topic}: got positions of '
-                f'{", ".join(names) or "nothing"}, expected finite ones of '
-                f"{', '.join(self._joints)}; record with the policy's joint names, or take a "
-                'policy for this robot'
-            )
-        return vector
 
     def _spans(self, begin: float, end: float) -> Iterator[Span]:
         """Yield the parts of the bag in which an episode runs; the whole bag without events."""
