@@ -75,21 +75,47 @@ def test_moving_arm_is_taken_over_without_a_jolt(env, corrector):
     assert np.abs((then.actions[0] - env.data.ctrl) * RATE - speed)[:5].max() < 0.15
 
 
-def test_hand_that_is_askew_beside_the_bag_is_raised_and_one_that_is_not_goes_on(env, corrector):
+def lower_beside_the_bag(env, corrector, rng):
+    """Bring the open hand to where its fingers close; return what comes then."""
     env.reset(5, 4)
-    rng = np.random.default_rng(0)
-    speed = np.zeros(6)
-    phase = ''
+    speed, phase = np.zeros(6), ''
     while phase != 'close':
         correction = corrector.correct(env, speed, rng)
         phase = correction.phase
         for action in correction.actions[: 6 if phase != 'close' else 0]:
             env.step(action)
         speed = (correction.actions[5] - correction.actions[4]) * RATE
+    return correction
+
+
+def test_hand_that_is_askew_beside_the_bag_is_raised_and_one_that_is_not_goes_on(env, corrector):
+    rng = np.random.default_rng(0)
+    lower_beside_the_bag(env, corrector, rng)
     turned = env.data.ctrl + [0, 0, 0, 0, 0.4, 0]
     for _ in range(15):
         env.step(turned)
     assert corrector.correct(env, np.zeros(6), rng).phase == 'raise'
+
+
+@pytest.mark.parametrize('shift', [0.0, -0.018])
+def test_half_closed_jaw_closes_and_what_is_learned_ends_where_a_miss_is_seen(
+    env, corrector, shift
+):
+    rng = np.random.default_rng(0)
+    closing = lower_beside_the_bag(env, corrector, rng)
+    for action in closing.actions[:10]:
+        env.step(action)
+    assert 0.2 < env.positions[5] < 0.7
+    env.data.qpos[env.model.joint('bag').qposadr[0] + 1] += shift
+    correction = corrector.correct(env, np.zeros(6), rng)
+    assert correction.phase == 'close'
+    assert (np.diff(correction.actions[:, 5]) <= 1e-9).all()  # nothing is opened again
+    for action in correction.actions:
+        env.step(action)
+    assert env.holding == (not shift)
+    assert (len(correction.actions) == ROWS) == env.holding
+    after = corrector.correct(env, np.zeros(6), rng)
+    assert after.phase in (('reach', 'raise') if shift else ('transfer', 'lower'))
 
 
 def test_hand_that_goes_for_another_side_of_the_bag_is_not_turned_back(env, corrector):

@@ -35,7 +35,6 @@ def test_each_demonstration_is_asked_for_the_other_goal_in_the_middle(tmp_path):
         (['--arrays', '--switch', '--goal', 'mug'], '--switch: got 1 goals'),
         (['--arrays', '--scenes', 2, '--seconds', 1], '--scenes: got --seconds as well'),
         (['--arrays', '--scenes', 2, '--switch'], '--scenes: got --switch as well'),
-        (['--arrays', '--policy', 'tea_bag_act', '--seconds', 1], '--policy: got --seconds'),
         (['--arrays', '--astray', 0.5], '--astray: got it without --policy'),
         (['--arrays', '--move', 0.2], '--move: got it without --scenes'),
         (['--switch', '--goal', 'mug', 'saucer'], 'expected --arrays'),

@@ -49,11 +49,14 @@ class Corrector:
         """
         self._task.assume(task)
         expert = self._task.take_over(rng, speed)
-        actions, phase = [], ''
-        for _ in range(self._rows):
-            actions.append(expert.act())
-            phase = phase or expert.phase
+        actions = [expert.act()]
+        phase, known = expert.phase, expert.retries
+        while len(actions) < self._rows:
             self._task.step(actions[-1])
+            action = expert.act()
+            if expert.retries > known:
+                break
+            actions.append(action)
         if expert.failure:
             return None
         return Correction(task.scene.state(), np.array(actions), phase, task.holding)

@@ -113,7 +113,7 @@ class Corrections:
     latency: float = 0.05  # s
     interval: float = INTERVAL  # s
     timeout: float = 15.0  # s
-    length: int = 60  # rows of a correction
+    seconds: float = 2.0  # longest correction
     astray: float = 0.0  # share of the episodes whose first try is off, see Misled
     episodes_per_part: int = 20
     task: TaskChoice = TaskChoice()
@@ -129,7 +129,8 @@ class Corrections:
         policy = Policy(load_bundle(self.bundle), Placement(default=NodePlacement(threads=1)))
         plays = [self._rollout(policy, threshold) for threshold in self.thresholds]
         task = _cluttered(self.task)
-        corrector, gallery = Corrector(task, self.length), Gallery(task, self.sizes)
+        corrector = Corrector(task, round(self.seconds * RATE))
+        gallery = Gallery(task, self.sizes)
         first = number * self.episodes_per_part
         for turn, planned in enumerate(self.plan[first : first + self.episodes_per_part], first):
             rollout, misled = plays[turn % len(plays)]

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from vla_ros.sim.labelled_pictures import Recorder, Sizes
     from vla_ros.sim.task import TaskChoice
 
+_CORRECTION = 2.0  # s, of what the expert does in a state that a policy has reached
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -68,7 +70,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--seconds',
         type=_duration,
         metavar='S',
-        help='record no more than the beginning of each demonstration (default: all of it)',
+        help='record no more than the beginning of each demonstration, or of what the expert does '
+        f'in a state that --policy has reached (default: all of it, or {_CORRECTION:g})',
     )
     add(
         '--switch',
@@ -175,7 +178,6 @@ def _recorder(args: Namespace, task: 'TaskChoice', plan: Plan, sizes: 'Sizes') -
         return Demonstrations(
             episodes, sizes, args.noise, args.stride, task=task, seconds=args.seconds
         )
-    _refuse(args, '--policy', ('seconds',))
     bundle = find_config('policies', args.policy)
     thresholds = tuple(args.chunk_size_threshold)
     return Corrections(
@@ -186,7 +188,8 @@ def _recorder(args: Namespace, task: 'TaskChoice', plan: Plan, sizes: 'Sizes') -
         args.latency,
         args.interval,
         args.timeout,
-        astray=args.astray,
+        args.seconds or _CORRECTION,
+        args.astray,
         task=task,
     )
 

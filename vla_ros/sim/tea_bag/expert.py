@@ -42,7 +42,9 @@ _CLOSING_SPEED, _CLOSING_TIME = 0.05, 0.8  # rad/s, below which the jaw has clos
 
 # What an attempt that is taken over must be like to be gone on with.
 _LOW = 0.03  # m above the grasp: the fingers are beside the bag, and may be off by
-_BESIDE, _ASKEW = 0.006, np.radians(9)  # m, rad
+_BESIDE, _ASKEW = 0.010, np.radians(15)  # m, rad
+_CLOSING_IN, _CLOSING_AT = 0.02, 0.015  # m beside and above the grasp, where the jaw closes on it
+_SHUT = -0.1  # rad, gripper: below, it holds nothing
 _OVER, _TURNED = 0.025, np.radians(25)  # of a hand above it: mended on the way down
 _CHOSEN = 0.10  # m from the bag, where a hand has chosen a side of it
 _AT_GOAL = 0.015  # m
@@ -131,9 +133,8 @@ class Expert:
             self._go_home()
 
     def _go_on_carrying(self) -> None:
-        self._centre = self._site[:2]
+        self._take_as_it_is()
         height = self._site[2]
-        self._grasp = Grasp(0.0, self._target[4], self._pitch, self._centre, height)
         away = np.linalg.norm(self._env.bag_position[:2] - self._env.goal_position)
         release = self._goal.place.release_height
         if away < _AT_GOAL and height > release - 0.01:
@@ -144,6 +145,11 @@ class Expert:
         else:
             self._after_close((_TRAVEL_HEIGHT - height) / _TRAVEL_HEIGHT)
 
+    def _take_as_it_is(self) -> None:
+        """Make the grasp that the hand is at the expert's own."""
+        self._centre = self._site[:2]
+        self._grasp = Grasp(0.0, self._target[4], self._pitch, self._centre, self._site[2])
+
     def _go_on_grasping(self) -> None:
         grasp = self._planner.plan(self._roll)
         if grasp is None:
@@ -151,8 +157,11 @@ class Expert:
         height = self._site[2] - grasp.height
         away = np.linalg.norm(self._site[:2] - grasp.centre)
         turn = abs(self._env.positions[4] - grasp.roll)
-        if height < _LOW:
-            beside = away < _BESIDE and turn < _ASKEW
+        if self._closes and away < _CLOSING_IN and height < _CLOSING_AT:
+            self._take_as_it_is()
+            self._close()
+        elif height < _LOW:
+            beside = away < _BESIDE and turn < _ASKEW and not self._closed
             self._go_on_beside(grasp, height) if beside else self._raise()
         elif height < _APPROACH + 0.01 and away < _OVER and turn < _TURNED:
             self._plan_for(grasp)
@@ -163,15 +172,12 @@ class Expert:
             self._reach()
 
     def _go_on_beside(self, grasp: Grasp, height: float) -> None:
-        """Lower the fingers that are beside the bag, or close them, or see that they missed."""
-        closing = self._target[5] < OPEN - 0.1
+        """Lower the open fingers that are beside the bag, or close them."""
         self._plan_for(grasp)
-        if not closing and height > 0.005:
+        if height > 0.005:
             self._descend(height)
-        elif not closing or abs(self._env.data.qvel[5]) > _CLOSING_SPEED:
-            self._close()
         else:
-            self._raise()
+            self._close()
 
     def _reach(self) -> None:
         grasp = self._planner.plan(self._roll)
@@ -370,6 +376,16 @@ class Expert:
     ) -> np.ndarray | None:
         reach = inverse(np.array([*centre, height]), pitch, roll, gripper)
         return None if reach is None else reach.joints
+
+    @property
+    def _closed(self) -> bool:
+        """Whether the jaw was told to close."""
+        return bool(self._target[5] < OPEN - 0.1)
+
+    @property
+    def _closes(self) -> bool:
+        """Whether the jaw is half closed: nobody sees yet what it will hold."""
+        return self._closed and self._env.positions[5] > _SHUT
 
     @property
     def _bag_moved(self) -> bool:
