@@ -27,8 +27,8 @@ TINY = (
         (
             'tea_bag_act',
             (
-                *('beginnings:=1', 'scenes:=4', 'moved:=4'),
-                *('corrections:=1', 'longest:=0.5', 'reading_on:=0.02'),
+                *('beginnings:=1', 'scenes:=4', 'moved:=4', 'again:=1'),
+                *('corrections:=1', 'longest:=0.5', 'reading_on:=0.02', 'reading_again:=0.02'),
             ),
         ),
         (

@@ -43,8 +43,9 @@ _CLOSING_SPEED, _CLOSING_TIME = 0.05, 0.8  # rad/s, below which the jaw has clos
 # What an attempt that is taken over must be like to be gone on with.
 _LOW = 0.03  # m above the grasp: the fingers are beside the bag, and may be off by
 _BESIDE, _ASKEW = 0.010, np.radians(15)  # m, rad
-_CLOSING_IN, _CLOSING_AT = 0.02, 0.015  # m beside and above the grasp, where the jaw closes on it
-_SHUT = -0.1  # rad, gripper: below, it holds nothing
+_NEAR, _DEEP = 0.020, 0.015  # m beside and above the grasp, where a jaw that closes goes on
+_SHUT = -0.1  # rad, of a jaw that holds nothing
+_DOWN = 0.005  # m above the grasp, from where on an open one is closed
 _OVER, _TURNED = 0.025, np.radians(25)  # of a hand above it: mended on the way down
 _CHOSEN = 0.10  # m from the bag, where a hand has chosen a side of it
 _AT_GOAL = 0.015  # m
@@ -157,27 +158,19 @@ class Expert:
         height = self._site[2] - grasp.height
         away = np.linalg.norm(self._site[:2] - grasp.centre)
         turn = abs(self._env.positions[4] - grasp.roll)
-        if self._closes and away < _CLOSING_IN and height < _CLOSING_AT:
-            self._take_as_it_is()
+        closed = self._target[5] < OPEN - 0.1
+        if closed and self._env.positions[5] > _SHUT and away < _NEAR and height < _DEEP:
+            self._take_as_it_is()  # nobody sees yet what a jaw that is half closed will hold
             self._close()
-        elif height < _LOW:
-            beside = away < _BESIDE and turn < _ASKEW and not self._closed
-            self._go_on_beside(grasp, height) if beside else self._raise()
+        elif height < _LOW and (closed or away > _BESIDE or turn > _ASKEW):
+            self._raise()
         elif height < _APPROACH + 0.01 and away < _OVER and turn < _TURNED:
             self._plan_for(grasp)
-            self._descend(height)
+            self._descend(height) if height > _DOWN else self._close()
         elif self._site[2] < _RAISED - 0.003:
             self._raise()
         else:
             self._reach()
-
-    def _go_on_beside(self, grasp: Grasp, height: float) -> None:
-        """Lower the open fingers that are beside the bag, or close them."""
-        self._plan_for(grasp)
-        if height > 0.005:
-            self._descend(height)
-        else:
-            self._close()
 
     def _reach(self) -> None:
         grasp = self._planner.plan(self._roll)
@@ -376,16 +369,6 @@ class Expert:
     ) -> np.ndarray | None:
         reach = inverse(np.array([*centre, height]), pitch, roll, gripper)
         return None if reach is None else reach.joints
-
-    @property
-    def _closed(self) -> bool:
-        """Whether the jaw was told to close."""
-        return bool(self._target[5] < OPEN - 0.1)
-
-    @property
-    def _closes(self) -> bool:
-        """Whether the jaw is half closed: nobody sees yet what it will hold."""
-        return self._closed and self._env.positions[5] > _SHUT
 
     @property
     def _bag_moved(self) -> bool:
