@@ -4,7 +4,7 @@
 
 import numpy as np
 import pytest
-from arm import Arm
+from arm import MEASURED, Arm
 from std_msgs.msg import Bool
 from trajectory_msgs.msg import JointTrajectory
 
@@ -105,6 +105,22 @@ def test_dry_run_computes_everything_and_commands_nothing(start_graph):
     sweep(arm)
     assert len(arm.commands) > 5 and np.ptp(arm.positions, axis=0).max() > 0.01
     assert not real and arm.graph.peer.count_publishers('joint_commands') == 0
+
+
+def test_arm_whose_controller_leaves_holds_and_begins_where_it_is_found(start_arm):
+    arm = start_arm()
+    sweep(arm)
+    for each in arm.graph.peer.subscriptions:
+        if each.topic_name == '/joint_commands':
+            arm.graph.peer.destroy_subscription(each)
+    reason = 'nobody listens to /joint_commands: is the controller of the arm there?'
+    arm.graph.until(lambda: arm.status.reason == reason)
+    assert arm.status.mode == QueueStatus.HOLDING
+    arm.feel(MEASURED + 0.3)  # somebody moves it meanwhile
+    arm.graph.spin(0.5)
+    heard = arm.graph.collect(JointTrajectory, 'joint_commands', qos.EVERY_RELIABLE)
+    arm.graph.until(lambda: heard and arm.status.request)
+    np.testing.assert_allclose(heard[0].points[0].positions, MEASURED + 0.3)
 
 
 def test_chunk_that_jumps_is_refused_by_name(start_arm, capfd):

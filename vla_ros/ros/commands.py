@@ -33,9 +33,15 @@ class Commands:
         period: float,
         clock: Clock,
         make: MakeCommand | None = None,
+        unheard: bool = False,
     ) -> None:
-        """Publish what ``make`` makes, every ``period`` (s), stamped by ``clock``."""
-        self._make = make or command_msg
+        """
+        Publish what ``make`` makes, every ``period`` (s), stamped by ``clock``.
+
+        Nobody has to listen to what is ``unheard``. Else an arm that does not listen yet would
+        be somewhere else than it was told to be when it does.
+        """
+        self._make, self._unheard = make or command_msg, unheard
         self.guard = Guard(robot)
         self._publisher, self._names, self._clock = publisher, robot.joint_names, clock
         self._seconds, self._period = period, Duration(seconds=period).to_msg()
@@ -55,7 +61,10 @@ class Commands:
     @property
     def obstacle(self) -> str:
         """Return why nothing can be commanded, '' where nothing speaks against it."""
-        return ''
+        if self._unheard or self._publisher.get_subscription_count():
+            return ''
+        topic = self._publisher.topic_name
+        return f'nobody listens to {topic}: is the controller of the arm there?'
 
     def take_fault(self) -> str:
         """Return, once, how whoever takes the commands failed; '' where it did not."""

@@ -39,4 +39,4 @@ def make_commands(
     period = 1.0 / params.rate
     if params.command_type == FOLLOW_JOINT_TRAJECTORY and not params.dry_run:
         return TrajectoryGoals(node, params.action, publisher, robot, period, executor)
-    return Commands(publisher, robot, period, node.get_clock(), make)
+    return Commands(publisher, robot, period, node.get_clock(), make, params.dry_run)
