@@ -9,6 +9,7 @@ its reason in words; an emergency stop; and, while a recording runs, the cluster
 with how far each is covered. It computes nothing while nobody listens.
 """
 
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,6 +21,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import ROBOT, TASK
+from vla_ros.core.joint_states import JointStates
 from vla_ros.core.kinematics import robot_model
 from vla_ros.core.robot import load_robot
 from vla_ros.core.status import Mode
@@ -71,7 +73,8 @@ class MarkersNode(VlaNode):
         self._model = robot_model(self._robot)
         self._cameras = list(parse_names(self._params.cameras))
         self._status: QueueStatus | None = None
-        self._positions: np.ndarray | None = None
+        self._joints = JointStates(self._robot.joint_names)
+        self._positions: np.ndarray | None = None  # rad; None: not every joint was told of
         self._queued = PlanWatch()
         self._path: QueuedPath | None = None
         self._lenses: dict[str, dict[str, Any]] = {}
@@ -108,7 +111,8 @@ class MarkersNode(VlaNode):
         self._path = self._queued.queue(queued, messages.seconds(msg.header.stamp))
 
     def _on_joint_states(self, msg: JointState) -> None:
-        self._positions = messages.joint_positions(msg, self._robot.joint_names)
+        self._joints.take(msg.name, msg.position, time.monotonic())
+        self._positions = self._joints.positions
 
     def _on_lens(self, name: str, msg: CameraInfo) -> None:
         lens = watched.lens_item(msg)

@@ -9,6 +9,7 @@ namespace and a frame_prefix. Where the package tf2_msgs is missing (PyPI has no
 transforms, which the log says once.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -22,9 +23,11 @@ from std_msgs.msg import Header, String
 
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import ROBOT
+from vla_ros.core.errors import VlaError
+from vla_ros.core.joint_states import JointStates
 from vla_ros.core.kinematics import robot_model
 from vla_ros.core.robot import load_robot
-from vla_ros.ros import messages, qos
+from vla_ros.ros import qos
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
 from vla_ros.ros.process import spin_node
@@ -58,6 +61,7 @@ class RobotStateNode(VlaNode):
         self._params = declare(self, RobotStateParams)
         self._robot = load_robot(find_config('robots', self._params.robot))
         self._model = robot_model(self._robot)
+        self._joints = JointStates(self._robot.joint_names)
         self._base = parse_pose(self._params.base_pose)
         self._tf_message: Any = (
             import_module('tf2_msgs.msg').TFMessage if find_spec('tf2_msgs') else None
@@ -87,7 +91,12 @@ class RobotStateNode(VlaNode):
         self.subscribe(JointState, 'joint_states', self._on_joint_states, qos.SENSOR)
 
     def _on_joint_states(self, msg: JointState) -> None:
-        positions = messages.joint_positions(msg, self._robot.joint_names)
+        now, joints = time.monotonic(), self._joints
+        ours, positions = joints.take(msg.name, msg.position, now), joints.positions
+        if positions is None:
+            raise VlaError(joints.objection(now))
+        if not ours:
+            return
         moving = moving_transforms(self._model, positions, self._params.frame_prefix)
         transforms = list(transform_msgs(moving, msg.header.stamp))
         self._tf.publish(self._tf_message(transforms=transforms))

@@ -18,11 +18,12 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import REAL_ROBOT
 from vla_ros.core.errors import VlaError
+from vla_ros.core.joint_states import JointStates
 from vla_ros.core.robot import load_robot
 from vla_ros.hardware.driver import DriverSettings
 from vla_ros.hardware.lookup import find
 from vla_ros.hardware.teleoperation import TELEOPERATORS, Teleoperator, TeleoperatorSettings
-from vla_ros.ros import messages, qos
+from vla_ros.ros import qos
 from vla_ros.ros.commands import command_msg
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
@@ -60,8 +61,9 @@ class TeleoperateNode(VlaNode):
         self._robot = load_robot(find_config('robots', self._params.robot))
         self._make = find(f'{self.get_name()}: device', self._params.device, TELEOPERATORS)
         self._device: Teleoperator | None = None
-        self._measured: np.ndarray | None = None
-        self._felt = -np.inf  # s, monotonic
+        self._joints = JointStates(self._robot.joint_names)
+        self._measured: np.ndarray | None = None  # rad; None: not every joint was told of
+        self._felt = -np.inf  # s, monotonic, when the joint was told of that was longest ago
         self._running = False
 
     def configure(self) -> None:
@@ -90,8 +92,8 @@ class TeleoperateNode(VlaNode):
             self._device = None
 
     def _on_joint_states(self, msg: JointState) -> None:
-        self._measured = messages.joint_positions(msg, self._robot.joint_names)
-        self._felt = time.monotonic()
+        self._joints.take(msg.name, msg.position, time.monotonic())
+        self._measured, self._felt = self._joints.positions, self._joints.time
 
     def _loop(self) -> None:
         pacer, last = Pacer(1.0 / self._params.rate), time.monotonic()

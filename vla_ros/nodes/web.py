@@ -113,7 +113,7 @@ class WebNode(VlaNode):
         """Show the messages of a topic, no more of them per second than are wanted."""
 
         def on_raw(data: bytes) -> None:
-            if not self._show.is_due(topic, 1.0 / heard.rate):
+            if not self._show.is_wanted(topic, heard):
                 return
             try:
                 heard.take(deserialize_message(data, heard.kind))

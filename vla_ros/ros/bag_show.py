@@ -234,7 +234,7 @@ class BagShow:
         """Show a message, unless its like was shown a moment ago."""
         role = self._roles[message.topic]
         heard = show.topics.get(role) or show.streams[role]
-        if heard.rate and not force and not show.is_due(role, 1.0 / heard.rate):
+        if not force and not show.is_wanted(role, heard):
             return
         try:
             if role.endswith('/image_raw'):

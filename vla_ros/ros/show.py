@@ -13,6 +13,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
+from vla_ros.core.joint_states import JointStates
 from vla_ros.core.kinematics import robot_model
 from vla_ros.core.robot import RobotSpec
 from vla_ros.msg import ActionChunk as ActionChunkMsg
@@ -29,7 +30,7 @@ from vla_ros.view.words import SILENT, Words
 PERIOD = 0.1  # s between two states of the page
 SILENCE = 1.0  # s without a status, or a command, after which what was said no longer holds
 FORGET = 5.0  # s without a word after which a node is gone
-JOINT_RATE = 30.0  # Hz
+COMMAND_RATE = 30.0  # Hz
 HEARD_OUT = {'action_queue', 'recorder', 'robot'}  # nodes of whom more is shown than their row
 DIAGNOSTICS = '/diagnostics'
 
@@ -85,8 +86,8 @@ class Show:
         }
         # what is only worth its cost while somebody looks
         self.streams = {
-            'joint_states': Heard(JointState, self._on_joint_states, JOINT_RATE),
-            'joint_commands': Heard(JointTrajectory, self._on_commands, JOINT_RATE),
+            'joint_states': Heard(JointState, self._on_joint_states),  # which may come in parts
+            'joint_commands': Heard(JointTrajectory, self._on_commands, COMMAND_RATE),
         }
         pictures = camera_topics(self._cameras, compressed)
         for number, name in enumerate(self._cameras):
@@ -105,6 +106,7 @@ class Show:
     def forget(self) -> None:
         """Know nothing of the robot, as at the beginning."""
         self._due: dict[str, float] = {}  # s, steady, when a topic's next message is shown
+        self._felt = JointStates(self._robot.joint_names)
         self._joints: dict[str, list[float]] = {}
         self._status: dict[str, Any] = watched.silence_item(silent=self._silent)
         self._heard = float('-inf')  # s, steady, when the queue last said how it stands
@@ -115,6 +117,7 @@ class Show:
 
     def forget_joints(self) -> None:
         """Know nothing of the joints, of which nothing is heard any more."""
+        self._felt.clear()
         self._joints.clear()
 
     def tick(self) -> None:
@@ -133,6 +136,10 @@ class Show:
     def show_playback(self, state: Mapping[str, Any]) -> None:
         """Show how the playback of a bag stands."""
         self._show('playback', **state)
+
+    def is_wanted(self, what: str, heard: Heard) -> bool:
+        """Say whether to take the next message of ``what``, which may come too often."""
+        return not heard.rate or self.is_due(what, 1.0 / heard.rate)
 
     def is_due(self, what: str, period: float) -> bool:
         """Say whether to show something that is shown every ``period`` (s) on average."""
@@ -187,8 +194,10 @@ class Show:
         self._show('instruction', text=msg.data)
 
     def _on_joint_states(self, msg: JointState) -> None:
-        positions = messages.joint_positions(msg, self._robot.joint_names)
-        self._joints['measured'] = watched.rounded(positions)
+        self._felt.take(msg.name, msg.position, self._clocks.steady())
+        positions = self._felt.positions
+        if positions is not None:
+            self._joints['measured'] = watched.rounded(positions)
 
     def _on_commands(self, msg: JointTrajectory) -> None:
         if msg.points:
