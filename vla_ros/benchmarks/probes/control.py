@@ -9,6 +9,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
+from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.errors import VlaError
@@ -36,6 +37,8 @@ class ControlProbe(Node):
         self._chunks = self.create_publisher(ActionChunkMsg, 'action_chunk', qos.LATEST)
         self.create_subscription(QueueStatus, 'queue_status', self._on_status, qos.LATEST)
         self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
+        follow = JointTrajectory, 'joint_commands', lambda data: None, qos.LATEST
+        self.create_subscription(*follow, raw=True)  # a queue that nobody follows holds
         self.create_timer(1 / STATE_RATE, self._feel)
 
     def _feel(self) -> None:
