@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents name exists: commands with their options, launch files, targets, links."""
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -29,9 +30,7 @@ def lines_of(path):
     """Return the commands of a document's code blocks, each joined to one line."""
     blocks = BLOCK.findall(path.read_text(encoding='utf-8'))
     lines = [line for block in blocks for line in block.replace('\\\n', ' ').splitlines()]
-    parts = [
-        part for line in lines for part in re.split(r'\s*(?:&&|;|\|)\s+', without_comment(line))
-    ]
+    parts = [part for line in lines for part in BETWEEN.split(without_comment(line))]
     return [part.strip() for part in parts if part.strip()]
 
 
@@ -59,6 +58,30 @@ def test_a_command_takes_these_options(words, capsys):
         assert (error.name or '').partition('.')[0] in EXTRAS
     except SystemExit as end:
         assert end.code == 0, capsys.readouterr().err
+
+
+def next_commands():
+    """Return the words of every command that a tool tells its user to go on with."""
+    texts = [
+        (path, node.value)
+        for path in (ROOT / 'vla_ros' / 'tools').glob('*.py')
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8')))
+        if isinstance(node, ast.Constant) and str(node.value).startswith('vla_ros ')
+    ]
+    return [
+        pytest.param(shlex.split(text)[1:], id=f'{path.name}: {text}')
+        for path, text in texts
+        if '{}' in text
+    ]
+
+
+@pytest.mark.parametrize('words', next_commands())
+def test_a_command_that_is_told_at_the_end_of_another_can_be_given(words, capsys):
+    test_a_command_takes_these_options(words, capsys)
+
+
+def test_commands_tell_what_comes_next():
+    assert len(next_commands()) > 10
 
 
 @pytest.mark.parametrize('words', commands(['vla_ros', 'up']))

@@ -116,5 +116,7 @@ def run(args: Namespace) -> int:
     )
     checkpoint.save(args.output, dataset_facts(metas))
     state.unlink(missing_ok=True)
-    tell_end(following=command('vla_ros train --start {}', args.output))
+    acted = next(data for data in datasets if data.acted).root
+    following = 'vla_ros train --start {} --dataset {} --output runs/{} --minutes 120'
+    tell_end(following=command(following, args.output, acted, args.output.name))
     return 0

@@ -122,7 +122,10 @@ def run(args: Namespace) -> int:
         write_json(file, content)
     write_text(args.work / 'report.html', page)
     following = command(
-        'vla_ros quantize --recipe {} --dataset {}', chosen.variant.name, args.dataset
+        'vla_ros quantize --policy {} --recipe {} --dataset {} --output my_policy',
+        args.policy,
+        chosen.variant.name,
+        args.dataset,
     )
     if chosen.variant.name == sensitivity.REFERENCE:
         following = command('vla_ros up {} policy:={}', DEPLOYMENT, args.policy)
