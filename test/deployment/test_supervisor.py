@@ -263,3 +263,4 @@ def test_a_command_that_cannot_be_started_is_named_and_leaves_nothing_behind(
 def test_exit_codes_are_put_in_words() -> None:
     assert describe_exit(3) == 'exit code 3'
     assert describe_exit(-9) == 'killed by SIGKILL'
+    assert describe_exit(-40) == 'killed by signal 40'

@@ -77,6 +77,42 @@ def test_library_that_a_later_step_needs_is_missed_before_the_first(tmp_path, ca
     assert not (tmp_path / 'runs').exists()
 
 
+def test_step_that_was_done_with_other_arguments_is_kept_and_says_so(tmp_path, capfd):
+    file = tmp_path / 'mine.yaml'
+    step = 'plan --policy tea_bag_act --board x86 --json {root}/{n}'
+    file.write_text(f'description: x\narguments: {{n: 1}}\nsteps:\n  a: {step}\n')
+    done = tmp_path / 'runs' / 'done' / 'a'
+    done.parent.mkdir(parents=True)
+    done.write_text(f'{step.format(root=tmp_path / "runs", n=1)} --output {tmp_path}/runs/a')
+    words = ['make', str(file), '--output', str(tmp_path / 'runs')]
+    assert main(words) == 0
+    assert 'is done' not in capfd.readouterr().out
+    assert main([*words, 'n:=2']) == 0
+    assert 'is done, but was called with: plan --policy' in capfd.readouterr().out
+    assert not (tmp_path / 'runs' / '2').exists()
+
+
+@pytest.mark.parametrize(
+    ('content', 'complaint'),
+    [
+        ('{steps: {a: doctor}}', 'arguments: got None, expected a mapping'),
+        ('{arguments: {}, steps: [doctor]}', "steps: got .'doctor'., expected a mapping"),
+        ('{arguments: {}, steps: {a: 1}}', 'step a: got 1, expected its output'),
+        ('{arguments: {}, steps: {1: doctor}}', "step 1: got 'doctor'"),
+        ('{arguments: {}, steps: {a: ""}}', "step a: got '', expected its output"),
+        ('{arguments: {}, steps: {a: "doctor {"}}', "step a: got 'doctor {'"),
+        ('{arguments: {}, steps: {a: "doctor {}"}}', "step a: got 'doctor {}'"),
+        ("{arguments: {}, steps: {a: doctor ' }}", 'No closing quotation'),
+        ('{arguments: {n: 1}, steps: {a: "doctor {m}"}}', "'m'.*with {root} and arguments of n"),
+    ],
+)
+def test_file_that_makes_nothing_is_named(tmp_path, content, complaint):
+    file = tmp_path / 'mine.yaml'
+    file.write_text(content)
+    with pytest.raises(ConfigError, match=complaint):
+        run(['make', str(file), '--output', str(tmp_path / 'runs')])
+
+
 def run(words):
     """Run the command and let its errors pass."""
     from vla_ros.tools.main import parse

@@ -134,6 +134,16 @@ def test_commands_are_posted_and_not_fetched(site):
     assert site.ask('GET', '/command/enable', headers=TOKEN)[0] == 405
 
 
+def test_numbers_that_json_lacks_are_null():
+    item = as_json('episode', duration=float('nan'), stages=[{'end': float('inf'), 'start': 1.5}])
+    content = json.loads(item, parse_constant=pytest.fail)
+    assert content == {
+        'kind': 'episode',
+        'duration': None,
+        'stages': [{'end': None, 'start': 1.5}],
+    }
+
+
 def test_viewers_see_what_is_shown_before_and_after_they_came(site):
     site.hub.show('hello', as_json('hello', name='so101'))
 

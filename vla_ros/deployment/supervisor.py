@@ -5,9 +5,9 @@ Run several processes as one: show their output, notice who ends, and stop them 
 
 Whatever stops the run sends SIGTERM to every process, SIGKILL follows after a grace period. Only
 who presses Ctrl-C (or sends SIGTERM) twice, a second apart or more, is impatient: that kills at
-once. It isn't SIGINT because Python answers that,
-wherever it is, with an exception: nodes that still load their modules would bury the reason for
-the stop in tracebacks.
+once. It isn't SIGINT because Python answers that, wherever it is, with an exception: nodes that
+still load their modules would bury the reason for the stop in tracebacks.
+
 Each process leads a group of its own, which ends with it, and gets SIGTERM from the kernel should
 this process be killed. Whatever else ends this one early, all processes get their time to stop.
 """
@@ -342,5 +342,8 @@ def describe_loss(exit_code: int) -> str:
 def describe_exit(exit_code: int) -> str:
     """Return an exit code in words."""
     if exit_code < 0:
-        return f'killed by {signal.Signals(-exit_code).name}'
+        names = {
+            number.value: number.name for number in signal.Signals
+        }  # few of real time have one
+        return f'killed by {names.get(-exit_code, f"signal {-exit_code}")}'
     return f'exit code {exit_code}'

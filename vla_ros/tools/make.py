@@ -4,7 +4,8 @@
 Make a policy from nothing: demonstrations, training, corrections and export, one after the other.
 
 The steps are the commands of vla_ros in a YAML file of config/making; name:=value chooses its
-arguments. A step that is done is not repeated, and one that was interrupted goes on.
+arguments. A step that is done is not repeated, whatever arguments it was done with, and one that
+was interrupted goes on.
 """
 
 import shlex
@@ -18,6 +19,7 @@ from typing import NamedTuple
 from vla_ros.core.config import find_config, load_yaml
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.extras import require
+from vla_ros.core.files import write_text
 from vla_ros.tools.up import parse_assignments
 
 _DONE = 'done'
@@ -34,10 +36,10 @@ class Step(NamedTuple):
         """Return the command's words; raise ConfigError for an argument that is not declared."""
         try:
             words = [word.format(root=root, **values) for word in shlex.split(self.command)]
-        except KeyError as error:
+        except (KeyError, ValueError, IndexError) as error:  # such as {, {} and a lone quote
             raise ConfigError(
-                f'step {self.output}: got the argument {error}, expected one of '
-                f'{", ".join(sorted(values))}'
+                f'step {self.output}: got {self.command!r} ({error}), expected a command of '
+                f'vla_ros, with {{root}} and arguments of {", ".join(sorted(values))} in braces'
             ) from None
         output = root / self.output
         resumed = words[0] == 'train' and (output / 'losses.csv').exists()
@@ -62,21 +64,33 @@ def run(args: Namespace) -> int:
     for step, words in zip(steps, commands, strict=True):
         print('vla_ros', *words, flush=True)
         done = args.output / _DONE / step.output.replace('/', '.')
-        if args.dry_run or done.exists():
+        if args.dry_run:
+            continue
+        if done.exists():
+            before = done.read_text(encoding='utf-8')
+            if before != shlex.join(words):
+                print(f'  is done, but was called with: {before}; to repeat it delete {done}')
             continue
         code = subprocess.run([sys.executable, '-m', 'vla_ros.tools.main', *words]).returncode
         if code:
             raise VlaError(
                 f'step {step.output}: ended with {code}; repeat the command to go on from there'
             )
-        done.parent.mkdir(parents=True, exist_ok=True)
-        done.touch()
+        write_text(done, shlex.join(words))
     return 0
 
 
 def load_making(path: Path, assignments: list[str]) -> tuple[list[Step], dict[str, str]]:
     """Return the steps and the arguments' values; raise ConfigError for what is not declared."""
     content = load_yaml(path, ('description', 'arguments', 'steps'))
+    for key in ('arguments', 'steps'):
+        if not isinstance(content.get(key), dict):
+            raise ConfigError(f'{path}: {key}: got {content.get(key)!r}, expected a mapping')
+    for output, command in content['steps'].items():
+        if type(output) is not str or type(command) is not str or not command.strip():
+            raise ConfigError(
+                f'{path}: step {output}: got {command!r}, expected its output and a command'
+            )
     values = {name: str(value) for name, value in content['arguments'].items()}
     for name, value in parse_assignments(assignments).items():
         if name not in values:

@@ -12,6 +12,7 @@ import json
 import threading
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
+from math import isfinite
 from socket import AF_INET6, SO_REUSEADDR, SOL_SOCKET, socket
 from typing import Any
 
@@ -180,4 +181,16 @@ def bind(host: str, port: int) -> socket:
 
 def as_json(kind: str, **content: Any) -> str:
     """Return an item of the page: what ``kind`` it is, and its content; NaN becomes null."""
-    return json.dumps({'kind': kind, **content}, separators=(',', ':'))
+    item = {'kind': kind, **content}
+    try:
+        return json.dumps(item, separators=(',', ':'), allow_nan=False)
+    except ValueError:  # browsers read no NaN, and JSON has no infinity
+        return json.dumps(_finite(item), separators=(',', ':'))
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not isfinite(content) else content
