@@ -23,6 +23,7 @@ DOCUMENTS = [
 BLOCK = re.compile(r'^[ ]*```(?:bash|sh|console)\n(.*?)^[ ]*```', re.DOTALL | re.MULTILINE)
 BETWEEN = re.compile(r'\s*(?:&&|;|\|)\s+')  # commands on one line
 LINK = re.compile(r'\]\(([^)\s]+)\)')
+SNIPPET = re.compile(r'--8<-- "([^":]+):(\d+):(\d*)"')  # of a file, from a line to a line
 TARGET = re.compile(r'^([a-z]+):', re.MULTILINE)
 
 
@@ -58,6 +59,20 @@ def test_a_command_takes_these_options(words, capsys):
         assert (error.name or '').partition('.')[0] in EXTRAS
     except SystemExit as end:
         assert end.code == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize('path', DOCUMENTS, ids=lambda path: path.name)
+def test_an_example_that_is_put_in_is_whole_code(path):
+    """Whatever looks like one is one: formatters of code break the lines that name them."""
+    lines = [line for line in path.read_text(encoding='utf-8').splitlines() if '--8' in line]
+    for line in lines:
+        match = SNIPPET.fullmatch(line)
+        assert match, line
+        file, first, last = match[1], int(match[2]), int(match[3] or 0)
+        code = (ROOT / file).read_text(encoding='utf-8').splitlines()
+        assert code[first - 1].strip() and not code[first - 2].strip()
+        assert not last or (code[last - 1].strip() and not code[last].strip())
+        ast.parse('\n'.join(code[first - 1 : last or None]))
 
 
 def next_commands():
