@@ -4,7 +4,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import RLock
 
 OnProgress = Callable[[int, int], None]  # done, of how many
 
@@ -18,7 +17,6 @@ def progress(unit: str) -> Iterator[OnProgress]:
     """
     from tqdm import tqdm
 
-    tqdm.set_lock(RLock())  # its own would be one of several processes, with a file and a helper
     with tqdm(unit=unit, leave=False, disable=None) as bar:
 
         def show(done: int, total: int) -> None:
