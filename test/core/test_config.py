@@ -26,6 +26,14 @@ def test_unknown_name_is_refused_with_the_names_there_are(name):
         find_config('robots', name)
 
 
+def test_folder_here_that_is_named_like_a_configuration_is_pointed_to(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'mine').mkdir()
+    with pytest.raises(ConfigError, match=r"policies: got 'mine', .*; did you mean \./mine\?"):
+        find_config('policies', 'mine')
+    assert find_config('policies', './mine').is_dir()
+
+
 def test_installed_configuration_of_a_ros_prefix_is_found(tmp_path, monkeypatch):
     monkeypatch.setenv('AMENT_PREFIX_PATH', f'/nowhere:{tmp_path}')
     folder = tmp_path / 'share' / 'vla_ros' / 'config' / 'robots'

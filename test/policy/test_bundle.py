@@ -54,6 +54,13 @@ def test_folder_without_policy_is_named(tmp_path):
         load_bundle(tmp_path)
 
 
+def test_file_in_the_place_of_a_bundle_is_named(own_bundle):
+    with pytest.raises(
+        ConfigError, match='policy.json: got a file, expected a policy bundle, a fo'
+    ):
+        load_bundle(own_bundle / 'policy.json')
+
+
 def test_missing_model_file_is_named(own_bundle):
     (own_bundle / 'backbone.onnx').unlink()
     with pytest.raises(ConfigError, match='/backbone.onnx: not there'):

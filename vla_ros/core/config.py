@@ -32,10 +32,11 @@ def find_config(kind: str, name: str) -> Path:
         for candidate in (folder / kind / name, folder / kind / f'{name}.yaml'):
             if name and candidate.exists() and candidate.resolve() != (folder / kind).resolve():
                 return candidate
+    here = f'; did you mean {os.path.join(os.curdir, name)}?' if name and given.exists() else ''
     raise ConfigError(
         f'{kind or "configuration"}: got {name!r}, expected one of '
         f'{", ".join(config_names(kind)) or "none, there is nothing"}, or a path'
-        f'{suggest(name, config_names(kind))}'
+        f'{here or suggest(name, config_names(kind))}'
     )
 
 

@@ -69,7 +69,8 @@ def load_bundle(path: Path, blocks: Sequence[str] = BLOCKS) -> Bundle:
     file = path / 'policy.json'
     if not file.is_file():
         raise ConfigError(
-            f'{path}: got a folder without policy.json, expected a policy bundle; '
+            f'{path}: got {"a folder without policy.json" if path.is_dir() else "a file"}, '
+            'expected a policy bundle, a folder; '
             'make one with: vla_ros export'
         )
     content = read_json(file)
