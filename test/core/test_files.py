@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.core.files import check_writable, find_damage, write_json, write_text
+from vla_ros.core.files import check_folder, check_writable, find_damage, write_json, write_text
 
 
 def test_folder_of_a_file_is_made_where_it_is_missing(tmp_path: Path) -> None:
@@ -29,6 +29,23 @@ def test_what_cannot_be_written_is_found_out_before_the_work(tmp_path: Path) -> 
     ):
         with pytest.raises(ConfigError, match=message):
             check_writable(path)
+
+
+def test_a_folder_that_cannot_be_filled_is_found_out_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / 'file').write_text('')
+    (tmp_path / 'link').symlink_to('nowhere')
+    check_folder(tmp_path)
+    check_folder(tmp_path / 'new' / 'dataset')
+    assert list((tmp_path / 'new').iterdir()) == []
+    for path, message in (
+        (tmp_path / 'file', 'got a file, expected a folder'),
+        (tmp_path / 'file' / 'dataset', 'cannot be written'),
+        (tmp_path / 'link', 'got a link to nothing, expected a folder'),
+        (Path('/proc/dataset'), 'cannot be written'),
+        (Path('/proc/self'), 'cannot be written'),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            check_folder(path)
 
 
 def test_a_result_that_cannot_be_written_is_kept(

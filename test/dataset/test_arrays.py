@@ -70,6 +70,12 @@ def test_folder_that_was_started_with_another_spec_is_refused(dataset):
         ArrayDataset.create(dataset.root, ArraySpec(60.0, ('pan',), {}, ()))
 
 
+def test_folder_that_holds_something_else_is_not_mixed_with_it(dataset, tmp_path):
+    (tmp_path / 'other' / 'meta').mkdir(parents=True)
+    with pytest.raises(ConfigError, match='other: holds other files; name a new folder'):
+        ArrayDataset.create(tmp_path / 'other', dataset.spec)
+
+
 def test_what_is_no_array_dataset_is_refused(dataset, tmp_path):
     with pytest.raises(ConfigError, match=r'got no meta\.json'):
         ArrayDataset(tmp_path)

@@ -195,3 +195,11 @@ def test_an_event_of_a_bag_from_before_goals_is_read_without_one():
     older = event._replace(data=event.data[:-5])  # the empty text: its length, and a zero
     assert bag.decode(older).goal == '' and bag.decode(older).detail == 'drop'
     assert bag.decode(episode_event(5.0, 1, goal='saucer')).goal == 'saucer'
+
+
+@pytest.mark.parametrize('name', ['.', 'data', 'recordings/monday'])
+def test_recordings_are_not_put_into_a_dataset(tmp_path, name):
+    (tmp_path / 'meta').mkdir()
+    (tmp_path / 'meta' / 'info.json').write_text('{}')
+    with pytest.raises(ConfigError, match='is a LeRobotDataset; choose another'):
+        bag.claim(tmp_path / name)

@@ -229,6 +229,18 @@ def test_a_result_that_could_not_be_written_is_refused_before_the_work(tmp_path,
         assert 'cannot be written' in (said := capsys.readouterr().err) or 'is a folder' in said
 
 
+def test_a_result_does_not_take_the_place_of_what_is_read(tmp_path, capsys):
+    bag, part, report = tmp_path / 'bag', tmp_path / 'bag' / 'metadata.yaml', tmp_path / 'r.json'
+    bag.mkdir()
+    for file in (part, report):
+        file.write_text('precious')
+    assert main(['check', str(bag), '--json', str(part)]) == 2
+    assert f'{part}: is part of {bag}, which is read' in capsys.readouterr().err
+    assert main(['evaluate', '--compare', str(report), '--json', str(report)]) == 2
+    assert f'{report}: is part of {report}' in capsys.readouterr().err
+    assert {part.read_text(), report.read_text()} == {'precious'}
+
+
 def test_the_shell_is_told_how_a_command_line_goes_on(tmp_path):
     pytest.importorskip('argcomplete')
     line = 'vla_ros check --refe'

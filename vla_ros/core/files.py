@@ -41,14 +41,28 @@ def check_writable(*paths: Path | None) -> None:
             continue  # such as /dev/stdout
         if path.is_dir():
             raise ConfigError(f'{path}: is a folder, expected the name of a file; name one in it')
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f'.{path.name}.'):
-                pass
-        except OSError as error:
-            raise ConfigError(
-                f'{path}: cannot be written: {error.strerror}; name another file'
-            ) from None
+        _try_to_write(path, path.parent)
+
+
+def check_folder(path: Path) -> None:
+    """
+    Raise ConfigError, before the work, for a folder that could not be filled after it.
+
+    Folders above it that are not there yet are made.
+    """
+    if path.exists() != path.is_dir() or path.is_symlink() > path.exists():
+        got = 'a link to nothing' if path.is_symlink() else 'a file'
+        raise ConfigError(f'{path}: got {got}, expected a folder, or a new name; name another')
+    _try_to_write(path, path if path.is_dir() else path.parent)
+
+
+def _try_to_write(path: Path, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix='.vla_ros.'):
+            pass
+    except OSError as error:
+        raise ConfigError(f'{path}: cannot be written: {error.strerror}; name another') from None
 
 
 def write_text(path: Path, text: str) -> None:

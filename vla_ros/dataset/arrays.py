@@ -99,11 +99,17 @@ class ArrayDataset:
 
     @staticmethod
     def create(root: Path, spec: ArraySpec) -> 'ArrayDataset':
-        """Create the folder ``root``, or open it where it is there with the same spec."""
+        """
+        Create the folder ``root``, or open it where it is there with the same spec.
+
+        Raise ConfigError where it holds something else.
+        """
         file = root / META
         if not file.exists():
-            root.mkdir(parents=True, exist_ok=True)
             partial = file.with_suffix('.partial')
+            root.mkdir(parents=True, exist_ok=True)
+            if {*root.iterdir()} - {partial}:
+                raise ConfigError(f'dataset {root}: holds other files; name a new folder')
             partial.write_text(json.dumps({'format': _FORMAT, **asdict(spec)}, indent=1))
             os.replace(partial, file)
         dataset = ArrayDataset(root)

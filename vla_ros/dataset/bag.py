@@ -238,8 +238,14 @@ def claim(root: Path) -> IO[str]:
     """
     Make ``root`` a folder of recordings and return a file that locks it until it is closed.
 
-    Raise ConfigError where the folder can't be written, or another process records into it.
+    Raise ConfigError where the folder can't be written, where it is part of a LeRobotDataset, and
+    where another process records into it.
     """
+    for folder in (root, *root.absolute().parents):
+        if (folder / 'meta' / 'info.json').is_file():
+            raise ConfigError(
+                f'recordings folder {root}: {folder} is a LeRobotDataset; choose another'
+            )
     try:
         (root / PARTIAL).mkdir(parents=True, exist_ok=True)
         lock = (root / PARTIAL / 'lock').open('w')

@@ -4,12 +4,13 @@
 
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.files import check_writable
+from vla_ros.core.files import check_folder, check_writable
 
 if TYPE_CHECKING:
     from vla_ros.core.robot import RobotSpec
@@ -83,14 +84,27 @@ def made(text: str) -> Made:
 
 def check_paths(args: Namespace) -> None:
     """Raise ConfigError, before anything is loaded, for a path that will not do."""
-    for value in vars(args).values():
-        for path in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(path, Existing) and not path.exists():
-                raise ConfigError(
-                    f'{path}: not there, expected a file or a folder; check the path'
-                )
-            if isinstance(path, Written) or (isinstance(path, Made) and not path.exists()):
-                check_writable(path)
+    values = [
+        value if isinstance(value, list | tuple) else (value,) for value in vars(args).values()
+    ]
+    paths = list(chain.from_iterable(values))
+    for path in paths:
+        if isinstance(path, Existing) and not path.exists():
+            raise ConfigError(f'{path}: not there, expected a file or a folder; check the path')
+        if isinstance(path, Written):
+            check_writable(path)
+            _spare(path, [path for path in paths if isinstance(path, Existing)])
+        if isinstance(path, Made):
+            check_folder(path)
+
+
+def _spare(path: Path, read: Iterable[Path]) -> None:
+    """Raise ConfigError where writing a file would destroy what is read; a report is not that."""
+    file = path.resolve()
+    for source in read:
+        inside = {source.resolve()} & {file, *file.parents}
+        if path.is_file() and inside and (path.suffix != '.html' or path == source):
+            raise ConfigError(f'{path}: is part of {source}, which is read; name another file')
 
 
 def add_json(parser: ArgumentParser, what: str) -> None:

@@ -87,7 +87,7 @@ def _to_datasets(args: Namespace) -> int:
     else:
         held_out = find_plan(args.plan).held_out if args.held_out is None else args.held_out
         training, validation = set_apart(episodes, held_out)
-        apart = args.output.with_name(f'{args.output.name}_validation')
+        apart = args.output.parent / f'{args.output.name}_validation'
         parts = [(training, args.output, 'train'), (validation, apart, 'validation')]
     parts = [part for part in parts if part[0]]
     if not parts:

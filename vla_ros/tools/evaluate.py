@@ -27,7 +27,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json, write_text
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import SETS, Plan, PlannedEpisode
-from vla_ros.tools.arguments import add_json, command, existing, tell_end
+from vla_ros.tools.arguments import add_json, command, existing, made, tell_end
 
 if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
     from vla_ros.evaluation.protocol import Score
@@ -100,7 +100,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         '--output',
-        type=Path,
+        type=made,
         default=Path('outputs/evaluation'),
         help='folder for the report and its videos',
     )
@@ -123,7 +123,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     live.add_argument(
         '--session',
-        type=Path,
+        type=made,
         default=Path('outputs/live'),
         help='folder that remembers the trials: a session that was broken off goes on',
     )

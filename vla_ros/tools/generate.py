@@ -18,14 +18,13 @@ import os
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import TASK
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.plan import Plan, PlannedEpisode
-from vla_ros.tools.arguments import command, tell_end
+from vla_ros.tools.arguments import command, made, tell_end
 from vla_ros.tools.progress import progress
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ _CORRECTION = 2.0  # s, of what the expert does in a state that a policy has rea
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     add, default = parser.add_argument, '(default %(default)s)'
-    add('--output', type=Path, required=True, help='new dataset folder')
+    add('--output', type=made, required=True, help='new dataset folder')
     add('--task', default=TASK, help=f'a name, or module:class {default}')
     add('--plan', default='', help="a name, or a file (default: the task's)")
     planned = "(default: the plan's)"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_text
-from vla_ros.tools.arguments import command, tell_end
+from vla_ros.tools.arguments import command, made, tell_end
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         'runs elsewhere)',
     )
     parser.add_argument('--instruction', default='', metavar='TEXT', help='the task in words')
-    parser.add_argument('--output', type=Path, metavar='FOLDER', help='(default: ./NAME)')
+    parser.add_argument('--output', type=made, metavar='FOLDER', help='(default: ./NAME)')
 
 
 def run(args: Namespace) -> int:

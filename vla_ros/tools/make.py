@@ -20,6 +20,7 @@ from vla_ros.core.config import find_config, load_yaml
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.extras import require
 from vla_ros.core.files import write_text
+from vla_ros.tools.arguments import made
 from vla_ros.tools.up import parse_assignments
 
 _DONE = 'done'
@@ -50,7 +51,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument('policy', help='the name of one in config/making, or a YAML file')
     parser.add_argument('arguments', nargs='*', metavar='name:=value', help='see the file')
-    parser.add_argument('--output', type=Path, required=True, help='folder of all that is made')
+    parser.add_argument('--output', type=made, required=True, help='folder of all that is made')
     parser.add_argument('--dry-run', action='store_true', help='print the commands, and end')
 
 

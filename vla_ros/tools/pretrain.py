@@ -9,10 +9,9 @@ same command is given again.
 """
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.tools.arguments import command, existing, tell_end
+from vla_ros.tools.arguments import command, existing, made, tell_end
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -39,7 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar='FOLDER',
         help='arrays to measure on, and not to learn from; may be given several times',
     )
-    add('--output', type=Path, required=True, metavar='FOLDER', help='the checkpoint to write')
+    add('--output', type=made, required=True, metavar='FOLDER', help='the checkpoint to write')
     add(
         '--start',
         '--checkpoint',

@@ -18,7 +18,7 @@ from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json
 from vla_ros.deployment.deployment import load_deployment
-from vla_ros.tools.arguments import add_json, command, tell_end
+from vla_ros.tools.arguments import add_json, command, made, tell_end
 from vla_ros.tools.up import parse_assignments, run_deployment
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument(
         '--output',
-        type=Path,
+        type=made,
         default=Path('recordings'),
         help='folder of the recorded episodes (default: recordings)',
     )

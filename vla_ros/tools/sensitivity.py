@@ -19,7 +19,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json, write_text
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import SETS, find_plan
-from vla_ros.tools.arguments import add_json, command, existing, tell_end
+from vla_ros.tools.arguments import add_json, command, existing, made, tell_end
 
 if TYPE_CHECKING:
     from vla_ros.dataset.samples import Sample
@@ -79,7 +79,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--robot', default=ROBOT, help='joints and limits of the arm')
     add('--workers', type=int, default=os.cpu_count() or 1, help='processes that play')
     add_json(parser, 'the figures')
-    add('--work', type=Path, default=Path('outputs/sensitivity'), help='folder of results')
+    add('--work', type=made, default=Path('outputs/sensitivity'), help='folder of results')
 
 
 def run(args: Namespace) -> int:
