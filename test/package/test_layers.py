@@ -3,7 +3,9 @@
 """Imports point one way, from tools, nodes, benchmarks and train down to core."""
 
 import ast
+import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -63,11 +65,13 @@ class Import(NamedTuple):
     lazy: bool
 
 
-def imports(path: Path) -> Iterator[Import]:
-    """Yield what the file imports, wherever in it."""
+@cache
+def imports(path: Path) -> tuple[Import, ...]:
+    """Return what the file imports, wherever in it."""
     tree = ast.parse(path.read_text(encoding='utf-8'))
     late = [node for node in ast.walk(tree) if runs_late(node)]
     lazy = {id(inner) for node in late for inner in ast.walk(node)}
+    found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -75,7 +79,8 @@ def imports(path: Path) -> Iterator[Import]:
             names = [f'{node.module}.{alias.name}' for alias in node.names]
         else:
             continue
-        yield from (Import(name, node.lineno, id(node) in lazy) for name in names)
+        found += [Import(name, node.lineno, id(node) in lazy) for name in names]
+    return tuple(found)
 
 
 def runs_late(node: ast.AST) -> bool:
@@ -123,6 +128,23 @@ def test_every_layer_is_a_package_that_gets_installed():
 def test_a_layer_imports_only_what_it_may(layer):
     files = [path for path in MODULES if layer_of(path) == layer]
     assert not [stray for path in files for stray in stray_imports(path)]
+
+
+def drawn_edges() -> set[tuple[str, str]]:
+    """Return who may import whom in the picture of the documentation."""
+    text = (PACKAGE.parent / 'docs' / 'architecture.md').read_text(encoding='utf-8')
+    edges = re.findall(r'^    ([a-z]+) --> ([a-z& ]+)$', text, re.MULTILINE)
+    return {(upper, lower) for upper, lowers in edges for lower in lowers.split(' & ')}
+
+
+def test_the_picture_of_the_layers_is_true():
+    ways = {(upper, upper) for upper in BELOW} | drawn_edges()
+    for _ in BELOW:
+        ways |= {(top, low) for top, middle in ways for upper, low in ways if middle == upper}
+    needed = {(upper, low) for upper in BELOW for low in BELOW[upper] if '/' not in upper}
+    assert needed <= ways
+    late = {(upper, low) for upper in ON_TOP for low in LAZILY}
+    assert drawn_edges() <= needed | late
 
 
 def test_every_ros_package_that_is_imported_is_declared():
