@@ -205,7 +205,7 @@ def test_joint_state_that_makes_no_sense_stops_the_commands_until_it_does(start_
     assert (np.array(arm.positions) == moved).all()
 
 
-def test_reset_begins_at_the_new_pose_and_refuses_what_was_seen_before(start_arm):
+def test_reset_begins_at_the_new_pose_and_refuses_what_was_seen_before(start_arm, capfd):
     arm = start_arm()
     arm.begin()
     arm.play(np.full(100, 0.1))
@@ -223,6 +223,7 @@ def test_reset_begins_at_the_new_pose_and_refuses_what_was_seen_before(start_arm
     arm.play(np.full(100, 0.1), start=began - 0.1)
     arm.graph.until(lambda: arm.status.rejected > before)
     np.testing.assert_array_equal(arm.positions, [home] * len(arm.commands))
+    assert 'the arm holds' not in capfd.readouterr().err  # that is how an episode begins
 
 
 def test_after_the_last_episode_the_arm_holds_without_complaint(start_arm, capfd):

@@ -252,8 +252,8 @@ class ActionQueueNode(VlaNode):
     def _tick(self, now: float, elapsed: float | None) -> None:
         """Do one step of control, ``elapsed`` seconds after the last; None: by the ROS clock."""
         executor = self._executor
-        ran = executor.mode is Mode.RUNNING
         self._empty_inbox()
+        ran = executor.mode is Mode.RUNNING  # and not just told to end that
         if self._estopped and not executor.estopped:
             executor.estop()
         if self._rival and executor.enabled:
