@@ -18,6 +18,13 @@ def test_folder_of_a_file_is_made_where_it_is_missing(tmp_path: Path) -> None:
     assert (tmp_path / 'pages' / 'report.html').read_bytes() == 'µ'.encode()
 
 
+def test_numbers_that_json_lacks_are_null(tmp_path: Path) -> None:
+    write_json(tmp_path / 'figures.json', {'p50': float('nan'), 'all': [(float('-inf'), 1.5)]})
+    text = (tmp_path / 'figures.json').read_text()
+    content = json.loads(text, parse_constant=pytest.fail)
+    assert content == {'p50': None, 'all': [[None, 1.5]]}
+
+
 def test_what_cannot_be_written_is_found_out_before_the_work(tmp_path: Path) -> None:
     (tmp_path / 'file').write_text('')
     check_writable(tmp_path / 'new' / 'a.json', None, Path('/dev/stdout'))

@@ -3,6 +3,7 @@
 """Recordings to a dataset and back: what a policy sees, and what is known, stay what they were."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from rosbags.rosbag2 import Reader
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.align import align
-from vla_ros.dataset.bag import EpisodeInfo, decode, list_episodes
+from vla_ros.dataset.bag import EpisodeInfo, decode, list_episodes, list_unfinished
 from vla_ros.dataset.bags import open_bags
 from vla_ros.dataset.from_bags import convert, describe, make_frames, set_apart
 from vla_ros.dataset.stored import StoredDataset
@@ -70,6 +71,30 @@ def test_the_calibration_files_survive_even_where_they_changed(there_and_back):
     ]
     assert texts == ['{"offset": 1}', '{"offset": 2}']
     assert (there_and_back / 'set/meta/calibration/old.json').read_text() == '{"offset": 1}'
+
+
+def forget_calibration(root):
+    """Take away what the second episode needs."""
+    for path in (root / 'meta' / 'calibration').glob('*/old.json'):
+        path.unlink()
+
+
+def cut_videos(root):
+    for path in root.glob('videos/*top/*/*.mp4'):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize('damage', [forget_calibration, cut_videos])
+def test_a_dataset_that_is_not_whole_leaves_no_part_among_the_recordings(
+    there_and_back, tmp_path, damage
+):
+    root = shutil.copytree(there_and_back / 'set', tmp_path / 'set')
+    kept = write_episode(tmp_path / 'out', EpisodeInfo(4)).path
+    damage(root)
+    with pytest.raises(ConfigError, match='copy .* again'):
+        convert_to_bags(root, tmp_path / 'out')
+    assert [episode.path for episode in list_episodes(tmp_path / 'out')] == [kept]
+    assert not list_unfinished(tmp_path / 'out')
 
 
 def test_every_frame_survives(there_and_back):

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from math import isfinite
 from pathlib import Path
@@ -71,8 +72,24 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write ``content``, of JSON's types, with an indent; see `write_bytes`."""
-    write_text(path, json.dumps(content, indent=1) + '\n')
+    """Write ``content``, of JSON's types, with an indent; see `to_json` and `write_bytes`."""
+    write_text(path, to_json(content, indent=1) + '\n')
+
+
+def to_json(content: object, **layout: Any) -> str:
+    """Return ``content``, of JSON's types, as JSON; NaN and infinity, which it lacks, as null."""
+    try:
+        return json.dumps(content, allow_nan=False, **layout)
+    except ValueError:
+        return json.dumps(_without_nan(content), **layout)
+
+
+def _without_nan(content: object) -> object:
+    if isinstance(content, Mapping):
+        return {key: _without_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_nan(value) for value in content]
+    return None if isinstance(content, float) and not isfinite(content) else content
 
 
 def write_bytes(path: Path, content: bytes) -> None:

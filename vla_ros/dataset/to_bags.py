@@ -9,6 +9,7 @@ carried over.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def convert_to_bags(
     robot: RobotSpec | None = None,
 ) -> list[Episode]:
     """
-    Append the episodes of the dataset in ``root`` to the recordings in ``output``.
+    Append the episodes of the dataset in ``root`` to the recordings in ``output``: all or none.
 
     Its joints are in ``units``, '' where nobody knows; recordings are in rad. Raise ConfigError
     where the dataset cannot be used, where its numbers are not of that unit (of the ``robot``, if
@@ -47,17 +48,22 @@ def convert_to_bags(
     """
     dataset = StoredDataset(root)
     in_rad = dataset.to_rad(units, robot)
-    episodes = []
+    episodes: list[Episode] = []
     time = float(EPOCH)
-    with bag.claim(output):
+    with bag.claim(output), ExitStack() as undo:
         for index in range(len(dataset)):
             info = dataset.info(index)
-            writer = EpisodeWriter(output, _calibration(root, info))
-            for message in _messages(dataset, in_rad, index, time):
-                writer.write(message)
+            with ExitStack() as unfinished:
+                writer = EpisodeWriter(output, _calibration(root, info))
+                unfinished.callback(writer.discard)
+                for message in _messages(dataset, in_rad, index, time):
+                    writer.write(message)
+                unfinished.pop_all()
             time = message.time * 1e-9 + PAUSE
             episodes.append(writer.keep(replace(info, robot=info.robot or dataset.robot)))
+            undo.callback(bag.remove, episodes[-1].path)
             on_progress(index + 1, len(dataset))
+        undo.pop_all()
     return episodes
 
 

@@ -8,17 +8,16 @@ token in the header Authorization; the answer is JSON with ``success`` and ``mes
 """
 
 import asyncio
-import json
 import threading
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
-from math import isfinite
 from socket import AF_INET6, SO_REUSEADDR, SOL_SOCKET, socket
 from typing import Any
 
 from aiohttp import web
 
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.files import to_json
 from vla_ros.view.access import Access
 from vla_ros.view.hub import Hub, Viewer
 
@@ -181,16 +180,4 @@ def bind(host: str, port: int) -> socket:
 
 def as_json(kind: str, **content: Any) -> str:
     """Return an item of the page: what ``kind`` it is, and its content; NaN becomes null."""
-    item = {'kind': kind, **content}
-    try:
-        return json.dumps(item, separators=(',', ':'), allow_nan=False)
-    except ValueError:  # browsers read no NaN, and JSON has no infinity
-        return json.dumps(_finite(item), separators=(',', ':'))
-
-
-def _finite(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_finite(value) for value in content]
-    return None if isinstance(content, float) and not isfinite(content) else content
+    return to_json({'kind': kind, **content}, separators=(',', ':'))
