@@ -116,6 +116,10 @@ def test_parameters_are_written_as_ros_reads_them(small: str, tmp_path: Path) ->
         ({'mode': 'fast'}, "argument mode: got 'fast', expected one of async, sync"),
         ({'count': '1.5'}, "argument count: got '1.5', expected a whole number"),
         ({'rate': 'high'}, "argument rate: got 'high', expected a number"),
+        ({'count': '1_0'}, "argument count: got '1_0', expected a whole number"),
+        ({'count': '٣'}, "argument count: got '٣', expected a whole number"),
+        ({'rate': 'nan'}, "argument rate: got 'nan', expected a number"),
+        ({'rate': '-inf'}, "argument rate: got '-inf', expected a number"),
         ({'loud': '1'}, "argument loud: got '1', expected true or false"),
     ],
 )
@@ -265,7 +269,7 @@ def test_a_node_name_that_ros_does_not_allow_is_named(tmp_path: Path, name: str)
         load_deployment(str(path))
 
 
-@pytest.mark.parametrize('namespace', ['left-arm', 'a/2nd'])
+@pytest.mark.parametrize('namespace', ['left-arm', 'a/2nd', 'a//b', '//a'])
 def test_a_namespace_that_ros_does_not_allow_is_named(tmp_path: Path, namespace: str) -> None:
     path = tmp_path / 'job.yaml'
     nodes = [{'name': 'sim', 'executable': 'sim'}]

@@ -19,7 +19,7 @@ from patience import PATIENCE
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.deployment.deployment import ProcessSpec, load_deployment
-from vla_ros.deployment.domain import isolate
+from vla_ros.deployment.domain import check_domain, isolate
 from vla_ros.deployment.executables import find_executable, without_wheels
 from vla_ros.tools.up import parse_assignments
 
@@ -209,6 +209,16 @@ def test_words_are_names_and_values() -> None:
     assert parse_assignments(['a:=1', 'b:=x:=y', 'c:=']) == {'a': '1', 'b': 'x:=y', 'c': ''}
     with pytest.raises(ConfigError, match='expected name:=value'):
         parse_assignments(['a'])
+    with pytest.raises(ConfigError, match="argument a: got '1' and '2', expected one"):
+        parse_assignments(['a:=1', 'b:=1', 'a:=2'])
+
+
+@pytest.mark.parametrize('domain', ['233', '-1', 'abc', '1.5', '٣', ' '])
+def test_a_domain_that_is_none_is_named_before_anything_starts(domain: str) -> None:
+    with pytest.raises(ConfigError, match=f"ROS_DOMAIN_ID: got '{domain}', .* 0 to 232"):
+        check_domain({'ROS_DOMAIN_ID': domain})
+    for fine in ({}, {'ROS_DOMAIN_ID': ''}, {'ROS_DOMAIN_ID': '232'}):
+        check_domain(fine)
 
 
 def node(package: str, executable: str) -> ProcessSpec:

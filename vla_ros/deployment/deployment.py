@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from math import isfinite
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_origin, get_type_hints
@@ -182,7 +183,8 @@ class Deployment:
     def _process(self, entry: NodeEntry, values: Mapping[str, Scalar]) -> ProcessSpec:
         executable = str(_fill(entry.executable, values))
         namespace = str(_fill(self.namespace, values))
-        if not all(map(NODE_NAME.fullmatch, filter(None, namespace.split('/')))):
+        inside = namespace.removeprefix('/').removesuffix('/')
+        if inside and not all(map(NODE_NAME.fullmatch, inside.split('/'))):
             raise ConfigError(
                 f'namespace: got {namespace!r}, expected letters, digits and _ between its '
                 'slashes, and no digit first'
@@ -291,10 +293,13 @@ def _convert(text: str, kind: type) -> Scalar | None:
     """Return ``text`` as a ``kind``, or None where it is none."""
     if kind is bool:
         return {'true': True, 'false': False}.get(text.lower())
+    if kind is not str and ('_' in text or not text.isascii()):
+        return None  # which Python alone takes for a number
     try:
-        return kind(text)
+        value = kind(text)
     except ValueError:
         return None
+    return value if kind is not float or isfinite(value) else None
 
 
 def _fill(item: Any, values: Mapping[str, Scalar]) -> Any:

@@ -1,17 +1,29 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A ROS domain for a run that is to be alone."""
+"""ROS domains: those that there are, and one for a run that is to be alone."""
 
 import random
 import socket
+from collections.abc import Mapping
 
+from vla_ros.core.errors import ConfigError
+
+VARIABLE = 'ROS_DOMAIN_ID'
 DOMAINS = range(1, 102)  # the ROS domains whose UDP ports lie below Linux's ephemeral ones
+LAST = 232  # whose ports are numbers of ports
+
+
+def check_domain(environment: Mapping[str, str]) -> None:
+    """Raise ConfigError for a domain that is none; the middleware says less, or nothing."""
+    text = environment.get(VARIABLE, '')
+    if text and not (text.isascii() and text.isdigit() and int(text) <= LAST):
+        raise ConfigError(f'{VARIABLE}: got {text!r}, expected a whole number 0 to {LAST}; set it')
 
 
 def isolate() -> dict[str, str]:
     """Return an environment in which no other ROS 2 node, on this host or another, is seen."""
     domain = next(d for d in random.sample(DOMAINS, len(DOMAINS)) if _is_free(d))
-    return {'ROS_DOMAIN_ID': str(domain), 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+    return {VARIABLE: str(domain), 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
 
 
 def _is_free(domain: int) -> bool:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a person asks of running nodes from a shell: to do something, or how they are."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from vla_ros.core.errors import VlaError
 from vla_ros.core.status import Mode
+from vla_ros.deployment.domain import check_domain
 from vla_ros.deployment.fastdds import use_profile
 from vla_ros.msg import QueueStatus
 from vla_ros.ros import qos
@@ -133,6 +135,7 @@ def _tell(space: str, status: QueueStatus) -> Iterator[str]:
 @contextmanager
 def _joined() -> Iterator[Node]:
     """Join the graph for as long as the context lasts."""
+    check_domain(os.environ)
     use_profile(images=False)
     rclpy.init(args=[])  # name:=value words of a command line are the command's, no remappings
     try:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.deployment.deployment import Deployment, ProcessSpec, as_text, load_deployment
-from vla_ros.deployment.domain import isolate
+from vla_ros.deployment.domain import check_domain, isolate
 from vla_ros.deployment.executables import (
     PACKAGE,
     check_robots,
@@ -57,6 +57,7 @@ def run_deployment(
     """Run the deployment with the arguments chosen to its end and return its exit code."""
     specs = deployment.resolve(chosen)
     environment = {**os.environ, **(isolate() if isolated else {})}
+    check_domain(environment)
     check_robots(specs, environment)
     with tempfile.TemporaryDirectory(prefix='vla_ros_') as folder:
         commands = [make_command(spec, Path(folder), environment) for spec in specs]
@@ -78,11 +79,21 @@ def supervise(name: str, commands: Sequence[Command]) -> int:
 
 
 def parse_assignments(words: Sequence[str]) -> dict[str, str]:
-    """Return the names and values of ``name:=value`` words; raise ConfigError for another word."""
+    """
+    Return the names and values of ``name:=value`` words.
+
+    Raise ConfigError for another word, and for a name with two values.
+    """
     for word in words:
         if ':=' not in word:
             raise ConfigError(f'argument: got {word!r}, expected name:=value')
-    return {name: value for name, _, value in (word.partition(':=') for word in words)}
+    chosen: dict[str, str] = {}
+    for name, _, value in (word.partition(':=') for word in words):
+        if chosen.setdefault(name, value) != value:
+            raise ConfigError(
+                f'argument {name}: got {chosen[name]!r} and {value!r}, expected one value'
+            )
+    return chosen
 
 
 def describe_arguments(deployment: Deployment) -> str:
