@@ -82,6 +82,21 @@ def test_keys_lead_only_after_the_space_bar_and_each_its_own_joint(terminal):
     keyboard.close(), keyboard.close()
 
 
+def test_nobody_leads_any_more_from_a_terminal_that_was_closed(monkeypatch):
+    person, program = pty.openpty()
+    with os.fdopen(program, 'r') as stdin:
+        monkeypatch.setattr('sys.stdin', stdin)
+        keyboard = Keyboard(settings())
+        os.write(person, b' ')
+        time.sleep(0.05)
+        assert keyboard.read(HERE, 0.02) is not None
+        os.close(person)
+        for _ in range(2):
+            with pytest.raises(VlaError, match='keyboard: the terminal is gone'):
+                keyboard.read(HERE, 0.02)
+        keyboard.close()
+
+
 def test_keyboard_without_a_terminal_is_refused(monkeypatch, tmp_path):
     (tmp_path / 'file').touch()
     with (tmp_path / 'file').open() as file:

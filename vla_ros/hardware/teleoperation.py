@@ -13,12 +13,13 @@ import sys
 import termios
 import tty
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from vla_ros.core.errors import ConfigError
+from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.robot import RobotSpec
 from vla_ros.hardware.driver import DriverSettings
 
@@ -99,9 +100,8 @@ class Keyboard(Teleoperator):
                 f'keyboard: got {len(robot.joint_names)} joints, expected at most {len(self.UP)}'
             )
         self._jog, self._leads = Jog(robot, settings.speed), False
-        self._held: np.ndarray = np.zeros(
-            (2, len(robot.joint_names))
-        )  # s that each key still counts
+        # s that each key still counts, those that lead up and those that lead down
+        self._held: np.ndarray = np.zeros((2, len(robot.joint_names)))
         self._file = sys.stdin.fileno()
         self._before: Any = None
         if not os.isatty(self._file):
@@ -115,8 +115,14 @@ class Keyboard(Teleoperator):
     def read(self, measured: np.ndarray, elapsed: float) -> np.ndarray | None:
         """Return the target while somebody leads."""
         self._held = np.maximum(self._held - elapsed, 0.0)
-        while select.select([self._file], [], [], 0.0)[0]:
-            self._press(os.read(self._file, 1).decode(errors='replace'))
+        try:
+            self._take_keys()
+        except OSError as error:
+            self._leads = False
+            self._jog.stop()
+            raise VlaError(
+                f'keyboard: the terminal is gone ({error}); start teleoperate anew in another'
+            ) from None
         if not self._leads:
             self._jog.stop()
             return None
@@ -125,9 +131,17 @@ class Keyboard(Teleoperator):
 
     def close(self) -> None:
         """Give the terminal back."""
-        if self._before is not None:
-            termios.tcsetattr(self._file, termios.TCSADRAIN, self._before)
-            self._before = None
+        before, self._before = self._before, None
+        if before is not None:
+            with suppress(termios.error):  # of one that is gone
+                termios.tcsetattr(self._file, termios.TCSADRAIN, before)
+
+    def _take_keys(self) -> None:
+        while select.select([self._file], [], [], 0.0)[0]:
+            key = os.read(self._file, 1)
+            if not key:
+                raise OSError('it was closed')
+            self._press(key.decode(errors='replace'))
 
     def _press(self, key: str) -> None:
         if key == ' ':
