@@ -37,8 +37,9 @@ def test_motor_that_is_too_hot_is_named(watch):
     assert watch.objection(hot, 0.0) == 'shoulder: 61 degrees Celsius, expected at most 60'
 
 
-def test_current_counts_where_it_lasts(watch):
-    high = reading(current=(0.1, 2.5))
+@pytest.mark.parametrize('amperes', [2.5, -2.5])
+def test_current_counts_where_it_lasts_whichever_way_it_flows(watch, amperes):
+    high = reading(current=(0.1, amperes))
     assert not watch.objection(high, 0.0) and not watch.objection(high, 0.4)
     assert watch.objection(high, 0.5) == 'gripper: 2.50 A for 0.50 s, expected at most 2.00 A'
 

@@ -36,7 +36,7 @@ class Reading:
     """What an arm told about itself; arrays hold one value per joint, nan where it is unknown."""
 
     positions: np.ndarray  # (joints,) rad, all known
-    current: np.ndarray | None = None  # (joints,) A, of each motor
+    current: np.ndarray | None = None  # (joints,) A, of each motor; signed where it tells that
     load: np.ndarray | None = None  # (joints,) share of the torque that the motor can give, signed
     temperature: np.ndarray | None = None  # (joints,) degrees Celsius
     voltage: np.ndarray | None = None  # (joints,) V

@@ -23,9 +23,8 @@ class OverloadWatch:
         self._names = joint_names
         self._max_temperature, self._max_current = max_temperature, max_current
         self._overload_time = overload_time
-        self._since: np.ndarray = np.full(
-            len(joint_names), np.inf
-        )  # s, since when there is too much current
+        # s, since when there is too much current
+        self._since: np.ndarray = np.full(len(joint_names), np.inf)
 
     def objection(self, reading: Reading, now: float) -> str:
         """Return which motor is not well at ``now`` (s), and why; '' where all are."""
@@ -45,13 +44,14 @@ class OverloadWatch:
     def _too_strong(self, current: np.ndarray | None, now: float) -> str:
         if current is None:
             return ''
-        above = current > self._max_current
+        strength = np.abs(current)  # a motor that turns the other way tells it with a minus
+        above = strength > self._max_current
         self._since = np.where(above, np.minimum(self._since, now), np.inf)
         lasting = above & (now - self._since >= self._overload_time)
         if not lasting.any():
             return ''
-        joint = int(np.argmax(np.where(lasting, current, -np.inf)))
+        joint = int(np.argmax(np.where(lasting, strength, -np.inf)))
         return (
-            f'{self._names[joint]}: {current[joint]:.2f} A for {now - self._since[joint]:.2f} s, '
+            f'{self._names[joint]}: {strength[joint]:.2f} A for {now - self._since[joint]:.2f} s, '
             f'expected at most {self._max_current:.2f} A'
         )

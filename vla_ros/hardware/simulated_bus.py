@@ -157,7 +157,7 @@ class Servo:
         )
         self.set(sts3215.PRESENT_POSITION, position)
         self.set(sts3215.PRESENT_LOAD, round(load * sts3215.FULL_LOAD))
-        amperes = abs(load) * STALL_CURRENT
+        amperes = load * STALL_CURRENT
         self.set(sts3215.PRESENT_CURRENT, round(amperes / sts3215.AMPERES_PER_UNIT))
         self.set(sts3215.PRESENT_TEMPERATURE, round(self.temperature))
         self.set(sts3215.STATUS, int(self.faults))
