@@ -12,7 +12,7 @@ import shlex
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from vla_ros.core.config import find_config, load_yaml
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.extras import require
 from vla_ros.core.files import write_text
+from vla_ros.runtime.tether import tethered
 from vla_ros.tools.arguments import made
 from vla_ros.tools.up import parse_assignments
 
@@ -72,13 +73,28 @@ def run(args: Namespace) -> int:
             if before != shlex.join(words):
                 print(f'  is done, but was called with: {before}; to repeat it delete {done}')
             continue
-        code = subprocess.run([sys.executable, '-m', 'vla_ros.tools.main', *words]).returncode
+        code = run_step([sys.executable, '-m', 'vla_ros.tools.main', *words])
         if code:
             raise VlaError(
                 f'step {step.output}: ended with {code}; repeat the command to go on from there'
             )
         write_text(done, shlex.join(words))
     return 0
+
+
+def run_step(command: Sequence[str]) -> int:
+    """
+    Run a command to its end and return its exit code; at Ctrl-C it has time to save what it has.
+
+    It is in a session of its own: the terminal's Ctrl-C would be a second one, which ends it hard.
+    """
+    process = subprocess.Popen(command, start_new_session=True, preexec_fn=tethered())
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
 
 
 def load_making(path: Path, assignments: list[str]) -> tuple[list[Step], dict[str, str]]:
