@@ -194,6 +194,11 @@ def test_instruction_of_the_operator_goes_with_the_features(encoder_graph):
     operator.publish(String(data='Wave.'))
     encoder_graph.spin(0.1)
     assert answer(encoder_graph, robot, answers, 2).instruction == 'Wave.'
+    sayings = (('  Wave twice.\r\n', 'Wave twice.'), (' \t\n', first.instruction))
+    for number, (said, meant) in enumerate(sayings, 3):
+        operator.publish(String(data=said))
+        encoder_graph.spin(0.1)
+        assert answer(encoder_graph, robot, answers, number).instruction == meant
 
 
 @pytest.mark.parametrize(

@@ -203,11 +203,12 @@ class SimNode(VlaNode):
 
     def _on_instruction(self, msg: String, info: Mapping[str, Any]) -> None:
         """Take a sentence that somebody else says as what is asked for from now on."""
-        if msg.data in ('', self._told) or self._instructions.said(info):
+        text = msg.data.strip()
+        if text in ('', self._told) or self._instructions.said(info):
             return
-        goal = self._goal_of(msg.data)
+        goal = self._goal_of(text)
         self._env.change_goal(goal)
-        self._told, self._asked = msg.data, goal
+        self._told, self._asked = text, goal
 
     def _on_command(self, msg: JointTrajectory) -> None:
         """Take the last point of the trajectory as the target."""

@@ -139,7 +139,7 @@ class VisionEncoderNode(StageNode):
         return messages.seconds(header.stamp) or self.now()
 
     def _on_instruction(self, msg: String) -> None:
-        self._instruction = msg.data or self._spec.instruction
+        self._instruction = msg.data.strip() or self._spec.instruction
 
     def _on_queue_status(self, msg: QueueStatus) -> None:
         request = msg.request_id if msg.request and msg.request_id != self._answered else None

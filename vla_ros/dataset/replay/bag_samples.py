@@ -134,7 +134,7 @@ class _Reader:
         """Take note of a message."""
         topic = message.topic
         if topic == self._streams.instruction:
-            self._texts.append((self._now, decode(message).data))
+            self._texts.append((self._now, decode(message).data.strip()))
             return
         if topic == self._streams.action:
             what = f'{self._episode.path.name}: {topic}'
