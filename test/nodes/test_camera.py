@@ -6,7 +6,9 @@ import math
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from itertools import count
 
 import cv2
@@ -19,6 +21,7 @@ pytest.importorskip('mujoco')
 from sensor_msgs.msg import CameraInfo, Image
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.hardware.camera import CameraSource
 from vla_ros.hardware.opencv import File
 from vla_ros.msg import SimState
 from vla_ros.nodes.camera import CameraNode
@@ -58,6 +61,45 @@ class Viewer:
     def brightness(self):
         """Return the mean of each picture so far."""
         return [float(messages.image_from_msg(msg).mean()) for msg in self.images]
+
+
+class Stuck(CameraSource):
+    """A camera whose picture comes when somebody lets it, and which counts who uses it."""
+
+    made, used, released = [], Counter(), threading.Event()
+
+    def __init__(self, settings):
+        self.made.append(self)
+
+    def read(self):
+        self.used['reading'] += 1
+        self.released.wait(PATIENCE)
+        self.used['reading'] -= 1
+        return np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+
+    def close(self):
+        assert not self.used['reading'], 'closed while it is read'
+        self.used['closed'] += 1
+
+
+def test_camera_that_does_not_answer_is_left_alone_and_read_by_nobody_else(
+    start_graph, monkeypatch
+):
+    monkeypatch.setattr('vla_ros.nodes.camera.STOP_TIME', 0.1)
+    viewer = Viewer(start_graph(f'source:={__name__}:Stuck', *SIZE))
+    graph, node, used = viewer.graph, viewer.node, Stuck.used
+    graph.until(lambda: used['reading'] == 1)
+    node.trigger_deactivate(), node.trigger_cleanup()
+    assert used == {'reading': 1}
+    assert node.start()
+    graph.until(lambda: used['reading'] == 2)  # each camera by its own thread
+    assert len(Stuck.made) == 2 and not viewer.images
+    Stuck.released.set()
+    graph.until(lambda: len(viewer.images) > 2)
+    assert used['reading'] <= 1  # the first thread has ended
+    monkeypatch.setattr('vla_ros.nodes.camera.STOP_TIME', PATIENCE)
+    node.trigger_deactivate(), node.trigger_cleanup()
+    assert used['closed'] == 1
 
 
 def state_message(state, time):

@@ -11,6 +11,7 @@ hardware/camera.py.
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ from vla_ros.view.description import CAMERA_FRAME
 RATE_TIME = 5.0  # s over which the rate is measured
 SLOW = 0.9  # of the asked rate; below it something is wrong
 RETRY = 1.0  # s after which a device that is gone is tried again
+STOP_TIME = 2.0  # s that a stop waits for a picture; a device that is gone takes longer
 
 
 @dataclass(frozen=True)
@@ -97,23 +99,24 @@ class CameraNode(VlaNode):
         """Begin to publish."""
         if isinstance(self._source, DrawnSource):
             self.subscribe(SimState, 'sim_state', self._on_sim_state, qos.SENSOR)
-        else:
+        elif self._source is not None:
             self._counting, self._counted = time.monotonic(), 0
             self._stopped = threading.Event()
-            self._thread = self.run_thread(self._capture, 'capture')
+            capture = partial(self._capture, self._source, self._stopped)
+            self._thread = self.run_thread(capture, 'capture')
 
     def deactivate(self) -> None:
         """Stop to publish."""
         if self._thread is not None:
             self._stopped.set()
-            self._thread.join(timeout=2.0)
-            self._thread = None
+            self._thread.join(STOP_TIME)
 
     def cleanup(self) -> None:
-        """Close the source."""
-        if self._source is not None:
-            self._source.close()
-            self._source = None
+        """Close the source, unless a picture is still waited for: it ends with the thread then."""
+        source, self._source = self._source, None
+        if source is not None and not (self._thread and self._thread.is_alive()):
+            source.close()
+        self._thread = None
 
     def diagnostics(self) -> dict[str, str]:
         """Tell the source and the number of pictures."""
@@ -131,16 +134,17 @@ class CameraNode(VlaNode):
             self._source.show(np.array(msg.qpos), dict(zip(msg.names, msg.values, strict=True)))
             self._publish(self._source.read(), time)
 
-    def _capture(self) -> None:
-        assert self._source is not None
-        while not self._stopped.is_set():
+    def _capture(self, source: CameraSource, stopped: threading.Event) -> None:
+        while not stopped.is_set():
             try:
-                image = self._source.read()
+                image = source.read()
             except VlaError as error:
                 self.report('source', str(error))
-                self._stopped.wait(RETRY)
+                stopped.wait(RETRY)
                 continue
-            self._publish(resize(image, self._size), self.now() - self._source.age)
+            if stopped.is_set():  # of a camera that took longer than anybody waited for it
+                return
+            self._publish(resize(image, self._size), self.now() - source.age)
             self._check_rate()
 
     def _check_rate(self) -> None:
