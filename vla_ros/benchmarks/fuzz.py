@@ -5,13 +5,13 @@ Fuzz the executor: hostile chunks, clocks and operators; no command may leave th
 
 Every tick may bring chunks that are late, early, doubled, out of order, of any rate, broken,
 jumping, out of range or absurd (see absurd_chunk); ticks come unevenly, clocks are set back and
-forward, the joint state goes missing, operators stop, arm and enable the arm. Counted are commands
-that are no numbers or beyond the limits in position, velocity and acceleration, those that the
-guard would not send, emergency stops that do not brake with the next command, and expired rows
-that were played: all have to be 0; and how far the plan steps where a chunk is merged, against the
-largest step inside the chunks. The exit code is 1 where one of them is violated. The longest tick
-is that of the control loop: all that arrived is looked at, one chunk at most is merged, and the
-command is computed.
+forward, episodes begin, the joint state goes missing, operators stop, arm and enable the arm.
+Counted are commands that are no numbers or beyond the limits in position, velocity and
+acceleration, those that the guard would not send, emergency stops that do not brake with the next
+command, and expired rows that were played: all have to be 0; and how far the plan steps where a
+chunk is merged, against the largest step inside the chunks. The exit code is 1 where one of them
+is violated. The longest tick is that of the control loop: all that arrived is looked at, one chunk
+at most is merged, and the command is computed.
 """
 
 import gc
@@ -39,7 +39,7 @@ from vla_ros.core.settings import ExecutorConfig
 EPISODE = 2_000  # ticks with one executor and one setting
 CLOCK_JOINT = 'row time'  # a joint whose position says for which time its row was made
 TOLERANCE = 1e-6  # relative, of a limit
-EVENTS = ('back', 'forward', 'disable', 'estop', 'hold', 'silent', 'enable')
+EVENTS = ('back', 'forward', 'disable', 'estop', 'hold', 'episode', 'silent', 'enable')
 SIZES = (0.0, 0.001, 0.01, 0.05, 0.5, 50.0)  # rad, of the steps inside a chunk
 OFFSETS = (0.0, 0.1, 2.0)  # rad, of a chunk from where the arm is
 AGES = (0.0, 0.05, 0.5, -0.3, 30.0)  # s, of an observation when its chunk is asked for
@@ -296,6 +296,8 @@ class Fuzz:
         elif event in ('disable', 'estop', 'hold'):
             getattr(self.executor, event)()
             self.stopping = self.stopping or event == 'estop'
+        elif event == 'episode':
+            self.executor.begin_episode(self.now)
         elif event == 'enable':
             self.stopping = False
             self.executor.rearm()

@@ -48,13 +48,15 @@ class Anchor:
         """
         Take note of where the arm is, (joints,) rad, ``elapsed`` s after the last look.
 
-        Where it was doubted, and is where it can't have moved to, it was put there: what it was
-        told before means nothing any more.
+        Where it was doubted, and is neither where it was told to be nor where it can have moved
+        to, it was put there: what it was told before means nothing any more.
         """
         self._unseen += elapsed
-        if self._doubted and self._measured is not None:
-            reach = self._robot.velocity * self._unseen + self._robot.same_lag
-            if (np.abs(measured - self._measured) > reach).any():
+        if self._doubted and self._measured is not None and self.motion is not None:
+            way = self._robot.velocity * (self._unseen + self._robot.settle_time)
+            moved = np.abs(measured - self._measured) > way + self._robot.same_lag
+            off = np.abs(measured - self.motion.position) > self._robot.largest_lag
+            if (moved & off).any():
                 self.take(None)
         self._measured, self._unseen, self._doubted = measured, 0.0, False
 
