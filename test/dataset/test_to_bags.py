@@ -180,6 +180,17 @@ def test_the_held_out_cluster_becomes_a_dataset_of_its_own(tmp_path):
         assert (info['total_episodes'], info['splits']) == (2, {split: '0:2'})
 
 
+def test_nothing_is_written_where_a_part_that_comes_later_cannot_be(tmp_path, capsys):
+    mute = [message for message in make_messages(4) if message.topic != '/instruction']
+    write_episode(tmp_path / 'in', EpisodeInfo(4), messages=make_messages(4))
+    write_episode(tmp_path / 'in', EpisodeInfo(6), messages=mute)
+    words = ['convert', str(tmp_path / 'in'), '--output', str(tmp_path / 'set')]
+    assert main(words) == 2
+    assert '1 of 1 episodes cannot be converted, and nothing was' in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ['in']
+    assert main([*words, '--instruction', 'Grab it.']) == 0
+
+
 def test_a_folder_that_is_no_dataset_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r'got no meta/info\.json'):
         StoredDataset(tmp_path)

@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,15 @@ INFO = 'vla_ros_episodes.json'  # in the dataset's folder meta
 Progress = Callable[[int, int], None]  # done, total
 
 
+@dataclass(frozen=True)
+class Aligned:
+    """Episodes that become one dataset, with what their frames are made of."""
+
+    episodes: Sequence[tuple[Episode, Streams, Alignment]]
+    spec: DatasetSpec
+    instruction: str  # the task of those in whose recording nobody said it
+
+
 def convert(
     episodes: Sequence[Episode],
     root: Path,
@@ -39,29 +48,51 @@ def convert(
     on_progress: Progress = lambda done, total: None,
     instruction: str = '',
 ) -> None:
-    """
-    Write the episodes as a new LeRobotDataset v3 with ``fps`` frames per second to ``root``.
-
-    No frame may hold a sample that was measured more than ``max_skew`` (s) from its time.
-    ``split`` is what the dataset's metadata call all of its episodes, ``instruction`` the task of
-    those in whose recording nobody said it. ``root`` appears when everything is done. Raise
-    ConfigError if it exists, and VlaError naming every episode that misses something, or the
-    first one that differs from the others.
-    """
+    """Write the episodes as a new LeRobotDataset v3 to ``root``; see `prepare` and `write`."""
     lerobot.check_new(root)
+    write(prepare(episodes, fps, max_skew, instruction), root, split, on_progress)
+
+
+def prepare(
+    episodes: Sequence[Episode], fps: int = 30, max_skew: float = 0.05, instruction: str = ''
+) -> Aligned:
+    """
+    Choose what makes ``fps`` frames per second of the episodes, and write nothing yet.
+
+    No frame may hold a sample that was measured more than ``max_skew`` (s) from its time. Raise
+    VlaError naming every episode that misses something, such as an instruction where none is
+    given here, or the first one that differs from the others.
+    """
     if not episodes:
         raise VlaError('episodes: got none, expected at least one; check the folder')
-    lerobot.quiet()
     for episode in episodes:
         _check_calibration(episode)
     aligned = _align_all(episodes, fps, max_skew, bool(instruction))
     spec = describe(episodes[0], fps)
     for episode in episodes:
         check_alike(episode, spec)
+    return Aligned(aligned, spec, instruction)
+
+
+def write(
+    aligned: Aligned,
+    root: Path,
+    split: str = 'train',
+    on_progress: Progress = lambda done, total: None,
+) -> None:
+    """
+    Write a new LeRobotDataset v3 to ``root``, which appears when everything is done.
+
+    ``split`` is what the dataset's metadata call all of its episodes. Raise ConfigError if
+    ``root`` exists, and VlaError for an episode whose messages turn out to be damaged.
+    """
+    lerobot.check_new(root)
+    lerobot.quiet()
+    episodes = [episode for episode, _, _ in aligned.episodes]
     work = root.with_name(root.name + '.converting')
     shutil.rmtree(work, ignore_errors=True)
     try:
-        _write(work, aligned, spec, instruction, on_progress)
+        _write_frames(work, aligned, on_progress)
         _copy_calibration(episodes, work / 'meta' / CALIBRATION)
         _name_split(work, split, len(episodes))
         work.rename(root)
@@ -69,20 +100,15 @@ def convert(
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _write(
-    root: Path,
-    aligned: Sequence[tuple[Episode, Streams, Alignment]],
-    spec: DatasetSpec,
-    instruction: str,
-    on_progress: Progress,
-) -> None:
+def _write_frames(root: Path, aligned: Aligned, on_progress: Progress) -> None:
     """Write the frames, and what the dataset remembers of the recordings."""
-    infos = []
+    infos, spec = [], aligned.spec
     with closing(DatasetWriter(root, spec)) as writer:
-        for number, (episode, streams, alignment) in enumerate(aligned):
-            writer.write(make_frames(episode, streams, alignment, spec), instruction)
+        for number, (episode, streams, alignment) in enumerate(aligned.episodes, 1):
+            frames = make_frames(episode, streams, alignment, spec)
+            writer.write(frames, aligned.instruction)
             infos.append(_info(episode, alignment))
-            on_progress(number + 1, len(aligned))
+            on_progress(number, len(aligned.episodes))
     (root / 'meta' / INFO).write_text(json.dumps(infos, indent=1))
 
 

@@ -76,7 +76,7 @@ def _to_bags(args: Namespace) -> int:
 def _to_datasets(args: Namespace) -> int:
     from vla_ros.core.errors import ConfigError
     from vla_ros.dataset.bags import open_bags
-    from vla_ros.dataset.from_bags import convert, set_apart
+    from vla_ros.dataset.from_bags import prepare, set_apart, write
     from vla_ros.dataset.lerobot import check_new
     from vla_ros.dataset.plan import find_plan
 
@@ -94,9 +94,10 @@ def _to_datasets(args: Namespace) -> int:
         raise ConfigError(f'clusters: got none of {args.clusters} in {args.source}')
     for _, root, _ in parts:
         check_new(root)
-    for part, root, split in parts:
+    ready = [prepare(part, args.fps, args.max_skew, args.instruction) for part, _, _ in parts]
+    for aligned, (part, root, split) in zip(ready, parts, strict=True):
         with progress('episode') as on_progress:
-            convert(part, root, args.fps, args.max_skew, split, on_progress, args.instruction)
+            write(aligned, root, split, on_progress)
         print(f'{len(part)} episodes ({split}) in {root}')
     tell_end(following=command('vla_ros check {} --html report.html', parts[0][1]))
     return 0
