@@ -169,6 +169,30 @@ def test_a_signal_lets_a_command_tidy_up_before_it_ends(
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+@pytest.mark.parametrize('encoding', ['ascii', 'latin-1', 'utf-8'])
+def test_what_a_terminal_cannot_show_is_shown_in_its_codes(
+    command: Command, tmp_path: Path, encoding: str
+) -> None:
+    command(r"print('\u2192 \udcff'); return 0")
+    program = (
+        "from vla_ros.tools.main import COMMANDS, main; COMMANDS['try'] = 'vla_ros_try'; "
+        "raise SystemExit(main(['try']))"
+    )
+    path = os.pathsep.join([str(tmp_path), str(CHECKOUT)])
+    environment = {**os.environ, 'PYTHONPATH': path, 'PYTHONIOENCODING': encoding}
+    run = subprocess.run([sys.executable, '-c', program], capture_output=True, env=environment)
+    assert run.returncode == 0, run.stderr
+    assert b'\\udcff' in run.stdout
+
+
+@pytest.mark.parametrize('words', [['check', b'd\xff'], ['up', 'tea_bag', b'instruction:=\xe9']])
+def test_a_word_that_is_no_text_is_refused(
+    words: list[str | bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([os.fsdecode(word) for word in words]) == 2
+    assert 'expected a text in UTF-8: rename the file, or set LANG' in capsys.readouterr().err
+
+
 def test_a_terminal_that_is_closed_does_not_end_what_runs_under_nohup(command: Command) -> None:
     command('import signal; signal.raise_signal(signal.SIGHUP); return 0')
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

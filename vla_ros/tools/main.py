@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from xml.etree import ElementTree
@@ -67,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if '_ARGCOMPLETE' in os.environ:
         complete()
+    if isinstance(sys.stdout, TextIOWrapper):  # as standard error does: a name may be any bytes
+        sys.stdout.reconfigure(errors='backslashreplace')
     with _orderly_end():
         return _run(words)
 
@@ -124,7 +127,17 @@ def complete() -> None:
 
 
 def parse(words: Sequence[str]) -> Namespace:
-    """Return what the command line says; name:=value may stand before and after options."""
+    """
+    Return what the command line says; name:=value may stand before and after options.
+
+    Raise ConfigError for bytes that the locale does not know: names of files, instructions.
+    """
+    for word in words:
+        if any('\udc80' <= character <= '\udcff' for character in word):
+            raise ConfigError(
+                f'argument: got {word!r}, expected a text in UTF-8: rename the file, or set '
+                'LANG=C.UTF-8; not everything that reads files takes other names'
+            )
     parser = make_parser(words)
     args, rest = parser.parse_known_args(words)
     if rest and not ('arguments' in args and all(':=' in word for word in rest)):
