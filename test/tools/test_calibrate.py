@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calibrating and finding an arm, on a simulated bus, with a person at the keyboard."""
 
+import io
 import os
 import threading
 import time
@@ -104,6 +105,12 @@ def test_ports_are_listed_with_the_servos_on_them(tmp_path, capsys):
     told = capsys.readouterr().out
     assert f'{settings.port}: servos 1, 2, 3, 4, 5, 6' in told
     assert "/dev/nowhere: port '/dev/nowhere': cannot be opened" in told
+
+
+def test_a_question_that_nobody_can_answer_is_told(monkeypatch, capsys):
+    monkeypatch.setattr('sys.stdin', io.StringIO())
+    assert main(['find-ports', '--unplug']) == 2
+    assert "press ENTER.': got the end of the input" in capsys.readouterr().err
 
 
 def test_a_port_whose_cable_is_pulled_meanwhile_is_told_of(tmp_path, capsys):

@@ -21,6 +21,7 @@ from vla_ros.core.robot import load_robot
 from vla_ros.hardware.calibrate import Calibrator, restore, usual_ids
 from vla_ros.hardware.calibration import find_calibration, load_calibration, save_calibration
 from vla_ros.hardware.feetech import ServoBus
+from vla_ros.tools.prompt import ask
 
 KINDS = {'follower': 'robots/so_follower', 'leader': 'teleoperators/so_leader'}
 LOOK = 0.05  # s between two looks at the arm
@@ -59,7 +60,7 @@ def _calibrate(bus: ServoBus, ids: Mapping[str, int]) -> Calibrator:
     """Lead a person through it."""
     print('The motors are going off: hold the arm.', flush=True)
     calibrator = Calibrator(bus, ids)
-    input('Put every joint into the middle of its range, and press ENTER. ')
+    ask('Put every joint into the middle of its range, and press ENTER. ')
     calibrator.set_middle()
     print('Move every joint but wrist_roll through its whole range. ENTER ends it.', flush=True)
     while not select.select([sys.stdin], [], [], LOOK)[0]:

@@ -14,6 +14,7 @@ from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.files import write_json
 from vla_ros.hardware.feetech import ServoBus, find_servos, list_ports
 from vla_ros.tools.arguments import add_json
+from vla_ros.tools.prompt import ask
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -52,7 +53,7 @@ def describe(port: str, answer_time: float) -> str:
 
 def find_unplugged(before: list[str]) -> str:
     """Return the port that a person pulls the cable of."""
-    input('Pull the cable of the arm, and press ENTER. ')
+    ask('Pull the cable of the arm, and press ENTER. ')
     gone = sorted(set(before) - set(list_ports()))
     if not gone:
         raise ConfigError(f'find-ports: none of {before} is gone, expected one; pull its cable')

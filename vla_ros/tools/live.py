@@ -19,6 +19,7 @@ from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.dataset.bag import EpisodeInfo
 from vla_ros.evaluation.live import BAGS, Outcome, Session, Trial, plan_trials
 from vla_ros.runtime.tether import tethered
+from vla_ros.tools import prompt
 from vla_ros.tools.arguments import command, tell_end
 from vla_ros.tools.up import parse_assignments
 
@@ -61,13 +62,13 @@ def play(trial: Trial, args: Namespace, count: int) -> Outcome | None:
     place = f'cluster {scene.cluster}, scene {scene.index + 1}'
     print(f'\ntrial {count}: policy {trial.letter}, {place}', flush=True)
     if not args.check:
-        input('Set the scene up, and press ENTER: the arm moves once it is ready. ')
+        prompt.ask('Set the scene up, and press ENTER: the arm moves once it is ready. ')
     words = [f'policy:={trial.policy}', f'seed:={scene.seed}', f'clusters:={scene.cluster}']
-    command = [sys.executable, '-m', 'vla_ros.tools.main', 'up', args.live, *words]
+    up = [sys.executable, '-m', 'vla_ros.tools.main', 'up', args.live, *words, *args.arguments]
     log = args.session / f'trial_{trial.number:03}.log'
     with record(trial, args) as watch, log.open('w', encoding='utf-8') as file:
         process = subprocess.Popen(
-            [*command, *args.arguments],
+            up,
             stdout=file,
             stderr=file,
             start_new_session=True,
@@ -146,7 +147,7 @@ def ask(process: subprocess.Popen[bytes], watch: 'TrialWatch') -> Outcome | None
     """Return what the person says who watches; None: it is to be played again."""
     began = time.monotonic()
     while True:
-        word = input('s: success, f: failure (and why), r: again > ').strip()
+        word = prompt.ask('s: success, f: failure (and why), r: again > ').strip()
         duration = time.monotonic() - began
         if word[:1] == 'r':
             return None
