@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vla_ros.core.errors import ConfigError
+from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.files import find_damage
 
 if TYPE_CHECKING:
@@ -92,7 +92,21 @@ class DatasetWriter:
         )
 
     def write(self, frames: Iterable[Frame], task: str = '') -> None:
-        """Append one episode, whose frames are of ``task`` where they name none of their own."""
+        """
+        Append one episode, whose frames are of ``task`` where they name none of their own.
+
+        Raise VlaError where the disk does not take its videos.
+        """
+        try:
+            self._write(frames, task)
+        except RuntimeError as error:  # of LeRobot's threads, which hide the OSError
+            if not str(error).startswith('Encoder thread'):
+                raise
+            raise VlaError(
+                f'dataset {self._dataset.root}: {error}; free the disk, and run it again'
+            ) from None
+
+    def _write(self, frames: Iterable[Frame], task: str) -> None:
         for frame in frames:
             row: dict[str, Any] = {
                 'observation.state': np.asarray(frame.state, np.float32),
