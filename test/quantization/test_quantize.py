@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bundles written anew by a recipe: precision, size, accuracy, and what is refused."""
 
+import errno
+import resource
 from collections import Counter
 from dataclasses import replace
 
@@ -202,6 +204,30 @@ def test_nothing_is_left_of_a_bundle_that_failed(make, tmp_path):
     with pytest.raises(ConfigError):
         make({'llm_backbone': BlockRecipe('fp32', layers={'nothing': 'fp16'})})
     assert not list(tmp_path.glob('new*'))
+
+
+def test_nothing_is_left_where_the_disk_is_full_and_the_file_is_named(make, tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(OSError, match='too large') as full:
+            make(BACKBONE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert full.value.errno == errno.EFBIG and full.value.filename
+    assert not list(tmp_path.glob('new*'))
+
+
+def test_a_bundle_of_files_that_are_read_only_gives_one_of_files_that_are_not(bundle, make):
+    files = list(bundle.path.iterdir())
+    for file in files:
+        file.chmod(0o444)
+    try:
+        new = make(BACKBONE)
+    finally:
+        for file in files:
+            file.chmod(0o644)
+    assert all(file.stat().st_mode & 0o200 for file in new.path.iterdir())
 
 
 def test_a_folder_that_exists_is_never_touched(make, tmp_path):

@@ -53,8 +53,10 @@ def quantize_bundle(
         )
     partial = output.with_name(f'{output.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(bundle.path, partial)
+    partial.mkdir(parents=True)
     try:
+        for file in filter(Path.is_file, bundle.path.iterdir()):
+            shutil.copyfile(file, partial / file.name)  # without its rights: it may be read-only
         counts = _quantize_blocks(bundle, recipe, samples, partial)
         _write_json(bundle, recipe, partial, output.name, len(samples))
         on_cpu(load_bundle(partial))
