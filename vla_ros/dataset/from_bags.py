@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from vla_ros.core.errors import VlaError
+from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.dataset import lerobot
 from vla_ros.dataset.align import Alignment, align, gather
 from vla_ros.dataset.bag import CALIBRATION, Episode, Message, decode, hash_file
@@ -254,6 +254,31 @@ def _info(episode: Episode, alignment: Alignment) -> dict[str, Any]:
         'recording': episode.path.name,
         'skew': round(alignment.skew, 4),
     }
+
+
+def read_infos(root: Path, count: int) -> list[dict[str, Any]]:
+    """
+    Return what the dataset in ``root`` remembers of the recording of each of its episodes.
+
+    That is nothing where nobody wrote it down. Raise ConfigError where the file is damaged, or
+    does not know of ``count`` episodes.
+    """
+    path = root / 'meta' / INFO
+    if not path.is_file():
+        return [{}] * count
+    try:
+        entries = [dict(entry) for entry in json.loads(path.read_text(encoding='utf-8'))]
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f'{path}: got no list of facts ({lerobot.first_line(error)}); copy it again, or '
+            'remove it'
+        ) from None
+    if len(entries) != count:
+        raise ConfigError(
+            f'{path}: got {len(entries)} entries, expected one for each of the {count} episodes; '
+            'copy it again, or remove it'
+        )
+    return entries
 
 
 def _check_calibration(episode: Episode) -> None:

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read a LeRobotDataset v3 frame by frame; needs the [train] extra."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -16,8 +15,8 @@ from vla_ros.core.units import Bounds, Conversion, to_rad
 from vla_ros.dataset.bag import EpisodeInfo
 from vla_ros.dataset.bags import UNKNOWN
 from vla_ros.dataset.feature_names import camera_names, joint_names
-from vla_ros.dataset.from_bags import INFO
-from vla_ros.dataset.lerobot import Frame, first_line, open_dataset, read_tasks
+from vla_ros.dataset.from_bags import read_infos
+from vla_ros.dataset.lerobot import Frame, open_dataset, read_tasks
 from vla_ros.dataset.pictures import PictureReader
 from vla_ros.dataset.streams import LABELS
 
@@ -33,7 +32,11 @@ class StoredDataset:
         self._reader, self._tasks = PictureReader(self._dataset), read_tasks(self._dataset)
         self.root = root
         self.fps = float(self._dataset.fps)
-        self._infos = _read_infos(root, len(self))
+        known = {item.name for item in fields(EpisodeInfo)}
+        self._infos = [
+            EpisodeInfo(**{'cluster': UNKNOWN, **_known(entry, known)})
+            for entry in read_infos(root, len(self))
+        ]
         self._check()
 
     def __len__(self) -> int:
@@ -130,26 +133,6 @@ def stored_bounds(stats: Mapping[str, Mapping[str, Any]], key: str) -> Bounds:
         )
     mean, spread = known['mean'].ravel(), 3.0 * known['std'].ravel()
     return Bounds(mean - spread, mean + spread)
-
-
-def _read_infos(root: Path, count: int) -> list[EpisodeInfo]:
-    """Return the facts that lie with the dataset; none known where there are none."""
-    path = root / 'meta' / INFO
-    if not path.is_file():
-        return [EpisodeInfo(UNKNOWN)] * count
-    known = {item.name for item in fields(EpisodeInfo)}
-    try:
-        entries = [dict(entry) for entry in json.loads(path.read_text(encoding='utf-8'))]
-    except (ValueError, TypeError) as error:
-        raise ConfigError(
-            f'{path}: got no list of facts ({first_line(error)}); copy it again, or remove it'
-        ) from None
-    if len(entries) != count:
-        raise ConfigError(
-            f'{path}: got {len(entries)} entries, expected one for each of the {count} episodes; '
-            'copy it again, or remove it'
-        )
-    return [EpisodeInfo(**{'cluster': UNKNOWN, **_known(entry, known)}) for entry in entries]
 
 
 def _known(entry: dict[str, Any], names: set[str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset import lerobot
+from vla_ros.dataset.from_bags import INFO
 from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.dataset.streams import PHASE
 from vla_ros.runtime.workers import work
@@ -27,7 +28,6 @@ DEFAULT = TaskChoice()
 
 SHARD = 10  # episodes
 _FPS = 30  # Hz
-_INFO = 'vla_ros_episodes.json'
 
 
 class Picture(NamedTuple):
@@ -75,8 +75,8 @@ def generate(
     whole = unfinished / 'whole'
     shutil.rmtree(whole, ignore_errors=True)
     lerobot.merge([shard.folder for shard in shards], whole)
-    infos = [json.loads((shard.folder / 'meta' / _INFO).read_text()) for shard in shards]
-    (whole / 'meta' / _INFO).write_text(json.dumps(sum(infos, []), indent=1))
+    infos = [json.loads((shard.folder / 'meta' / INFO).read_text()) for shard in shards]
+    (whole / 'meta' / INFO).write_text(json.dumps(sum(infos, []), indent=1))
     whole.rename(root)
     shutil.rmtree(unfinished)
 
@@ -128,6 +128,6 @@ def _write_shard(shard: _Shard) -> int:
         )
     writer.close()
     renderer.close()
-    (unfinished / 'meta' / _INFO).write_text(json.dumps(infos))
+    (unfinished / 'meta' / INFO).write_text(json.dumps(infos))
     unfinished.rename(shard.folder)
     return len(shard.episodes)

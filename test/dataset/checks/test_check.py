@@ -18,9 +18,10 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.dataset import lerobot
 from vla_ros.dataset.checks.cameras import check_drift, check_frozen, check_repeated
 from vla_ros.dataset.checks.episodes import set_reference
-from vla_ros.dataset.checks.reader import FACTS_FILE, hash_files, read_dataset
+from vla_ros.dataset.checks.reader import hash_files, read_dataset
 from vla_ros.dataset.checks.skew import STRETCH
 from vla_ros.dataset.checks.thresholds import Thresholds
+from vla_ros.dataset.from_bags import INFO
 from vla_ros.dataset.pictures import decode
 from vla_ros.sim.renderer import Renderer
 from vla_ros.sim.tea_bag.scene import TeaBagScene
@@ -61,7 +62,7 @@ def dataset(tmp_path_factory, demonstrations):
         writer.write(frames, 'Grab the tea bag.')
     writer.close()
     renderer.close()
-    (root / FACTS_FILE).write_text(
+    (root / 'meta' / INFO).write_text(
         json.dumps(
             [
                 {'cluster': cluster, 'recovery': '', 'calibration': {'arm.json': '0' * 64}}
@@ -154,9 +155,10 @@ def test_dataset_is_compared_with_a_reference(dataset):
         ),
         (lambda root: shutil.rmtree(root / 'data'), 'no data/'),
         (
-            lambda root: (root / FACTS_FILE).write_text('[]'),
+            lambda root: (root / 'meta' / INFO).write_text('[]'),
             'got 0 entries, expected one for each',
         ),
+        (lambda root: (root / 'meta' / INFO).write_text('[1]'), 'got no list of facts'),
         (lambda root: next(root.glob('videos/*top/*/*.mp4')).write_bytes(b'x'), 'cannot be read'),
     ],
 )

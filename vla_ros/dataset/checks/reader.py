@@ -8,23 +8,20 @@ a few episodes a stretch of them: the check of 120 episodes takes seconds, not t
 decoding them would.
 """
 
-import hashlib
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.dataset.bag import CALIBRATION, hash_file
 from vla_ros.dataset.checks import skew
 from vla_ros.dataset.checks.episodes import Changes, Episode, Episodes, Facts, Progress
 from vla_ros.dataset.checks.picture_statistics import Look, look_at
 from vla_ros.dataset.feature_names import camera_names, joint_names
+from vla_ros.dataset.from_bags import read_infos
 from vla_ros.dataset.lerobot import open_dataset
 from vla_ros.dataset.pictures import PictureReader
-
-FACTS_FILE = 'meta/vla_ros_episodes.json'
-CALIBRATION_FOLDER = 'meta/calibration'
 
 
 def read_dataset(
@@ -51,35 +48,18 @@ def read_dataset(
         tuple(dataset.features),
         dataset.names('observation.state'),
         dataset.names('action'),
-        hash_files(root / CALIBRATION_FOLDER),
+        hash_files(root / 'meta' / CALIBRATION),
         pictures=tuple(dataset.meta.camera_keys),
     )
 
 
 def hash_files(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file of a folder by its name; none without the folder."""
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.glob('*'))
-        if path.is_file()
-    }
+    return {path.name: hash_file(path) for path in sorted(folder.glob('*')) if path.is_file()}
 
 
 def read_facts(root: Path, count: int) -> list[Facts]:
-    """Return what meta/vla_ros_episodes.json knows of each of ``count`` episodes."""
-    path = root / FACTS_FILE
-    if not path.is_file():
-        return [Facts()] * count
-    try:
-        infos = json.loads(path.read_text(encoding='utf-8'))
-    except json.JSONDecodeError as error:
-        raise ConfigError(f'{path}: got invalid JSON ({error}); write it anew') from None
-    if not isinstance(infos, list) or len(infos) != count:
-        got = len(infos) if isinstance(infos, list) else type(infos).__name__
-        raise ConfigError(
-            f'{path}: got {got} entries, expected one for each of the {count} '
-            'episodes; write it anew'
-        )
+    """Return what is known of each of ``count`` episodes; raise ConfigError as `read_infos`."""
     return [
         Facts(
             info.get('cluster'),
@@ -88,7 +68,7 @@ def read_facts(root: Path, count: int) -> list[Facts]:
             info.get('calibration', {}),
             info.get('skew'),
         )
-        for info in infos
+        for info in read_infos(root, count)
     ]
 
 
