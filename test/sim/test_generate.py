@@ -84,3 +84,16 @@ def test_another_plan_does_not_go_on_with_a_started_one(tmp_path):
     (work / 'plan.json').write_text('[]')
     with pytest.raises(ConfigError, match='belongs to another plan'):
         generate(tmp_path / 'data', PLAN, PICTURE, 1)
+
+
+def test_two_runs_do_not_work_in_one_folder(tmp_path):
+    def start_another(done, total):
+        with pytest.raises(ConfigError, match='another vla_ros generate works in it; wait'):
+            generate(tmp_path / 'data', PLAN, PICTURE, 1)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate(tmp_path / 'data', PLAN, PICTURE, 1, start_another)
+    (tmp_path / 'other.partial').mkdir()  # of a run that ended before it had begun
+    with pytest.raises(ZeroDivisionError):
+        generate(tmp_path / 'other', PLAN, PICTURE, 1, lambda done, total: 1 / done)

@@ -8,13 +8,15 @@ it is whole. A run that was interrupted goes on with the shards that are missing
 appears only when everything is done.
 """
 
+import fcntl
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import write_text
 from vla_ros.dataset import lerobot
 from vla_ros.dataset.from_bags import INFO
 from vla_ros.dataset.plan import PlannedEpisode
@@ -60,39 +62,53 @@ def generate(
     """
     lerobot.check_new(root)
     unfinished = root.with_name(root.name + '.partial')
-    _claim(unfinished, plan, picture, task)
-    shards = [
-        _Shard(unfinished / f'shard_{i // SHARD:04d}', plan[i : i + SHARD], picture, task)
-        for i in range(0, len(plan), SHARD)
-    ]
-    missing = [shard for shard in shards if not shard.folder.exists()]
-    done = len(plan) - sum(len(shard.episodes) for shard in missing)
-    on_progress(done, len(plan))
-    for count in work(_write_shard, missing, workers):
-        done += count
+    with _claim(unfinished, plan, picture, task):
+        shards = [
+            _Shard(unfinished / f'shard_{i // SHARD:04d}', plan[i : i + SHARD], picture, task)
+            for i in range(0, len(plan), SHARD)
+        ]
+        missing = [shard for shard in shards if not shard.folder.exists()]
+        done = len(plan) - sum(len(shard.episodes) for shard in missing)
         on_progress(done, len(plan))
-    lerobot.quiet()
-    whole = unfinished / 'whole'
-    shutil.rmtree(whole, ignore_errors=True)
-    lerobot.merge([shard.folder for shard in shards], whole)
-    infos = [json.loads((shard.folder / 'meta' / INFO).read_text()) for shard in shards]
-    (whole / 'meta' / INFO).write_text(json.dumps(sum(infos, []), indent=1))
-    whole.rename(root)
-    shutil.rmtree(unfinished)
+        for count in work(_write_shard, missing, workers):
+            done += count
+            on_progress(done, len(plan))
+        lerobot.quiet()
+        whole = unfinished / 'whole'
+        shutil.rmtree(whole, ignore_errors=True)
+        lerobot.merge([shard.folder for shard in shards], whole)
+        infos = [json.loads((shard.folder / 'meta' / INFO).read_text()) for shard in shards]
+        (whole / 'meta' / INFO).write_text(json.dumps(sum(infos, []), indent=1))
+        whole.rename(root)
+        shutil.rmtree(unfinished)
 
 
-def _claim(work: Path, *what: Any) -> None:
-    """Create the work folder, or check that it belongs to this very plan."""
+def _claim(work: Path, *what: Any) -> IO[str]:
+    """
+    Make the work folder, or check that it belongs to this very plan; return a file that locks it.
+
+    Raise ConfigError where it is another plan's, and where another process works in it.
+    """
     text = json.dumps(what, default=str)
     file = work / 'plan.json'
-    if not work.exists():
-        work.mkdir(parents=True)
-        file.write_text(text)
-    elif not file.exists() or file.read_text() != text:
+    work.mkdir(parents=True, exist_ok=True)
+    if not any(work.iterdir()):
+        write_text(file, text)
+    if not file.exists() or file.read_text() != text:
         raise ConfigError(
             f'{work} belongs to another plan: expected the plan that it was started with; '
             'repeat that command to go on with it, or remove the folder'
         )
+    lock = file.open('r+')
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise ConfigError(
+            f'{work}: another vla_ros generate works in it; wait for that one, or name another '
+            'folder'
+        ) from None
+    return lock
 
 
 def _write_shard(shard: _Shard) -> int:
