@@ -10,6 +10,7 @@ import sys
 import pytest
 from patience import PATIENCE
 
+from vla_ros.deployment.restarts import REFUSED
 from vla_ros.runtime.tether import LAUNCHER
 
 HANGING = """
@@ -99,3 +100,11 @@ def test_a_name_that_ros_does_not_allow_ends_the_start_with_one_line():
     done = subprocess.run([sys.executable, '-c', IDLE, *words], capture_output=True, text=True)
     assert done.returncode == 1
     assert '__node:=my-arm' in done.stderr and 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize('word', ['rate:=-5.0', 'robot:=nobody', 'unheard_of:=1'])
+def test_a_node_that_its_parameters_cannot_make_is_not_to_be_started_again(word):
+    node = [sys.executable, '-m', 'vla_ros.nodes.action_queue', '--ros-args', '-p', word]
+    done = subprocess.run(node, capture_output=True, text=True)
+    assert done.returncode == REFUSED
+    assert word.partition(':')[0] in done.stderr and 'Traceback' not in done.stderr

@@ -117,9 +117,9 @@ def spin_node(
     """
     Run the node that ``factory`` makes until it is told to stop; return the exit code.
 
-    The code is 1 where the node can't be made, configured or activated, and REFUSED where it was
-    given a parameter that it does not have (one line says why). A node that neither gets nor sends
-    ``images`` stays off the shared memory of the middleware.
+    The code is 1 where the node can't be configured or activated, and REFUSED where it can't be
+    made of its parameters: one is wrong, or unknown (one line says why). A node that neither gets
+    nor sends ``images`` stays off the shared memory of the middleware.
     """
     keep_freed_memory()
     use_profile(images)
@@ -141,7 +141,8 @@ def spin_node(
         spin(node)
     except VlaError as error:
         print(error, file=sys.stderr)
-        return REFUSED if isinstance(error, UnknownParameterError) else 1
+        refused = ending.node is None or isinstance(error, UnknownParameterError)
+        return REFUSED if refused else 1
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
     except RuntimeError as error:
