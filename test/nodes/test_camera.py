@@ -21,6 +21,7 @@ pytest.importorskip('mujoco')
 from sensor_msgs.msg import CameraInfo, Image
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.deployment.restarts import REFUSED
 from vla_ros.hardware.camera import CameraSource
 from vla_ros.hardware.opencv import File
 from vla_ros.msg import SimState
@@ -288,16 +289,16 @@ def run_camera(*parameters):
 
 
 @pytest.mark.parametrize(
-    ('parameters', 'complaint'),
+    ('parameters', 'code', 'complaint'),
     [
-        (['source:=webcam'], "source: got 'webcam'"),
-        (['source:=file', 'file:=/nowhere/a.mp4'], "video file '/nowhere/a.mp4': not found"),
+        (['source:=webcam'], REFUSED, "source: got 'webcam'"),
+        (['source:=file', 'file:=/nowhere/a.mp4'], 1, "video file '/nowhere/a.mp4': not found"),
     ],
 )
-def test_process_without_its_source_ends_with_one_clear_line(parameters, complaint):
+def test_process_without_its_source_ends_with_one_clear_line(parameters, code, complaint):
     process = run_camera(*parameters)
     _, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 1
+    assert process.returncode == code
     assert complaint in errors and 'Traceback' not in errors
 
 
