@@ -218,5 +218,5 @@ def written(folder, safety, urdf=True):
     else:
         del content['urdf'], content['tool']
     path = folder / 'arm.yaml'
-    path.write_text(yaml.safe_dump({**content, 'safety': safety}))
+    path.write_text(yaml.safe_dump({**content, 'safety': safety}, sort_keys=False))
     return path

@@ -53,14 +53,16 @@ class TopicPlant:
     def __init__(
         self, robot: RobotSpec, ids: list[int], scale: Scale, offsets: np.ndarray
     ) -> None:
-        """Begin with every joint at 0 rad."""
+        """Begin with every joint at home, else at 0 rad, until the simulation tells."""
         self.targets: np.ndarray | None = None  # rad, where the servos drive the joints to
         self._ids, self._scale, self._offsets = ids, scale, offsets
-        self._positions = np.clip(np.zeros(len(ids)), robot.lower, robot.upper)
+        self.felt = False  # whether it is known where the joints are
+        rest = robot.home if len(robot.home) else np.zeros(len(ids))
+        self._positions = np.clip(rest, robot.lower, robot.upper)
 
     def feel(self, positions: np.ndarray) -> None:
         """Take note of where the joints are (joints,), rad."""
-        self._positions = positions
+        self._positions, self.felt = positions, True
 
     def turn(self, goals: Mapping[int, float | None], elapsed: float) -> Mapping[int, float]:
         """Return where the axes are, in ticks; the simulation turns them by itself."""
@@ -121,7 +123,10 @@ class ServoBusNode(VlaNode):
             self._bus = None
 
     def _on_joint_states(self, msg: JointState) -> None:
-        self._plant.feel(messages.joint_positions(msg, self._robot.joint_names))
+        positions = messages.joint_positions(msg, self._robot.joint_names)
+        if not self._plant.felt:  # a driver may have read, and held, where the joints are not
+            self._placed = time.monotonic()
+        self._plant.feel(positions)
 
     def _on_episode(self, msg: EpisodeEvent) -> None:
         """Take note that the arm was put elsewhere, as a hand would with the motors off."""
@@ -130,7 +135,7 @@ class ServoBusNode(VlaNode):
 
     def _on_timer(self) -> None:
         assert self._bus is not None
-        if time.monotonic() - self._placed < RESET_TIME:
+        if not self._plant.felt or time.monotonic() - self._placed < RESET_TIME:
             self._bus.stay()
             return
         targets = self._plant.targets
