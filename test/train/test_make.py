@@ -34,8 +34,8 @@ TINY = (
         (
             'tea_bag_smolvla',
             (
-                *('beginnings:=1', 'switches:=1', 'scenes:=4', 'samples:=2'),
-                *('corrections:=1', 'longest:=0.5', 'reading_on:=0.02'),
+                *('beginnings:=1', 'switches:=1', 'scenes:=4', 'samples:=2', 'again:=1'),
+                *('corrections:=1', 'longest:=0.5', 'reading_on:=0.02', 'reading_again:=0.02'),
             ),
         ),
     ],
