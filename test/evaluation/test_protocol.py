@@ -80,5 +80,5 @@ def test_expert_plays_the_same_plan_as_a_policy():
 def test_policy_that_does_not_load_is_told_whatever_plays_it(tmp_path, workers):
     robot = load_robot(find_config('robots', 'so101'))
     plan = plan_set(PLAN, 'validation', 2)
-    with pytest.raises(ConfigError, match=r'nothing: got a folder without policy\.json'):
+    with pytest.raises(ConfigError, match='nothing: got nothing there, expected a policy bundle'):
         evaluate(tmp_path / 'nothing', robot, RolloutConfig(), plan, workers)

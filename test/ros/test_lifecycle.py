@@ -21,6 +21,7 @@ from rclpy.qos import QoSProfile
 from std_msgs.msg import String
 
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.deployment.restarts import REFUSED
 from vla_ros.ros import diagnostics, lifecycle, qos
 from vla_ros.ros.lifecycle import VlaNode
 
@@ -380,7 +381,7 @@ def test_process_that_can_not_configure_ends_with_one_clear_line(run_expert, tmp
 def test_process_with_a_bad_parameter_ends_with_one_clear_line(run_expert):
     process = run_expert('policy:=3')
     _, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 1
+    assert process.returncode == REFUSED
     assert 'action_expert: parameter policy: ' in errors
     assert 'Traceback' not in errors
 

@@ -18,14 +18,23 @@ from vla_ros.runtime.tether import is_running
 from vla_ros.runtime.workers import work
 
 ASKER = """
-import time
+import sys, time
 from multiprocessing import active_children
 from vla_ros.runtime.workers import work
-if __name__ == '__main__':
+
+def ask():
     done = work(time.sleep, [0.0, 600.0, 600.0], 2)
     next(done)
     print(*(child.pid for child in active_children()), flush=True)
     next(done)
+
+if __name__ == '__main__':
+    code = 0
+    try:
+        ask()
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
 """
 
 

@@ -314,7 +314,7 @@ class ActionQueueNode(VlaNode):
             return f'{", ".join(missing)}: not active'
         if self._arm_obstacle:
             return f'the arm: {self._arm_obstacle}'
-        return self._commands.obstacle or self._felt.objection(now)
+        return self._felt.objection(now) or self._commands.obstacle
 
     def _publish_status(self, now: float, obstacle: str) -> None:
         """Publish at once what changed, and the rest from time to time."""

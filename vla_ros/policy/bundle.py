@@ -68,10 +68,10 @@ def load_bundle(path: Path, blocks: Sequence[str] = BLOCKS) -> Bundle:
     """
     file = path / 'policy.json'
     if not file.is_file():
+        found = 'a folder without policy.json' if path.is_dir() else 'a file'
         raise ConfigError(
-            f'{path}: got {"a folder without policy.json" if path.is_dir() else "a file"}, '
-            'expected a policy bundle, a folder; '
-            'make one with: vla_ros export'
+            f'{path}: got {found if path.exists() else "nothing there"}, expected a policy '
+            'bundle, a folder; make one with: vla_ros export'
         )
     content = read_json(file)
     try:

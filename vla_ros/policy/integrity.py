@@ -132,10 +132,10 @@ def check_camera(height: int, width: int, mean: Sequence[float], std: Sequence[f
         raise ConfigError(f'got {height} x {width} px, expected 1 to {LARGEST_PICTURE} each')
     check_numbers('mean', mean)
     check_numbers('std', std, above=0.0)
-    if not len(mean) == len(std) == 3 or max(*mean, *std) > 1.0 or min(mean) < 0.0:
+    if not len(mean) == len(std) == 3 or not 0.0 <= min(mean) <= max(mean) <= 1.0:
         raise ConfigError(
-            f'mean and std: got {list(mean)} and {list(std)}, expected one number of 0 to 1 for '
-            'R, G and B each: pictures are scaled to 0..1 before'
+            f'mean and std: got {list(mean)} and {list(std)}, expected a number for R, G and B '
+            'each, the mean one of 0 to 1: pictures are scaled to that before'
         )
 
 
