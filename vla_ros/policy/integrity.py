@@ -135,7 +135,7 @@ def check_camera(height: int, width: int, mean: Sequence[float], std: Sequence[f
     if not len(mean) == len(std) == 3 or not 0.0 <= min(mean) <= max(mean) <= 1.0:
         raise ConfigError(
             f'mean and std: got {list(mean)} and {list(std)}, expected a number for R, G and B '
-            'each, the mean one of 0 to 1: pictures are scaled to that before'
+            'each, the mean of 0 to 1: pictures are scaled to 0..1 before'
         )
 
 
