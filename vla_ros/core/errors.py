@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The errors of the package; every message names the thing, what was expected and the mend."""
 
+from collections import Counter
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -26,3 +27,8 @@ def suggest(name: str, names: Iterable[str]) -> str:
     """Return ``; did you mean X?`` for the one of ``names`` that is most like ``name``, or ''."""
     found = get_close_matches(name, list(names), 1)
     return f'; did you mean {found[0]}?' if found else ''
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """Return, sorted, those of ``names`` that come more than once."""
+    return sorted(name for name, count in Counter(names).items() if count > 1)

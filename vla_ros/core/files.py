@@ -5,14 +5,13 @@
 import json
 import os
 import tempfile
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.errors import ConfigError, VlaError, repeated
 
 LARGEST_JSON = 2**24  # bytes
 _LFS = b'version https://git-lfs.github.com/'
@@ -157,7 +156,7 @@ def read_json(path: Path) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        twice = sorted(name for name, n in Counter(key for key, _ in pairs).items() if n > 1)
+        twice = repeated(key for key, _ in pairs)
         raise ValueError(f'key {", ".join(twice)} comes twice')
     return content
 

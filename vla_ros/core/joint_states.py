@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the joints of a robot are, put together from whoever tells of some of them."""
 
-from collections import Counter
 from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from vla_ros.core.errors import VlaError
+from vla_ros.core.errors import VlaError, repeated
 
 SAME = 0.05  # rad or m by which two publishers of one joint may differ
 FASTEST = 10.0  # rad/s or m/s; so much may it have moved between their messages
@@ -150,7 +149,7 @@ class JointStates:
 
 def check_once(what: str, joint_names: Sequence[str]) -> None:
     """Raise VlaError, beginning with ``what``, for joints that a message names more than once."""
-    twice = sorted(name for name, count in Counter(joint_names).items() if count > 1)
+    twice = repeated(joint_names)
     if twice:
         raise VlaError(
             f'{what}: got {", ".join(twice[:MOST_TOLD])} twice in one message, expected each '

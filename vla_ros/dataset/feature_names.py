@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from vla_ros.core.errors import ConfigError
+from vla_ros.core.errors import ConfigError, repeated
 
 _PREFIXES = ('observation.images.', 'observation.image.', 'observation.')
 _UNSAFE = re.compile('[^A-Za-z0-9_]')  # in the name of a topic
@@ -53,7 +53,7 @@ def joint_names(feature: Mapping[str, Any]) -> tuple[str, ...]:
     names = [str(name) for name in _flat(feature.get('names') or ())]
     if 'shape' in feature and tuple(feature['shape']) != (len(names),):
         return ()
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = repeated(names)
     if twice:
         raise ConfigError(
             f'joint names: got {", ".join(twice)} for several numbers of a vector, expected a '

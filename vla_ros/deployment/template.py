@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import yaml
 
-from vla_ros.core.errors import ConfigError
+from vla_ros.core.errors import ConfigError, repeated
 
 ROBOT, RUN, RECORD, PLAN = 'robot.yaml', 'run.yaml', 'record.yaml', 'plan.yaml'
 _NUMBER = r'[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?'
@@ -256,7 +256,7 @@ class RobotFiles:
             raise ConfigError(f'name: got {self.name!r}, expected letters, digits and _')
         for what, named in (('joints', self.joints), ('cameras', self.cameras)):
             names = [item.name for item in named]
-            twice = sorted({name for name in names if names.count(name) > 1})
+            twice = repeated(names)
             if not names or twice:
                 raise ConfigError(
                     f'{what}: got {", ".join(names) or "none"}, expected at least one, and each '

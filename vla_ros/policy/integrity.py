@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vla_ros.core.chunk import LONGEST_CHUNK, MOST_ROWS, SHORTEST_STEP
-from vla_ros.core.errors import ConfigError
+from vla_ros.core.errors import ConfigError, repeated
 from vla_ros.core.robot import MOST_JOINTS
 from vla_ros.core.units import MEND as MEND_UNITS
 from vla_ros.core.units import RAD, Bounds, find_other_units
@@ -119,7 +119,7 @@ def check_names(what: str, names: Sequence[Any]) -> None:
     bad = [name for name in names if not isinstance(name, str) or not name.strip()]
     if bad:
         raise ConfigError(f'{what}: got {bad[0]!r}, expected texts')
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = repeated(names)
     if twice:
         raise ConfigError(f'{what}: got {", ".join(twice)} twice, expected each once')
     if len(names) > MOST_JOINTS:

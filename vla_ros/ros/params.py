@@ -19,7 +19,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 
-from vla_ros.core.errors import ConfigError, suggest
+from vla_ros.core.errors import ConfigError, repeated, suggest
 
 T = TypeVar('T')
 _LATER = 'qos_overrides.'  # declared with the publishers and subscriptions that they are for
@@ -241,7 +241,7 @@ def _declare_start_only(node: Node, name: str, default: Any, description: str) -
 def parse_names(text: str) -> tuple[str, ...]:
     """Return the names in a list separated by commas; raise ConfigError for one that is twice."""
     names = tuple(name.strip() for name in text.split(',') if name.strip())
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = repeated(names)
     if twice:
         raise ConfigError(f'names: got {", ".join(twice)} twice in {text!r}, expected each once')
     return names
