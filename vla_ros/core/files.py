@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that commands read and write: what is wrong with one, and results that are not lost."""
 
+import fcntl
 import json
 import os
 import tempfile
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from vla_ros.core.errors import ConfigError, VlaError, repeated
 
@@ -63,6 +64,15 @@ def _try_to_write(path: Path, folder: Path) -> None:
             pass
     except OSError as error:
         raise ConfigError(f'{path}: cannot be written: {error.strerror}; name another') from None
+
+
+def lock_file(file: IO[str], held: str) -> None:
+    """Lock ``file`` until it is closed; raise ConfigError ``held`` where somebody else has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise ConfigError(held) from None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -9,7 +9,6 @@ an episode comes from stands in the bag's own metadata (custom_data), beside cop
 calibration files that it was recorded with.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -42,6 +41,7 @@ from rosbags.typesys.store import Typestore
 
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.files import lock_file
 from vla_ros.dataset.streams import ANY_TOPIC, TopicChoice
 
 PREFIX = 'episode_'
@@ -251,14 +251,11 @@ def claim(root: Path) -> IO[str]:
         lock = (root / PARTIAL / 'lock').open('w')
     except OSError as error:
         raise ConfigError(f'recordings folder {root}: {error.strerror}; choose another') from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise ConfigError(
-            f'recordings folder {root}: another recorder writes to it; stop that one, or choose '
-            'another folder'
-        ) from None
+    lock_file(
+        lock,
+        f'recordings folder {root}: another recorder writes to it; stop that one, or choose '
+        'another folder',
+    )
     return lock
 
 

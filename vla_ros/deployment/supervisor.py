@@ -342,8 +342,7 @@ def describe_loss(exit_code: int) -> str:
 def describe_exit(exit_code: int) -> str:
     """Return an exit code in words."""
     if exit_code < 0:
-        names = {
-            number.value: number.name for number in signal.Signals
-        }  # few of real time have one
+        # few signals of real time have a name
+        names = {number.value: number.name for number in signal.Signals}
         return f'killed by {names.get(-exit_code, f"signal {-exit_code}")}'
     return f'exit code {exit_code}'

@@ -8,7 +8,6 @@ it is whole. A run that was interrupted goes on with the shards that are missing
 appears only when everything is done.
 """
 
-import fcntl
 import json
 import shutil
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.files import write_text
+from vla_ros.core.files import lock_file, write_text
 from vla_ros.dataset import lerobot
 from vla_ros.dataset.from_bags import INFO
 from vla_ros.dataset.plan import PlannedEpisode
@@ -83,31 +82,28 @@ def generate(
         shutil.rmtree(unfinished)
 
 
-def _claim(work: Path, *what: Any) -> IO[str]:
+def _claim(folder: Path, *what: Any) -> IO[str]:
     """
     Make the work folder, or check that it belongs to this very plan; return a file that locks it.
 
     Raise ConfigError where it is another plan's, and where another process works in it.
     """
     text = json.dumps(what, default=str)
-    file = work / 'plan.json'
-    work.mkdir(parents=True, exist_ok=True)
-    if not any(work.iterdir()):
+    file = folder / 'plan.json'
+    folder.mkdir(parents=True, exist_ok=True)
+    if not any(folder.iterdir()):
         write_text(file, text)
     if not file.exists() or file.read_text() != text:
         raise ConfigError(
-            f'{work} belongs to another plan: expected the plan that it was started with; '
+            f'{folder} belongs to another plan: expected the plan that it was started with; '
             'repeat that command to go on with it, or remove the folder'
         )
     lock = file.open('r+')
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise ConfigError(
-            f'{work}: another vla_ros generate works in it; wait for that one, or name another '
-            'folder'
-        ) from None
+    lock_file(
+        lock,
+        f'{folder}: another vla_ros generate works in it; wait for that one, or name another '
+        'folder',
+    )
     return lock
 
 
