@@ -3,6 +3,7 @@
 """Who may look, and who may command."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +46,16 @@ def test_the_token_lies_in_the_home_of_ros(monkeypatch, tmp_path):
     assert default_token_file().parts[-3:] == ('.ros', 'vla_ros', 'web_token')
 
 
+def test_a_user_without_a_home_is_told_so(monkeypatch):
+    def no_home():
+        raise RuntimeError('Could not determine home directory.')
+
+    monkeypatch.delenv('ROS_HOME', raising=False)
+    monkeypatch.setattr(Path, 'home', no_home)
+    with pytest.raises(ConfigError, match='token_file: got none, and this user has no home'):
+        default_token_file()
+
+
 @pytest.mark.parametrize(
     ('host', 'origin'),
     [
@@ -70,6 +81,8 @@ def test_this_machine_and_its_own_page_are_let_in(host, origin):
         ('evil.example:8042', 'http://evil.example:8042', "for host 'evil.example', expected"),
         ('evil.example', None, 'add it to the parameter allowed_hosts'),
         ('', None, "for host ''"),
+        ('[::1', None, "for host ''"),
+        ('127.0.0.1:8042', 'http://[::1', 'page from'),
     ],
 )
 def test_pages_and_names_of_others_are_refused(host, origin, complaint):
@@ -82,3 +95,4 @@ def test_only_the_token_may_command():
     for given in (None, '', 'secret', 'Bearer ', 'Bearer secre', 'Bearer secret2', 'Basic secret'):
         assert not access.may_command(given)
     assert not access.may_command('Bearer schlüssel')
+    assert not access.may_command('Bearer \udcff')  # as aiohttp reads a byte that is no text

@@ -18,7 +18,7 @@ from patience import PATIENCE
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.view.access import Access
 from vla_ros.view.hub import Hub
-from vla_ros.view.server import Server, as_json
+from vla_ros.view.server import Server, as_json, bind
 
 TOKEN = {'Authorization': 'Bearer secret'}
 
@@ -189,6 +189,32 @@ def test_a_viewer_that_leaves_is_no_longer_counted(site):
         site.hub.show('status', 'x')
         time.sleep(0.02)
     assert site.hub.viewers == 0
+
+
+def test_servers_that_start_at_the_same_time_have_each_a_port():
+    with bind('127.0.0.1', 0) as first:
+        port = first.getsockname()[1]
+        with bind('127.0.0.1', port) as second:
+            assert second.getsockname()[1] != port
+
+
+@pytest.mark.parametrize(
+    ('headers', 'status'),
+    [
+        (b'Host: [::1', 403),
+        (b'Host: 127.0.0.1\r\nOrigin: http://[::1', 403),
+        (b'Host: 127.0.0.1\r\nAuthorization: Bearer \xff', 401),
+        (b'Host: 127.0.0.1\r\nAuthorization: Bearer secret', 400),
+    ],
+)
+def test_what_no_browser_sends_is_refused_and_leaves_nothing_in_the_log(
+    site, caplog, headers, status
+):
+    with socket.create_connection(('127.0.0.1', site.port)) as raw:
+        start = b'POST /command/hold HTTP/1.1\r\nContent-Length: 1\r\n'
+        raw.sendall(start + headers + b'\r\n\r\n\xff')
+        assert raw.recv(64).split()[1] == str(status).encode()
+    assert (site.commands, caplog.text) == ([], '')
 
 
 def test_a_port_that_is_taken_is_replaced_by_a_free_one(site):

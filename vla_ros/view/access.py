@@ -47,8 +47,18 @@ def load_token(path: Path) -> str:
 
 
 def default_token_file() -> Path:
-    """Return where the token lies, so that a link stays valid: in ROS_HOME, or ~/.ros."""
-    home = os.environ.get('ROS_HOME') or Path.home() / '.ros'
+    """
+    Return where the token lies, so that a link stays valid: in ROS_HOME, or ~/.ros.
+
+    Raise ConfigError for a user who has no home.
+    """
+    try:
+        home = os.environ.get('ROS_HOME') or Path.home() / '.ros'
+    except RuntimeError:
+        raise ConfigError(
+            'token_file: got none, and this user has no home; set token_file, or the environment '
+            'variable ROS_HOME or HOME'
+        ) from None
     return Path(home) / 'vla_ros' / 'web_token'
 
 
@@ -63,22 +73,30 @@ class Access:
 
     def objection(self, host: str, origin: str | None) -> str:
         """Say why a request is refused that was sent to ``host`` from ``origin``, else ''."""
-        name = (urlsplit(f'//{host}').hostname or '').lower()
+        name = _name(host)
         if name not in self._names and not _is_address(name):
             known = ', '.join(sorted(self._names))
             return (
                 f'got a request for host {name!r}, expected one of {known} or an address; add it '
                 'to the parameter allowed_hosts'
             )
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and origin.partition('://')[2].lower() != host.lower():
             return f'got a request of a page from {origin!r}, expected one from this server'
         return ''
 
     def may_command(self, authorization: str | None) -> bool:
         """Say whether the header Authorization holds the token."""
-        given = (authorization or '').encode()
+        given = (authorization or '').encode(errors='surrogatepass')  # any bytes may come
         expected = SCHEME.encode() + self._token
         return secrets.compare_digest(given, expected)
+
+
+def _name(host: str) -> str:
+    """Return the name in a header Host, '' where there is none."""
+    try:
+        return (urlsplit(f'//{host}').hostname or '').lower()
+    except ValueError:  # such as [::1
+        return ''
 
 
 def _is_address(name: str) -> bool:

@@ -120,9 +120,12 @@ class Server:
         if not self._access.may_command(request.headers.get('Authorization')):
             text = 'wrong token: open the link that the log of the node shows'
             return web.json_response({'success': False, 'message': text}, status=401)
-        text = await request.text()
         try:
+            text = (await request.read()).decode()
             message = await self._command(request.match_info['name'], text)
+        except UnicodeDecodeError:
+            refusal = {'success': False, 'message': 'got bytes that are no text in UTF-8'}
+            return web.json_response(refusal, status=400)
         except VlaError as error:
             return web.json_response({'success': False, 'message': str(error)}, status=409)
         return web.json_response({'success': True, 'message': message})
@@ -163,6 +166,7 @@ def bind(host: str, port: int) -> socket:
         listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         try:
             listener.bind((host, candidate))
+            listener.listen()  # now: until then a port is free for others who start meanwhile
         except PermissionError as error:
             listener.close()
             raise ConfigError(f'port: got {port}: {error.strerror}; take one above 1023') from None
