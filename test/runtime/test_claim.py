@@ -49,6 +49,15 @@ def test_another_topic_and_another_domain_are_other_robots(holder):
     Claim('/joint_commands', f'{DOMAIN}-other').release()
 
 
+def test_a_topic_may_have_any_length():
+    topic = f'/{"far_away/" * 25}joint_commands'
+    claim = Claim(topic, DOMAIN)
+    assert owner(topic, DOMAIN) == os.getpid()
+    assert owner(topic.replace('far_away/far', 'far'), DOMAIN) is None
+    claim.release()
+    assert owner(topic, DOMAIN) is None
+
+
 def test_a_claim_that_was_released_is_free():
     for _ in range(2):
         claim = Claim('/joint_commands', f'{DOMAIN}-again')

@@ -11,6 +11,7 @@ host, it reaches as far as the network namespace does.
 import os
 import socket
 import struct
+from hashlib import sha256
 from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
@@ -68,7 +69,8 @@ def domain_id() -> str:
 
 
 def _address(topic: str, domain: str) -> str:
-    return f'\0vla_ros/commands/{domain}{topic}'
+    # a name may have 108 bytes, and a topic more
+    return f'\0vla_ros/commands/{sha256(f"{domain}{topic}".encode()).hexdigest()}'
 
 
 def _name(pid: int) -> str:
