@@ -67,6 +67,8 @@ def test_placement_that_is_written_is_read_back(write, tmp_path):
         ('nodes: {camera: {threads: 1.5}}', 'threads: got 1.5'),
         ('nodes: {camera: {priority: 20}}', 'priority: got 20'),
         ('nodes: {camera: {cores: 1}}', 'cores: got 1, expected a list of int'),
+        ('nodes: {camera: {cores: [-1]}}', 'cores: got -1, expected a whole number 0 to'),
+        ('nodes: {camera: {cores: [1, 0, 1]}}', 'cores: got 1 twice, expected each once'),
         ('nodes: {camera: {providers: [1]}}', r'providers: got \[1\], expected a list of str'),
         ('nodes: {camera: fast}', "camera: got 'fast', expected a mapping"),
         ('nodes: [camera]', 'nodes: got'),
@@ -81,8 +83,21 @@ def test_wrong_value_is_named_with_file_and_node(write, text, message):
 
 def test_inference_takes_the_threads_asked_for_else_one_per_core():
     assert NodePlacement(threads=3, cores=(0, 1)).thread_count() == 3
-    assert NodePlacement(cores=(0, 1)).thread_count() == 2
-    assert NodePlacement().thread_count() == len(os.sched_getaffinity(0))
+    allowed = os.sched_getaffinity(0)
+    assert NodePlacement().thread_count() == len(allowed)
+    assert NodePlacement(cores=tuple(allowed)).thread_count() == len(allowed)
+    # those of a container may be fewer than those of the file
+    assert NodePlacement(cores=(min(allowed), 4000)).thread_count() == 1
+
+
+def test_core_is_there_whatever_others_are_switched_off(monkeypatch):
+    monkeypatch.setattr(os, 'cpu_count', lambda: 1)
+    monkeypatch.setattr(os, 'sysconf', {'SC_NPROCESSORS_CONF': 8}.__getitem__)
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda thread: {0, 5})
+    placed = []
+    monkeypatch.setattr(os, 'sched_setaffinity', lambda thread, cores: placed.append(cores))
+    assert apply(NodePlacement(cores=(5,))) == []
+    assert set(placed) == {(5,)}
 
 
 def test_core_that_is_not_there_is_named():

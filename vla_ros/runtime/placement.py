@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 from vla_ros.core.config import load_yaml
-from vla_ros.core.errors import ConfigError
+from vla_ros.core.errors import ConfigError, repeated
 from vla_ros.runtime.backends.table import BACKENDS
 from vla_ros.runtime.memory import lock_memory
 
@@ -75,10 +75,14 @@ class NodePlacement:
         _check_range('realtime', self.realtime, 0, 99)
         for core in self.cores:
             _check_range('cores', core, 0, 4095)
+        twice = repeated(map(str, self.cores))
+        if twice:
+            raise ConfigError(f'cores: got {", ".join(twice)} twice, expected each once')
 
     def thread_count(self) -> int:
         """Return how many threads inference takes, at least one."""
-        return self.threads or len(self.cores) or len(os.sched_getaffinity(0))
+        allowed = os.sched_getaffinity(0)
+        return self.threads or len(allowed.intersection(self.cores) or allowed)
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,7 @@ def _set_realtime(thread: int, value: int) -> None:
 
 def _check_cores(cores: tuple[int, ...]) -> None:
     allowed = os.sched_getaffinity(0)
-    there = os.cpu_count() or 1
+    there = os.sysconf('SC_NPROCESSORS_CONF')  # those that are switched off have numbers, too
     wrong = [core for core in cores if core >= there]
     if wrong:
         raise ConfigError(
