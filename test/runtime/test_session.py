@@ -168,3 +168,22 @@ def test_back_end_that_is_not_installed_is_named_with_what_installs_it(tiny_bund
     monkeypatch.delitem(sys.modules, 'vla_ros.runtime.backends.openvino', raising=False)
     with pytest.raises(ConfigError, match=r"openvino is not installed.*'vla_ros\[openvino\]'"):
         load(tiny_bundle / 'action_expert.onnx', NodePlacement(backend='openvino'))
+
+
+def test_a_size_without_a_name_may_vary(tmp_path, placement):
+    onnx = pytest.importorskip('onnx')
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (None, 2))
+        for name in 'xy'
+    ]
+    node = onnx.helper.make_node('Add', ['x', 'x'], ['y'])
+    graph = onnx.helper.make_graph([node], 'graph', ends[:1], ends[1:])
+    opset = [onnx.helper.make_opsetid('', 17)]
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / 'm.onnx'
+    )
+    session = load(tmp_path / 'm.onnx', placement)
+    session.warm_up()
+    for rows in (1, 3):
+        given = np.ones((rows, 2), np.float32)
+        np.testing.assert_array_equal(session.run({'x': given})['y'], 2 * given)

@@ -202,5 +202,6 @@ def _mend(error: Exception) -> str:
 
 
 def tensor_spec(node: onnxruntime.NodeArg) -> TensorSpec:
-    """Return the type and shape of a model's input or output."""
-    return TensorSpec(DTYPES.get(node.type, node.type), tuple(node.shape))
+    """Return the type and shape of a model's input or output; a size without a name gets one."""
+    shape = (f'size{i}' if size is None else size for i, size in enumerate(node.shape))
+    return TensorSpec(DTYPES.get(node.type, node.type), tuple(shape))
