@@ -10,7 +10,7 @@ from bundles import CAMERAS, HEIGHT, JOINTS, MEMORY, PATCH, SIZE, TOKENS, WIDTH
 from onnx import TensorProto, helper, numpy_helper
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.planning.cost import cost_from_dict, count, operations
+from vla_ros.planning.cost import Cost, Work, cost_from_dict, count, operations
 
 
 def test_a_convolution_is_counted_for_every_camera(tiny_bundle):
@@ -49,6 +49,11 @@ def test_bf16_moves_half_the_bytes(tiny_bundle):
     assert set(half) == {'matmul.bf16', 'other.bf16'}
     assert half['matmul.bf16'].weights == cost.work['matmul.fp32'].weights / 2
     assert half['matmul.bf16'].flops == cost.work['matmul.fp32'].flops
+
+
+def test_what_has_that_precision_already_is_counted_with_it():
+    work = {'matmul.fp32': Work(1, 8.0, 400.0, 40.0), 'matmul.fp16': Work(2, 1.0, 10.0, 4.0)}
+    assert Cost(work).with_floats('fp16').work == {'matmul.fp16': Work(3, 9.0, 210.0, 24.0)}
 
 
 def test_a_product_of_two_activations_is_attention(tmp_path):

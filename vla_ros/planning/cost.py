@@ -86,8 +86,14 @@ class Cost:
         work = dict(self.work)
         for name in [name for name in work if name.endswith('.fp32')]:
             old = work.pop(name)
-            new = old._replace(weights=old.weights * share, activations=old.activations * share)
-            work[name.replace('.fp32', f'.{precision}')] = new
+            new = name.replace('.fp32', f'.{precision}')
+            known = work.get(new, Work())
+            work[new] = Work(
+                known.operators + old.operators,
+                known.flops + old.flops,
+                known.weights + old.weights * share,
+                known.activations + old.activations * share,
+            )
         return Cost(work)
 
     def as_dict(self) -> dict[str, dict[str, float]]:
