@@ -64,6 +64,21 @@ def test_part_that_was_interrupted_is_not_there(dataset, monkeypatch):
     assert len(dataset.parts()) == 1
 
 
+@pytest.mark.parametrize(
+    ('text', 'complaint'),
+    [
+        ('', 'cannot be read'),
+        ('[1]', 'got another format'),
+        ('{"format": 1}', 'got .*, expected the facts of arrays'),
+        ('{"format": 1, "cameras": [], "joint_names": 1}', 'got .*, expected the facts of arrays'),
+    ],
+)
+def test_facts_that_are_damaged_are_named(dataset, text, complaint):
+    (dataset.root / META).write_text(text)
+    with pytest.raises(ConfigError, match=f'{META}: {complaint}'):
+        ArrayDataset(dataset.root)
+
+
 def test_folder_that_was_started_with_another_spec_is_refused(dataset):
     assert ArrayDataset.create(dataset.root, SPEC).spec == SPEC
     with pytest.raises(ConfigError, match='started with another command'):

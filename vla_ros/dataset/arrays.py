@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import read_json
 
 META = 'meta.json'
 PICTURES = 'observation.images.'  # before the camera's name, in LeRobot's keys
@@ -88,14 +89,20 @@ class ArrayDataset:
                 f'dataset {root}: got no {META} in it, expected arrays; make them with: '
                 'vla_ros generate --arrays'
             )
-        content = json.loads(file.read_text())
-        if content.pop('format', None) != _FORMAT:
+        content = read_json(file)
+        if not isinstance(content, dict) or content.pop('format', None) != _FORMAT:
             raise ConfigError(
                 f'{file}: got another format than {_FORMAT}; make the dataset anew, or read it '
                 'with the vla_ros that wrote it'
             )
         self.root = root
-        self.spec = _spec(content)
+        try:
+            self.spec = _spec(content)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(
+                f'{file}: got {list(content)} ({error!r}), expected the facts of arrays; copy the '
+                'dataset again, or make it anew'
+            ) from None
 
     @staticmethod
     def create(root: Path, spec: ArraySpec) -> 'ArrayDataset':
