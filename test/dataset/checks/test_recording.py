@@ -74,6 +74,32 @@ def test_recording_without_pictures_is_refused(tmp_path):
         read_recording(tmp_path)
 
 
+def test_pictures_that_come_twice_are_taken_once(tmp_path):
+    def twice(messages):
+        for item in messages:
+            yield from [item] * (2 if item.topic.startswith('/camera') else 1)
+
+    write_episode(tmp_path / 'once')
+    write_episode(tmp_path / 'twice', messages=twice(make_messages()))
+    once, repeated = (read_recording(tmp_path / name, pairs=4) for name in ('once', 'twice'))
+    assert repeated.fps == once.fps == FPS
+    assert np.array_equal(repeated.episodes[0].time, once.episodes[0].time)
+    assert repeated.episodes[0].facts.lost == {'left': 0, 'top': 0}
+
+
+def test_pictures_without_a_time_are_refused(tmp_path):
+    times = iter(range(10**6))
+    pictures = [
+        picture(camera, 0.0, shade(0))._replace(time=START * 10**9 + next(times))
+        for camera in ('top', 'left')
+        for _ in range(5)
+    ]
+    others = [m for m in make_messages() if not m.topic.startswith('/camera')]
+    write_episode(tmp_path, messages=[*others, *pictures])
+    with pytest.raises(VlaError, match='same time in all headers of /camera/top/image_raw, /cam'):
+        read_recording(tmp_path)
+
+
 def test_joints_that_change_their_names_are_refused(tmp_path):
     write_episode(tmp_path)
     renamed = [joint_states(START + 0.01 * i, [0.0, 0.0]) for i in range(3)]

@@ -27,6 +27,18 @@ def test_map_shows_starts_recoveries_what_is_missing_and_what_is_held_out(record
     assert '9\nnot planned' in texts(plots.draw_coverage(some, asked))
 
 
+def test_map_shows_a_workspace_wherever_it_is(recording):
+    plan = find_plan('tea_bag')
+    away = {number: (x + 0.5, y + 0.7) for number, (x, y) in plan.clusters.items()}
+    for clusters in (plan.clusters, away):
+        limits = Thresholds(plan=replace(plan, clusters=clusters))
+        (axis,) = plots.draw_coverage(recording, limits).axes
+        (left, right), (bottom, top) = axis.get_xlim(), axis.get_ylim()
+        for patch in axis.patches:
+            (x0, y0), (x1, y1) = patch.get_bbox().get_points()
+            assert left <= x0 < x1 <= right and bottom <= y0 < y1 <= top
+
+
 def test_verdict_counts_what_did_not_pass(recording):
     findings = run_checks(recording)
     assert report.write_verdict(findings) == '14 checks, all passed.'

@@ -90,8 +90,14 @@ def draw_coverage(episodes: Episodes, limits: Thresholds) -> Figure:
             color=_BAD if wrong else 'white' if count > 0.8 * most else 'black',
         )
     axis.plot(0, 0, marker='^', color='black', markersize=12)
+    centres = np.array([(0.0, 0.0), *limits.plan.clusters.values()])  # x, y; the arm's first
+    (low_x, low_y), (high_x, high_y) = centres.min(axis=0) - size, centres.max(axis=0) + size
     axis.set(
-        xlim=(-0.22, 0.32), ylim=(-0.04, 0.32), aspect='equal', xlabel='-y (m)', ylabel='x (m)'
+        xlim=(-high_y, -low_y),
+        ylim=(low_x, high_x),
+        aspect='equal',
+        xlabel='-y (m)',
+        ylabel='x (m)',
     )
     return figure
 

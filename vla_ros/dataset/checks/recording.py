@@ -96,6 +96,13 @@ def _read_tracks(episode: bag.Episode, streams: Streams) -> _Tracks:
             f'{episode.path}: got less than 2 messages of {", ".join(short)}, '
             'expected a stream; record the episode anew'
         )
+    unstamped = [topic for topic, times in tracks.times.items() if len(set(times)) < 2]
+    if unstamped:
+        raise VlaError(
+            f'{episode.path}: got the same time in all headers of {", ".join(unstamped)}, '
+            'expected when each was measured; let its driver set header.stamp, and record the '
+            'episode anew'
+        )
     return tracks
 
 
@@ -117,7 +124,7 @@ def _make_episode(
 ) -> Episode:
     """Return the episode at the times of the camera that gave the fewest pictures."""
     slowest = min(streams.cameras.values(), key=lambda topic: len(tracks.times[topic]))
-    time = np.sort(np.array(tracks.times[slowest]))
+    time = np.unique(tracks.times[slowest])  # what comes twice is taken once, as by the nodes
     state = tracks.joints_at(streams.state, time)
     stamps = np.array(tracks.times[streams.state])
     apart = float(np.abs(stamps[nearest(stamps, time)] - time).max())
@@ -150,7 +157,7 @@ def _make_episode(
 
 def lost_share(stamps: np.ndarray, missing: int) -> float:
     """Return the share of a camera's frames that left gaps, or that the recorder missed."""
-    gaps = np.diff(np.sort(stamps))
+    gaps = np.diff(np.unique(stamps))
     absent = max(missing, int(np.maximum(np.round(gaps / np.median(gaps)) - 1, 0).sum()))
     return absent / (absent + len(stamps))
 
