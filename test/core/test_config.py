@@ -20,7 +20,7 @@ def test_path_is_taken_as_it_is(tmp_path):
     assert find_config('policies', str(tmp_path)) == tmp_path
 
 
-@pytest.mark.parametrize('name', ['so102', '', '.', '/nowhere/so101.yaml'])
+@pytest.mark.parametrize('name', ['so102', '', '.', '/nowhere/so101.yaml', '~nobody_of_this/x'])
 def test_unknown_name_is_refused_with_the_names_there_are(name):
     with pytest.raises(ConfigError, match='robots: got .*, expected one of .*so101'):
         find_config('robots', name)

@@ -25,7 +25,7 @@ def find_config(kind: str, name: str) -> Path:
     A name that is the path of a file or folder is taken as it is; else it is looked for with and
     without .yaml. Raises ConfigError that lists what there is.
     """
-    given = Path(name).expanduser()
+    given = _expand(name)
     if name and (os.sep in name or given.suffix == '.yaml') and given.exists():
         return given
     for folder in _folders():
@@ -38,6 +38,14 @@ def find_config(kind: str, name: str) -> Path:
         f'{", ".join(config_names(kind)) or "none, there is nothing"}, or a path'
         f'{here or suggest(name, config_names(kind))}'
     )
+
+
+def _expand(name: str) -> Path:
+    """Return a path below a home that is known; of another ~name, what it says."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
 
 
 def config_names(kind: str) -> list[str]:
