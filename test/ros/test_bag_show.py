@@ -188,6 +188,8 @@ def test_one_of_several_bags_is_chosen_by_its_number(folder, tmp_path):
     [
         ('dance', '', "command: got 'dance', expected one of play, pause, seek, speed, bag"),
         ('seek', 'soon', "seek: got 'soon', expected a number"),
+        ('seek', 'nan', "seek: got 'nan', expected a number"),
+        ('seek', '-inf', "seek: got '-inf', expected a number"),
         ('speed', '3', f"speed: got '3', expected one of {', '.join(map(str, SPEEDS))}"),
     ],
 )

@@ -8,6 +8,7 @@ what was known at a moment stays known. At another moment the newest that was sa
 all that is not a stream is told first.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -286,6 +287,9 @@ def find_roles(bag: Bag) -> dict[str, str]:
 
 def _number(what: str, text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise VlaError(f'{what}: got {text!r}, expected a number') from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise VlaError(f'{what}: got {text!r}, expected a number')
+    return number
