@@ -3,6 +3,7 @@
 """The study's protocol: which episodes, and how they are summed up."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,14 @@ pytest.importorskip('mujoco')
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.robot import load_robot
-from vla_ros.evaluation.protocol import ask_for, evaluate, evaluate_expert, plan_set, score
+from vla_ros.evaluation.protocol import (
+    STUDY_EPISODES,
+    ask_for,
+    evaluate,
+    evaluate_expert,
+    plan_set,
+    score,
+)
 from vla_ros.sim.rollout import EpisodeResult, RolloutConfig
 from vla_ros.sim.task import TaskChoice
 
@@ -36,6 +44,20 @@ def test_another_seed_gives_other_episodes():
     assert not {p.seed for p in plan_set(PLAN, 'test')} & {
         p.seed for p in plan_set(PLAN, 'test', seed=1)
     }
+
+
+@pytest.mark.parametrize('count', [1, 2, 31])
+def test_both_sets_together_have_as_many_episodes_as_asked_for(count):
+    assert len(plan_set(PLAN, 'global', count)) == count
+    everywhere = plan_set(replace(PLAN, held_out=0), 'global', count)
+    assert everywhere == plan_set(replace(PLAN, held_out=0), 'test', count)
+
+
+@pytest.mark.parametrize('name', STUDY_EPISODES)
+@pytest.mark.parametrize('count', [0, -1])
+def test_a_set_without_episodes_is_refused(name, count):
+    with pytest.raises(ConfigError, match=f'episodes: got {count}, expected 1 or more'):
+        plan_set(PLAN, name, count)
 
 
 def test_unknown_set_is_named():
@@ -66,6 +88,7 @@ def test_expert_that_is_asked_for_another_goal_on_the_way_goes_there():
     plan = ask_for(PLAN.evaluation('test', 2), ['mug', 'saucer'], then='saucer')
     results = evaluate_expert(TaskChoice(), plan)
     assert [result.goal for result in results] == ['saucer'] * 4
+    assert [result.asked for result in results] == ['mug', 'saucer'] * 2
     assert all(result.success for result in results)
 
 

@@ -13,7 +13,6 @@ from report_page import read_page
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.planning.blocks import predict
-from vla_ros.sim.rollout import EpisodeResult
 from vla_ros.tools import evaluate
 from vla_ros.tools.main import main
 
@@ -74,11 +73,25 @@ def test_the_report_shows_each_failure_and_the_queue_of_an_episode(tiny_bundle, 
     assert all((tmp_path / name).stat().st_size > 500 for name in seen.videos)
 
 
-def test_other_episodes_are_not_compared(tmp_path):
-    file = tmp_path / 'figures.json'
-    file.write_text(json.dumps({'episodes': []}))
-    with pytest.raises(ConfigError, match='no episode of cluster 3 with seed 7'):
-        evaluate._comparison(file, [EpisodeResult(7, 3)])
-    file.write_text('{}')
-    with pytest.raises(ConfigError, match='got no figures'):
-        evaluate._comparison(file, [EpisodeResult(7, 3)])
+@pytest.mark.parametrize(
+    ('words', 'complaint'),
+    [
+        (['--episodes', '0'], 'episodes: got 0, expected 1 or more'),
+        (['--episodes', '-3'], 'episodes: got -3, expected 1 or more'),
+        (['--workers', '0'], '--workers: got 0, expected 1 or more'),
+        (['--failures', '-1'], '--failures: got -1, expected 0 or more'),
+        (['--seed', '-1'], '--seed: got -1, expected 0 or more'),
+        (['--expert', '--json', 'a.json'], '--expert: got it with --json or --compare'),
+        *((['--timeout', n], f'timeout: got {float(n)} s') for n in ('0', '-1', 'nan')),
+        *((['--latency', n], f'latency: got {float(n)} s') for n in ('-1', 'nan', 'inf')),
+        *((['--reuse-threshold', n], 'reuse_threshold: got') for n in ('-1', 'nan')),
+        *((['--rate', n], 'rate: got') for n in ('0', '-60', 'nan', 'inf', '70')),
+    ],
+)
+def test_numbers_with_which_nothing_is_played_are_refused(
+    tiny_bundle, tmp_path, monkeypatch, capsys, words, complaint
+):
+    monkeypatch.chdir(tmp_path)
+    short = ['--set', 'test', '--episodes', '1', '--timeout', '0.1', '--workers', '1']
+    assert main(['evaluate', '--policy', str(tiny_bundle), *short, '--no-figures', *words]) == 2
+    assert complaint in capsys.readouterr().err

@@ -83,13 +83,15 @@ def plan_set(
     """
     if name not in STUDY_EPISODES:
         raise ConfigError(f'set: got {name!r}, expected one of {", ".join(STUDY_EPISODES)}')
+    count = STUDY_EPISODES[name] if episodes is None else episodes
+    if count < 1:
+        raise ConfigError(f'episodes: got {count}, expected 1 or more')
     if name != 'global':
-        return plan.evaluation(name, episodes or STUDY_EPISODES[name], seed)
-    total = episodes or STUDY_EPISODES['global']
-    validation = round(total / 3)
+        return plan.evaluation(name, count, seed)
+    validation = round(count / 3) if plan.held_out else 0
     return [
-        *plan_set(plan, 'test', total - validation, seed),
-        *plan_set(plan, 'validation', max(1, validation), seed),
+        *plan.evaluation('test', count - validation, seed),
+        *(plan.evaluation('validation', validation, seed) if validation else ()),
     ]
 
 
@@ -191,11 +193,12 @@ def _start_expert(task: TaskChoice) -> None:
 
 def _demonstrate(task: Task, planned: PlannedEpisode) -> EpisodeResult:
     episode = attempt_episode(task, planned)
+    result = EpisodeResult(planned.seed, planned.cluster, asked=planned.goal, goal=planned.goal)
     if episode is None:
-        return EpisodeResult(planned.seed, planned.cluster, goal=planned.goal)
+        return result
     goal = planned.goal if episode.changed is None else planned.then
     seconds = len(episode.steps) / task.rate
-    return EpisodeResult(planned.seed, planned.cluster, True, seconds, goal=goal)
+    return replace(result, success=True, duration=seconds, goal=goal)
 
 
 def _play(start: Callable[[], None], planned: PlannedEpisode) -> EpisodeResult:

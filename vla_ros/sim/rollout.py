@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from vla_ros.core.chunk import ActionChunk
+from vla_ros.core.errors import ConfigError
 from vla_ros.core.executor import Executor, ExecutorConfig, Mode
 from vla_ros.core.robot import RobotSpec
 from vla_ros.dataset.plan import PlannedEpisode
@@ -55,6 +56,15 @@ class RolloutConfig:
     task: TaskChoice = TaskChoice()
     real_time_chunking: bool = False  # the policy is told what is queued, to continue it
 
+    def __post_init__(self) -> None:
+        """Raise ConfigError for a value with which no episode is played."""
+        if not self.timeout > 0:
+            raise ConfigError(f'timeout: got {self.timeout} s, expected above 0')
+        if self.latency is not None and not 0 <= self.latency < np.inf:
+            raise ConfigError(f'latency: got {self.latency} s, expected 0 or more')
+        if not self.reuse_threshold >= 0:
+            raise ConfigError(f'reuse_threshold: got {self.reuse_threshold}, expected 0 or more')
+
 
 class Request(NamedTuple):
     """What the queue asked for, and what the policy is told with it."""
@@ -87,7 +97,8 @@ class EpisodeResult:
     states: list[SceneState] = field(default_factory=list)  # for a video, where asked for
     pictures: Counter[str] = field(default_factory=Counter)  # that the policy was shown, by camera
     reused: Counter[str] = field(default_factory=Counter)  # of these, known and not encoded again
-    goal: str = ''  # that was asked for, at last; empty: the task's usual one
+    asked: str = ''  # goal that was asked for, at first; empty: the task's usual one
+    goal: str = ''  # that was asked for, at last
     at_other_goal: bool = False  # whether it ended as another goal asks
 
 
@@ -138,7 +149,9 @@ class Rollout:
         task, config = self.task, self._config
         task.reset(planned.seed, planned.cluster, planned.goal)
         self._memory.forget()
-        result = EpisodeResult(planned.seed, planned.cluster, goal=planned.goal)
+        result = EpisodeResult(
+            planned.seed, planned.cluster, asked=planned.goal, goal=planned.goal
+        )
         told = planned.instruction or (task.goal.instruction if planned.goal else None)
         then = planned.then
         executor = self.make_executor(self._robot, config.executor)

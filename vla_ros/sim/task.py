@@ -195,14 +195,13 @@ class Task(ABC):
                 known = ', '.join(self.mishaps) or 'none'
                 raise ConfigError(f'recovery_kinds: got {mishap!r}, expected one of {known}')
         self.arm = load_robot(find_config('robots', self.robot))
-        timestep = self.model.opt.timestep
-        steps = 1.0 / (rate * timestep)
-        if abs(steps - round(steps)) > 1e-6:
+        fastest = 1 / self.model.opt.timestep  # Hz
+        self._substeps = round(fastest / rate) if 0 < rate <= fastest else 0
+        if not self._substeps or abs(fastest / rate - self._substeps) > 1e-6:
             raise VlaError(
-                f'control rate: got {rate} Hz, expected a divisor of {1 / timestep:.0f} Hz such '
-                'as 30, 50, 60 or 100'
+                f'control rate: got {rate} Hz, expected a divisor of {fastest:.0f} Hz such as 30, '
+                '50, 60 or 100'
             )
-        self._substeps = round(steps)
 
     @staticmethod
     @abstractmethod

@@ -11,15 +11,12 @@ With --live the policy plays on a real arm: each trial runs a deployment, a pers
 up and judges, or a check does. Several policies are compared on the same scenes, blinded.
 """
 
-import json
 import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import DEPLOYMENT, POLICY, ROBOT, TASK
@@ -90,7 +87,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--timeout', type=float, default=30.0, help='s for an episode')
     parser.add_argument('--rate', type=float, default=60.0, help='commands per second')
     parser.add_argument('--robot', default=ROBOT)
-    parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes')
+    parser.add_argument(
+        '--workers', type=int, default=len(os.sched_getaffinity(0)), help='processes'
+    )
     add_json(parser, 'the figures')
     parser.add_argument(
         '--compare',
@@ -140,6 +139,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Evaluate, print and write."""
+    _check(args)
     if args.live:
         from vla_ros.tools.live import run_live
 
@@ -149,6 +149,7 @@ def run(args: Namespace) -> int:
             f'evaluate: got {" ".join([*args.arguments, *args.against])}, expected that only with '
             '--live'
         )
+    from vla_ros.evaluation.comparison import compare, read_episodes
     from vla_ros.evaluation.protocol import evaluate, evaluate_expert, plan_set
     from vla_ros.evaluation.report import Evaluation, write_table
     from vla_ros.sim.task import TaskChoice
@@ -156,6 +157,7 @@ def run(args: Namespace) -> int:
     task = TaskChoice(args.task, args.plan)
     starts = task.load_plan()
     plan = _ask(args, task, plan_set(starts, args.set, args.episodes, args.seed))
+    before = read_episodes(args.compare, plan) if args.compare else {}
     if args.expert:
         results = evaluate_expert(task, plan, args.workers, _print_episode)
         scores = _scores(results, starts)
@@ -169,7 +171,7 @@ def run(args: Namespace) -> int:
     scores = _scores(results, starts)
     notes = [*_goal_lines(args, scores, results), *_reuse_lines(args, scores)]
     if args.compare:
-        notes.append(_comparison(args.compare, results))
+        notes.append(compare(args.compare, before, results))
     evaluation = Evaluation(bundle.name, args.mode, scores, results, notes)
     print('\n'.join([write_table(evaluation), *notes]))
     if args.json:
@@ -177,6 +179,15 @@ def run(args: Namespace) -> int:
     page = None if args.no_figures else _draw(args, evaluation, bundle, plan[0])
     tell_end((args.json, page), command('vla_ros up {} policy:={}', DEPLOYMENT, args.policy))
     return 0
+
+
+def _check(args: Namespace) -> None:
+    """Raise ConfigError for what would be left out, or fail after the work is done."""
+    for name, least in {'workers': 1, 'failures': 0, 'seed': 0}.items():
+        if getattr(args, name) < least:
+            raise ConfigError(f'--{name}: got {getattr(args, name)}, expected {least} or more')
+    if args.expert and (args.json or args.compare):
+        raise ConfigError('--expert: got it with --json or --compare, which are of a policy')
 
 
 def _ask(args: Namespace, task: 'TaskChoice', plan: list[PlannedEpisode]) -> list[PlannedEpisode]:
@@ -220,43 +231,6 @@ def _write(
         'episodes': [_episode_facts(result) for result in results],
     }
     write_json(args.json, content)
-
-
-def _comparison(path: Path, results: 'list[EpisodeResult]') -> str:
-    """Return how success and latency differ from another run's on the same episodes."""
-    from vla_ros.evaluation.paired import paired_difference
-
-    before = _read_episodes(path)
-    wanted = [(result.cluster, result.seed, result.goal) for result in results]
-    missing = [item for item in wanted if item not in before]
-    if missing:
-        raise ConfigError(
-            f'{path}: got no episode of cluster {missing[0][0]} with seed {missing[0][1]}, '
-            'expected all of this run; play both with the same --set, --episodes and --seed'
-        )
-    old = [before[item] for item in wanted]
-    difference = paired_difference(
-        [item['success'] for item in old], [result.success for result in results]
-    )
-    medians = [
-        1e3 * float(np.median(np.concatenate(parts)))
-        for parts in ([item['latencies'] for item in old], [r.latencies for r in results])
-    ]
-    return (
-        f'against {path}, same {difference.episodes} episodes: success {difference} points '
-        f'(lost {difference.lost}, gained {difference.gained}), latency p50 '
-        f'{medians[0]:.1f} -> {medians[1]:.1f} ms'
-    )
-
-
-def _read_episodes(path: Path) -> dict[tuple[int, int, str], dict[str, Any]]:
-    try:
-        episodes = json.loads(path.read_text(encoding='utf-8'))['episodes']
-        return {(item['cluster'], item['seed'], item.get('goal', '')): item for item in episodes}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f'{path}: got no figures ({error}), expected those that vla_ros evaluate --json wrote'
-        ) from None
 
 
 def _reuse_lines(args: Namespace, scores: 'dict[str, Score]') -> Iterator[str]:
@@ -332,6 +306,7 @@ def _episode_facts(result: 'EpisodeResult') -> dict[str, object]:
     return {
         'cluster': result.cluster,
         'seed': result.seed,
+        'asked': result.asked,
         'goal': result.goal,
         'success': result.success,
         'at_other_goal': result.at_other_goal,
