@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The run report node leaves what it saw when it is told to stop."""
 
+from datetime import datetime
+from types import SimpleNamespace
+
 import numpy as np
 from sensor_msgs.msg import Image
 
 from vla_ros.msg import EpisodeEvent, QueueStatus
-from vla_ros.nodes.run_report import RunReportNode
+from vla_ros.nodes.run_report import RunReportNode, make_folder
 from vla_ros.ros import messages, qos
 
 
@@ -42,3 +45,10 @@ def test_a_folder_that_cannot_be_made_stops_the_start(start_graph, tmp_path, cap
     node = graph.add(RunReportNode())
     assert not node.start()
     assert 'cannot be made' in capfd.readouterr().err
+
+
+def test_runs_that_begin_in_the_same_second_have_each_a_folder(tmp_path, monkeypatch):
+    now = datetime(2026, 7, 1, 12, 0, 0)
+    monkeypatch.setattr('vla_ros.nodes.run_report.datetime', SimpleNamespace(now=lambda: now))
+    made = [make_folder(tmp_path / 'runs').name for _ in range(3)]
+    assert made == ['2026-07-01_12-00-00', '2026-07-01_12-00-00_2', '2026-07-01_12-00-00_3']

@@ -9,6 +9,7 @@ The folder is a new one for each run, below ``output``; the log says which.
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -53,13 +54,8 @@ class RunReportNode(VlaNode):
 
     def configure(self) -> None:
         """Make the folder; raise VlaError where that is not possible."""
-        name = datetime.now().strftime('%Y-%m-%d_%H-%M-%S')  # as on the wall
-        folder = Path(self._params.output).expanduser() / name
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise VlaError(f'output: {folder}: cannot be made: {error.strerror}') from None
-        self._report = RunReport(folder, self._cameras, self._params.rate)
+        output = Path(self._params.output).expanduser()
+        self._report = RunReport(make_folder(output), self._cameras, self._params.rate)
 
     def activate(self) -> None:
         """Watch."""
@@ -105,6 +101,26 @@ class RunReportNode(VlaNode):
         if begun and self._frames < self._params.longest * self._params.rate:
             self._frames += 1
             self._report.film(self._pictures)
+
+
+def make_folder(output: Path) -> Path:
+    """
+    Make a folder of this run's own, named after now; another run may have begun this very second.
+
+    Raise VlaError where that is not possible.
+    """
+    name = datetime.now().strftime('%Y-%m-%d_%H-%M-%S')  # as on the wall
+    for ending in chain([''], map('_{}'.format, count(2))):
+        folder = output / f'{name}{ending}'
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise VlaError(f'output: {folder}: cannot be made: {error.strerror}') from None
+        else:
+            return folder
+    raise AssertionError('there is always a next number')
 
 
 def main(args: list[str] | None = None) -> int:
