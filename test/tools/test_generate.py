@@ -50,11 +50,18 @@ def test_words_that_do_not_go_together_are_refused(words, complaint, tmp_path):
 @pytest.mark.parametrize(
     ('what', 'number'),
     [
-        *(('--seconds', number) for number in ('0', '-1', 'nan', 'inf', 'long')),
-        *((word, n) for word in ('--astray', '--move') for n in ('-0.1', '1.1', 'nan', 'often')),
+        *((w, n) for w in ('--seconds', '--interval') for n in ('0', '-1', 'nan', 'inf', 'long')),
+        *((w, n) for w in ('--astray', '--move', '--noise') for n in ('-0.1', '1.1', 'nan', 'x')),
+        *((word, n) for word in ('--scenes', '--stride') for n in ('0', '-1', '1.5', '²')),
     ],
 )
 def test_number_that_is_none_is_refused_by_name(what, number, tmp_path, capsys):
     with pytest.raises(SystemExit):
         generate('--output', tmp_path / 'data', '--arrays', what, number)
     assert what in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('size', ['0x24', '32x0', '32x²', 'front=32x24', '32'])
+def test_a_size_that_no_picture_has_is_refused(size, tmp_path):
+    with pytest.raises(ConfigError, match=f'--size: got {size!r}, expected WIDTHxHEIGHT'):
+        generate('--output', tmp_path / 'data', '--size', size)

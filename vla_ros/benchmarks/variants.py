@@ -84,7 +84,7 @@ def parse_variant(text: str) -> Variant:
 def parse_size(text: str) -> tuple[int, int]:
     """Return the height and width (px) that ``HEIGHTxWIDTH`` says; raise ConfigError else."""
     height, _, width = text.partition('x')
-    if not (height.isdigit() and width.isdigit()):
+    if not (height.isdecimal() and width.isdecimal() and int(height) * int(width)):
         raise ConfigError(
             f'--size: got {text!r}, expected HEIGHTxWIDTH in px, 240x320 for example'
         )

@@ -55,13 +55,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='of the pictures, px; with --arrays each camera may have its own, as in '
         '128x96 top=256x192 (default 128x96)',
     )
-    add('--workers', type=int, default=os.cpu_count() or 1, help='processes')
+    add('--workers', type=int, default=len(os.sched_getaffinity(0)), help='processes')
     arrays = parser.add_argument_group('arrays')
     add = arrays.add_argument
     add('--arrays', action='store_true', help='write arrays, not a LeRobotDataset')
     add(
         '--noise',
-        type=float,
+        type=_share,
         default=0.6,
         help=f'share of episodes that are disturbed {default}',
     )
@@ -77,8 +77,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         action='store_true',
         help='ask for the next --goal while the arm is under way, in every episode',
     )
-    add('--stride', type=int, default=6, help=f'draw every so many rows, of 30 a second {default}')
-    add('--scenes', type=int, metavar='N', help='draw random scenes instead of episodes')
+    add(
+        '--stride',
+        type=_count,
+        default=6,
+        help=f'draw every so many rows, of 30 a second {default}',
+    )
+    add('--scenes', type=_count, metavar='N', help='draw random scenes instead of episodes')
     add(
         '--move',
         type=_share,
@@ -106,7 +111,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--timeout', type=_duration, default=15.0, help=f'of an episode of it, s {default}')
     add(
         '--interval',
-        type=float,
+        type=_duration,
         default=0.2,
         help=f'between corrections, s {default}',
     )
@@ -150,7 +155,8 @@ def picture_sizes(words: Sequence[str], cameras: Sequence[str]) -> 'Sizes':
     for word in words:
         camera, _, size = word.rpartition('=')
         width, _, height = size.partition('x')
-        if not (width.isdigit() and height.isdigit() and camera in ('', *cameras)):
+        known = width.isdecimal() and height.isdecimal() and camera in ('', *cameras)
+        if not known or not int(width) * int(height):
             raise ConfigError(
                 f'--size: got {word!r}, expected WIDTHxHEIGHT or CAMERA=WIDTHxHEIGHT with a '
                 f'camera of {", ".join(cameras)}'
@@ -207,6 +213,13 @@ def _duration(text: str) -> float:
     if not 0 < seconds < float('inf'):
         raise ArgumentTypeError(f'got {text}, expected more than 0 s')
     return seconds
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ArgumentTypeError(f'got {text}, expected 1 or more')
+    return number
 
 
 def _share(text: str) -> float:
