@@ -59,8 +59,8 @@ def test_policy_that_continues_is_told_what_is_queued_and_switches_without_blend
     played = {'guide': policy}
     blending.compare(played, ROBOT, [policy.planned], ['guide'], [0.25], 0.9, timeout=4.0)
     assert told[0] is None and told[1] is not None
-    known = told[-1]
-    assert known.delay == pytest.approx(0.25 * FPS, abs=1.1)  # as measured
+    for known in told[1:]:
+        assert known.delay == pytest.approx(0.25 * FPS, abs=1.1)  # as measured
     assert known.chunk.start <= known.start <= known.chunk.end
     assert known.chunk.joint_names == policy.spec.joint_names
     assert blending.chosen('guide') == ('latest_only', 'guide')

@@ -361,6 +361,16 @@ def test_queued_rows_and_the_expected_delay_are_there_for_a_policy_that_continue
     assert bench.executor.queue.rest(bench.now) is None
 
 
+def test_second_chunk_is_told_how_long_the_first_one_took():
+    bench = Bench(latency=0.25, chunk_size_threshold=1.0).run(0.25)
+    assert bench.executor.inference_delay == 0
+    bench.latency = 0.15  # the warm-up is over
+    bench.run(0.05)
+    assert len(bench.asked) == 2 and bench.executor.inference_delay == 3
+    bench.run(0.15)
+    assert bench.executor.inference_delay == 2
+
+
 def test_arm_that_lags_far_behind_is_told_to_stand_too_where_one_late_tick_brakes_it():
     executor = make(arm=robot(**ARM), jump_time=np.inf)
     executor.tick(0.0, np.zeros(2))

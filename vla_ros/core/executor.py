@@ -109,7 +109,7 @@ class Executor:
 
     @property
     def inference_delay(self) -> int:
-        """Return the rows that go by while a chunk is computed (p95), 0 before it is known."""
+        """Return the rows that go by while a chunk is computed, 0 before the first has come."""
         return self._watch.inference_delay
 
     def budget(self, percent: float = 95.0) -> Budget | None:

@@ -28,6 +28,7 @@ class BudgetWatch:
         self._left = config.budget_chunks if self._asynchronous else 0
         self._refill = refill
         self._latencies = LatencyEstimator()
+        self._latest = 0.0  # s
         self._newest: ActionChunk | None = None
 
     @property
@@ -37,15 +38,21 @@ class BudgetWatch:
 
     @property
     def inference_delay(self) -> int:
-        """Return the rows that go by while a chunk is computed (p95), 0 before it is known."""
-        latency = self._latencies.percentile(95.0)
-        return 0 if latency is None or self._newest is None else ceil(latency / self._newest.step)
+        """
+        Return the rows that go by while a chunk is computed (p95), 0 before the first has come.
+
+        As long as no other is known, that one counts, though it paid for the warm-up: it is better
+        to continue too much of the first chunk with the second one than nothing.
+        """
+        known = self._latencies.percentile(95.0)
+        latency = self._latest if known is None else known
+        return 0 if self._newest is None else ceil(latency / self._newest.step)
 
     def add(self, chunk: ActionChunk, latency: float) -> None:
         """Take note of a chunk that took ``latency`` seconds from its observation to here."""
         measuring = not self.satisfied
         self._latencies.add(latency)
-        self._newest = chunk
+        self._newest, self._latest = chunk, latency
         budget = self.budget(95.0)
         if budget is not None:
             self._refill.expect(budget.latency)

@@ -41,6 +41,16 @@ class Queued(NamedTuple):
     start: float  # s, time of the new chunk's row 0: that of the observation
     delay: int  # rows from there on that will have been played when the new chunk arrives
 
+    @property
+    def frozen(self) -> int:
+        """
+        Return the rows that the new chunk can't change any more.
+
+        Beside those that will have been played it is the one that the arm is on its way to then:
+        what it does is interpolated between rows, and would step where only one of them is known.
+        """
+        return self.delay + 1
+
 
 @dataclass(frozen=True)
 class Ask:

@@ -118,9 +118,9 @@ class Expert:
             return FREE
         prefix = self._normalised(prefix_rows(queued.chunk, queued.start, self._step, self._rows))
         if self._settings.continuation == 'guide':
-            horizon = queued.delay + EXECUTION_HORIZON
-            return Guided(prefix, prefix_weights(queued.delay, horizon, self._rows))
-        held = prefix[: queued.delay]
+            horizon = queued.frozen + EXECUTION_HORIZON
+            return Guided(prefix, prefix_weights(queued.frozen, horizon, self._rows))
+        held = prefix[: queued.frozen]
         return Held(held, start, trained=len(held) <= self._flow.held_rows)
 
     def _normalised(self, rows: np.ndarray) -> np.ndarray:

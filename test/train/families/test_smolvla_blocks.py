@@ -236,14 +236,14 @@ def sign(path, file):
 def test_guided_chunk_is_that_of_lerobots_real_time_chunking(make, tmp_path, monkeypatch, delay):
     checkpoint, path = make(rtc_config=RTCConfig()), tmp_path / 'wave'
     export(checkpoint, FACTS, path)
-    monkeypatch.setattr(smolvla, 'EXECUTION_HORIZON', 5 - delay)  # LeRobot's counts from row 0
+    monkeypatch.setattr(smolvla, 'EXECUTION_HORIZON', 4 - delay)  # LeRobot's counts from row 0
     seen = random_observations(checkpoint)[0]
     policy = Policy(load_bundle(path), settings=ExpertSettings(continuation='guide'))
     offset, scale = (np.array(getattr(policy.spec.flow, name)) for name in ('offset', 'scale'))
     old = offset + scale * np.random.default_rng(5).normal(0, 1, (6, len(JOINTS)))
     queued = Queued(ActionChunk(old, 0.0, 1 / 30, 1, JOINTS), 0.0, delay)
     got, _ = policy.predict(seen.images, seen.state, seen.instruction, 3, queued)
-    expected = lerobots_chunk(checkpoint, seen, (old - offset) / scale, delay)
+    expected = lerobots_chunk(checkpoint, seen, (old - offset) / scale, queued.frozen)
     np.testing.assert_allclose(got, expected, atol=1e-5)
     assert np.abs(got - reference(checkpoint, seen, 3)).max() > 0.01
 
