@@ -94,8 +94,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar='N',
-        help='a chunk begins with 0 to N rows that are given, for SmolVLA: so it learns to go on '
-        f'from what is being played (continuation:=hold) over a delay of N rows {default}',
+        help='every second chunk begins with 1 to N rows that are given, for SmolVLA: so it '
+        'learns to go on from what is being played (continuation:=hold) over a delay of fewer '
+        f'than N rows {default}',
     )
     add(
         '--place-weight',

@@ -190,7 +190,7 @@ def test_rows_that_are_given_are_finished_and_only_the_rest_is_learned(policy, b
         return told
 
     monkeypatch.setattr(model, 'denoise_step', watch)
-    monkeypatch.setattr(torch, 'randint', lambda most, size, device: torch.tensor([0, 1, 4, 2]))
+    monkeypatch.setattr(torch, 'randint', lambda most, size, device: torch.tensor([2, 4, 7, 5]))
     loss = loss_of(policy, batch, held_rows=4)
     ((noisy, told),) = seen
     actions = policy.policy.prepare_action(batch)
@@ -200,6 +200,16 @@ def test_rows_that_are_given_are_finished_and_only_the_rest_is_learned(policy, b
     noise = model.sample_noise(actions.shape, actions.device)
     errors = ((told - (noise - actions)) ** 2)[:, :, : len(JOINTS)].mean(2)
     torch.testing.assert_close(loss, errors[~given & ~batch['action_is_pad']].mean())
+
+
+@pytest.mark.parametrize('most', [1, 4])
+def test_half_of_the_chunks_begin_with_nothing_and_the_others_with_as_many_rows_each(most):
+    torch.manual_seed(1)
+    counts = smolvla_loss._held(torch.zeros(4000, 5, 2), most).sum(1)
+    shares = torch.bincount(counts, minlength=6) / len(counts)
+    expected = torch.tensor([0.5, *[0.5 / most] * most, *[0.0] * (5 - most)])
+    torch.testing.assert_close(shares, expected, atol=0.03, rtol=0.0)
+    assert not smolvla_loss._held(torch.zeros(9, 5, 2), 0).any()
 
 
 def test_training_gives_the_rows_as_the_exported_expert_gets_them(policy):

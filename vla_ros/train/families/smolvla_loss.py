@@ -71,10 +71,16 @@ def flow_loss(
 
 
 def _held(actions: torch.Tensor, most: int) -> torch.Tensor:
-    """Return which rows of the chunks (n, rows, width) are given: the first 0 to ``most``."""
+    """
+    Return which rows of the chunks (n, rows, width) are given: the first 1 to ``most`` in half.
+
+    In the other half it is none: the first rows are learned only there, and those that are played
+    soonest would be learned from few samples if each number came as often as the others.
+    """
     counts = torch.zeros(len(actions), dtype=torch.long, device=actions.device)
     if most:
-        counts = torch.randint(most + 1, (len(actions),), device=actions.device)
+        drawn = torch.randint(2 * most, counts.shape, device=actions.device)
+        counts = (drawn - most + 1).clamp_min(0)
     return torch.arange(actions.shape[1], device=actions.device) < counts[:, None]
 
 
