@@ -36,6 +36,7 @@ def test_ramp_has_no_seam_where_constant_weights_step(tmp_path, monkeypatch):
     outcomes = blending.compare(played, ROBOT, [policy.planned], names, [0.1], timeout=3.0)
     average, ramp = (outcome.as_dict() for outcome in outcomes)
     assert ramp['seam_max'] < 1e-6 < 1e-3 < average['seam_max']
+    assert [len(row['succeeded']) for row in (average, ramp)] == [1, 1]
     assert average['seams'] >= 1 and average['jerk'] > 0 and average['idle_ratio'] == 0.0
     blending.plot(outcomes, ROBOT, tmp_path / 'seams.png')
     assert (tmp_path / 'seams.png').stat().st_size > 10_000

@@ -27,7 +27,7 @@ from vla_ros.core.queue import PushResult
 from vla_ros.core.robot import RobotSpec, load_robot
 from vla_ros.core.settings import ExecutorConfig
 from vla_ros.core.status import Tick
-from vla_ros.evaluation.statistics import success_rate
+from vla_ros.evaluation.statistics import Rate, success_rate
 from vla_ros.policy.family import CONTINUATIONS
 
 if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
@@ -85,8 +85,7 @@ class Outcome:
 
     strategy: str
     latency: float  # s
-    successes: int = 0
-    episodes: int = 0
+    succeeded: list[bool] = field(default_factory=list)  # by episode, in the order of the plan
     seams: list[float] = field(default_factory=list)  # rad, the joint that steps most
     jerks: list[float] = field(default_factory=list)  # rad/s^3, RMS over joints, by episode
     idle: float = 0.0  # s
@@ -95,8 +94,7 @@ class Outcome:
 
     def add(self, executor: MeasuredExecutor, success: bool, idle: float, duration: float) -> None:
         """Take note of one episode."""
-        self.episodes += 1
-        self.successes += success
+        self.succeeded.append(success)
         self.idle += idle
         self.moving += duration
         self.jerks.append(jerk(executor.times, executor.commands))
@@ -106,14 +104,19 @@ class Outcome:
         if widest is not None and widest.apart.max() > known:
             self.widest = (widest, executor.times, executor.commands)
 
+    @property
+    def rate(self) -> Rate:
+        """Return how many of the episodes succeeded."""
+        return success_rate(sum(self.succeeded), len(self.succeeded))
+
     def as_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""
-        rate = success_rate(self.successes, self.episodes)
         seams = self.seams or [0.0]
         return {
             'strategy': self.strategy,
             'latency': self.latency,
-            'success': {**rate._asdict(), 'rate': rate.value},
+            'success': {**self.rate._asdict(), 'rate': self.rate.value},
+            'succeeded': self.succeeded,
             'seams': len(self.seams),
             'seam_p95': float(np.percentile(seams, 95)),
             'seam_max': max(seams),
@@ -295,5 +298,5 @@ def _row(outcome: Outcome) -> str:
         f'{outcome.strategy:18}{outcome.latency:9.2f}{figures["seam_p95"]:10.4f}'
         f'{figures["seam_max"]:10.4f}{figures["jerk"]:12.0f}'
         f'{figures["idle_ratio"] * 100:7.2f}  '  # type: ignore[operator]
-        f'{success_rate(outcome.successes, outcome.episodes)}'
+        f'{outcome.rate}'
     )
