@@ -11,6 +11,8 @@ import pytest
 
 pytest.importorskip('rclpy')
 
+import rclpy
+from std_srvs.srv import SetBool, Trigger
 from web_page import offer_robot
 
 from vla_ros.core.budget import Budget
@@ -18,16 +20,29 @@ from vla_ros.nodes.action_queue import ActionQueueNode
 from vla_ros.ros.queue_status import PATIENCE, REPEAT, Standstill, describe_dry
 
 
-def shell(graph, *words):
+def shell(graph, *words, timeout=20, meanwhile=lambda: None):
     """Run `vla_ros words...` while the graph is spun; return exit code and all it said."""
     process = subprocess.Popen(
-        [sys.executable, '-m', 'vla_ros.tools.main', *words, '--timeout', '20'],
+        [sys.executable, '-m', 'vla_ros.tools.main', *words, '--timeout', str(timeout)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    graph.until(lambda: process.poll() is not None, 60.0)
+    graph.until(lambda: meanwhile() or process.poll() is not None, 60.0)
     return process.returncode, process.stdout.read()
+
+
+def offer(node, kind, service):
+    """Have ``node`` offer a service; return the list of what it was asked for."""
+    asked = []
+
+    def on_call(request, response):
+        asked.append(service)
+        response.success = True
+        return response
+
+    node.create_service(kind, service, on_call)
+    return asked
 
 
 def test_a_person_asks_stops_and_releases_an_arm_without_the_commands_of_ros(
@@ -58,6 +73,38 @@ def test_the_driver_of_an_arm_is_stopped_and_released_too(start_graph):
         code, said = shell(graph, word)
         assert code == 0 and f'/robot/{word}: done' in said
     assert asked == ['estop', 'rearm']
+
+
+def test_an_emergency_stop_reaches_the_driver_though_the_queue_does_not_answer(start_graph):
+    graph = start_graph()
+    frozen = rclpy.create_node('frozen')
+    offer(frozen, Trigger, 'action_queue/estop')  # and nobody spins it
+    asked = offer(graph.peer, Trigger, 'robot/estop')
+    code, said = shell(graph, 'estop', timeout=3)
+    frozen.destroy_node()
+    assert asked
+    assert code == 2 and '/action_queue/estop: got no answer within 3 s; is it frozen?' in said
+    assert '/robot/estop: done' in said
+
+
+@pytest.mark.parametrize('word', ['estop', 'enable'])
+def test_who_is_found_first_need_not_be_the_only_one(start_graph, word):
+    graph = start_graph()
+    kind = Trigger if word == 'estop' else SetBool
+    asked = [offer(graph.peer, kind, f'a/action_queue/{word}')]
+
+    def come_later():
+        """Be found by whoever asks a moment after the other."""
+        if len(asked) == 1 and 'operator' in graph.peer.get_node_names():
+            graph.spin(0.1)
+            asked.append(offer(graph.peer, kind, f'b/action_queue/{word}'))
+
+    code, said = shell(graph, word, meanwhile=come_later)
+    if word == 'estop':
+        assert code == 0 and all(asked)
+    else:
+        assert code == 2 and 'got several robots (/a, /b), expected one' in said
+        assert asked == [[], []]
 
 
 @pytest.mark.parametrize(

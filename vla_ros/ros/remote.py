@@ -13,6 +13,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.client import Client
 from rclpy.node import Node
+from rclpy.task import Future
 from std_srvs.srv import SetBool, Trigger
 
 from vla_ros.core.errors import VlaError
@@ -27,6 +28,7 @@ from vla_ros.view.words import describe
 
 QUEUE, STATUS, ENABLE = 'action_queue', 'queue_status', 'action_queue/enable'
 LISTEN_TIME = 1.5  # s; every node tells once a second how it is
+DISCOVERY_TIME = 0.5  # s after a node was found in which others that run may yet be
 EVERYWHERE = ('estop',)  # in doubt every arm stops
 # in place of what the web page says of its buttons
 ADVICE = {
@@ -40,11 +42,13 @@ def ask(name: str, namespace: str, timeout: float) -> list[str]:
     Have the nodes do the command ``name``; return what came of it, a line for each robot.
 
     Raise VlaError where nobody offers it within ``timeout`` (s), where several robots do and none
-    was chosen, and where it was refused. An emergency stop goes to all of them.
+    was chosen, and where it was refused. An emergency stop goes to all of them, to each at the
+    moment that it is found, whatever becomes of the others.
     """
     services = (ENABLE,) if name in SWITCHES else TRIGGERS[name]
     with _joined() as node:
-        found = _wait(node, lambda: _offered(node, services, namespace), timeout)
+        calls = _Calls(node, name)
+        found = _find(node, services, namespace, timeout, calls if name in EVERYWHERE else None)
         if not found:
             raise VlaError(
                 f'{name}: got nobody who offers {_below(namespace, services[0])} within '
@@ -56,7 +60,48 @@ def ask(name: str, namespace: str, timeout: float) -> list[str]:
             raise VlaError(
                 f'{name}: got several robots ({", ".join(spaces)}), expected one: --namespace NAME'
             )
-        return [_call(node, place, name, timeout) for place in found]
+        _wait(node, lambda: calls.answered(found), timeout)
+        return calls.results(timeout)
+
+
+class _Calls:
+    """One command, asked of several services at once."""
+
+    def __init__(self, node: Node, name: str) -> None:
+        """Ask nobody yet."""
+        self._node, self._name, self._switch = node, name, name in SWITCHES
+        self._clients: dict[str, Client] = {}
+        self._answers: dict[str, Future] = {}
+
+    def answered(self, services: Sequence[str]) -> bool:
+        """Ask those of ``services`` that can be by now; say whether all of them have answered."""
+        for service in services:
+            if service not in self._clients:
+                kind = SetBool if self._switch else Trigger
+                self._clients[service] = self._node.create_client(kind, service)
+            if service not in self._answers and self._clients[service].service_is_ready():
+                self._answers[service] = self._clients[service].call_async(self._request())
+        return all(each in self._answers and self._answers[each].done() for each in services)
+
+    def results(self, timeout: float) -> list[str]:
+        """Return what each did; raise VlaError where one refused or has not answered."""
+        told = {service: self._result(service, timeout) for service in self._clients}
+        lines = [f'{service}: {text}' for service, (_, text) in told.items()]
+        if not all(done for done, _ in told.values()):
+            raise VlaError(f'{self._name}: {"; ".join(lines)}')
+        return lines
+
+    def _request(self) -> Any:
+        return SetBool.Request(data=SWITCHES[self._name]) if self._switch else Trigger.Request()
+
+    def _result(self, service: str, timeout: float) -> tuple[bool, str]:
+        """Return whether the service did it, and what it said."""
+        call = self._answers.get(service)
+        response = call.result() if call is not None and call.done() else None
+        if response is None:
+            return False, f'got no answer within {timeout:g} s; is it frozen?'
+        said = 'done' if response.success else 'refused'
+        return response.success, response.message or said
 
 
 @dataclass(frozen=True)
@@ -152,6 +197,28 @@ def _wait(node: Node, find: Callable[[], Any], timeout: float) -> Any:
     return found
 
 
+def _find(
+    node: Node, services: Sequence[str], namespace: str, timeout: float, calls: _Calls | None
+) -> list[str]:
+    """
+    Return who offers one of the services, once nobody else was found for a while.
+
+    Nodes are discovered one after the other: who is found first need not be the only one. With
+    ``calls`` each is asked as soon as it is found.
+    """
+    known: dict[str, float] = {}  # s, when each was found
+
+    def look() -> bool:
+        for place in _offered(node, services, namespace):
+            known.setdefault(place, time.monotonic())
+        if calls is not None:
+            calls.answered(sorted(known))
+        return bool(known) and time.monotonic() - max(known.values()) > DISCOVERY_TIME
+
+    _wait(node, look, timeout)
+    return sorted(known)
+
+
 def _offered(node: Node, services: Sequence[str], namespace: str) -> list[str]:
     names = [name for name, _ in node.get_service_names_and_types()]
     return sorted(n for n in names if any(_matches(n, one, namespace) for one in services))
@@ -169,18 +236,3 @@ def _matches(name: str, ending: str, namespace: str) -> bool:
 def _below(namespace: str, name: str) -> str:
     space = namespace.strip('/')
     return f'/{space}/{name}' if space else f'/{name}'
-
-
-def _call(node: Node, service: str, name: str, timeout: float) -> str:
-    """Call a service; return what it did, or raise VlaError where it refused."""
-    switch = name in SWITCHES
-    client: Client = node.create_client(SetBool if switch else Trigger, service)
-    client.wait_for_service(timeout)
-    call = client.call_async(SetBool.Request(data=SWITCHES[name]) if switch else Trigger.Request())
-    rclpy.spin_until_future_complete(node, call, timeout_sec=timeout)
-    response = call.result() if call.done() else None
-    if response is None:
-        raise VlaError(f'{name}: got no answer from {service} within {timeout:g} s; is it frozen?')
-    if not response.success:
-        raise VlaError(f'{name}: {service}: {response.message or "refused"}')
-    return f'{service}: {response.message or "done"}'
