@@ -42,6 +42,18 @@ def test_who_joins_late_ends_with_what_was_said_last(start_graph, order):
     graph.until(lambda: node.heard[-1] == 'newer')
 
 
+def test_what_is_said_in_one_breath_is_heard_in_its_order(start_graph):
+    graph = start_graph()
+    node = graph.start(ListeningNode())
+    speaker = graph.publisher(String, 'word', qos.LATCHED)
+    for word in ('one', 'two', 'three'):
+        speaker.publish(String(data=word))
+    time.sleep(0.2)  # the node is busy meanwhile
+    graph.until(lambda: 'three' in node.heard)
+    graph.spin(0.2)
+    assert node.heard[-1] == 'three'
+
+
 def info(said, received=None, number=1):
     """Return what the middleware knows of a message, by seconds from now."""
     now = time.time_ns()

@@ -178,6 +178,8 @@ class VlaNode(LifecycleNode):
         profiles = [declare_qos(self, topic, profile, 'subscription')]
         if profile.durability == DurabilityPolicy.TRANSIENT_LOCAL:
             profiles.append(qos.VOLATILE)
+            # neither may skip what the other still has: it would be heard after what is newer
+            profiles[0].depth = max(profiles[0].depth, qos.VOLATILE.depth)
         ear = Ear(newest) if len(profiles) > 1 else None
 
         def guarded(msg: Any, known: Mapping[str, Any]) -> None:
