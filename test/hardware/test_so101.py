@@ -246,6 +246,21 @@ def test_arm_whose_power_failed_goes_on_from_where_it_fell(bus, driver):
     assert all(servo.get(sts3215.TORQUE_ENABLE) for servo in bus.servos.values())
 
 
+def test_servos_whose_power_alone_failed_are_switched_on_again(bus, driver):
+    here = patiently(driver.read).positions
+    driver.write(here)
+    bus.weather = Weather(silent=frozenset(bus.servos))
+    with pytest.raises(VlaError, match='servo 1 does not answer'):
+        driver.read()
+    bus.cut_power()  # the adapter has its power from the computer
+    bus.weather = Weather()
+    here = patiently(driver.read).positions
+    driver.write(here + 0.1)
+    time.sleep(0.5)
+    assert all(servo.get(sts3215.TORQUE_ENABLE) for servo in bus.servos.values())
+    np.testing.assert_allclose(patiently(driver.read).positions, here + 0.1, atol=0.01)
+
+
 def test_servo_with_another_id_is_missed_and_those_there_are_named(tmp_path):
     with simulated_arm(tmp_path) as (bus, settings):
         bus.servos[5].write(sts3215.ID.address, b'\x09')

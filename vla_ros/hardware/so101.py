@@ -112,7 +112,11 @@ class So101(Driver):
     def read(self) -> Reading:
         """Return where the joints are and how the servos feel."""
         self._look()
-        states = self._bus.read_states(self._ids)
+        try:
+            states = self._bus.read_states(self._ids)
+        except VlaError:
+            self._powered = False  # who is silent may be without power, and come back switched off
+            raise
         current, load, volts, heat, bits = (
             _column(states, register)
             for register in (
