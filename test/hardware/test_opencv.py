@@ -133,6 +133,12 @@ def test_camera_that_does_not_take_a_setting_is_refused_with_what_it_took(stubbo
         Device(CameraSettings(size=SIZE, fourcc='H264'))
 
 
+@pytest.mark.parametrize('fourcc', ['MJPEG', 'MJP', 'MJPÄ'])
+def test_format_that_is_none_is_refused_before_the_camera_is_opened(stubborn, fourcc):
+    with pytest.raises(ConfigError, match=f"fourcc: got '{fourcc}', expected four letters"):
+        Device(CameraSettings(size=SIZE, fourcc=fourcc))
+
+
 def test_picture_is_as_old_as_its_driver_says(stubborn):
     device = Device(CameraSettings(size=SIZE))
     assert device.age == 0.0

@@ -30,6 +30,10 @@ class Device(CameraSource):
         """Open the device, a number or a path; raise ConfigError where that is not possible."""
         self.field_of_view = settings.field_of_view
         self._settings, self._device = settings, settings.device
+        if settings.fourcc and not (settings.fourcc.isascii() and len(settings.fourcc) == 4):
+            raise ConfigError(
+                f'fourcc: got {settings.fourcc!r}, expected four letters, as MJPG or YUYV'
+            )
         self._capture = self._open()
         if not self._capture.isOpened():
             raise ConfigError(
