@@ -113,6 +113,13 @@ def test_command_that_is_no_position_is_refused_and_the_last_one_followed(target
     assert world.follower.tick(world.now, TICK, world.position) is not None
 
 
+def test_command_that_came_while_the_tick_began_is_none_of_the_past():
+    world = World().run(0.3, [2.0, 2.0])
+    world.follower.take(np.array([2.0, 2.0]), world.now + 0.001)
+    world.follower.tick(world.now, TICK, world.position)
+    assert world.follower.following
+
+
 def test_clock_that_is_set_back_is_a_silence():
     world = World().run(0.3, [2.0, 2.0])
     world.now -= 100.0

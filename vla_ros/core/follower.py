@@ -75,7 +75,7 @@ class Follower:
         ``measured`` (joints,) is where they are, None where that is not known, and ``elapsed``
         the seconds since the last tick.
         """
-        if self._target is not None and not 0.0 <= now - self._heard <= self._silence:
+        if self._target is not None and not abs(now - self._heard) <= self._silence:
             self.stop()
         if self._target is None or measured is None:
             self._following = False
