@@ -67,6 +67,22 @@ def test_after_the_clock_was_set_back_messages_count_again(joints):
     assert joints.positions.tolist() == [1.1, 2.0, 3.0]
 
 
+def test_a_dispute_of_before_the_clock_was_set_back_is_over(joints):
+    joints.take(ARM, [1.0, 2.0, 3.0], 5000.0, 'driver')
+    with pytest.raises(VlaError, match='from two publishers'):
+        joints.take(ARM, [1.0, 0.0, 3.0], 5000.01, 'joint_state_publisher')
+    joints.set_back(100.0)
+    assert joints.objection(100.0 + LASTING) == ''
+
+
+def test_who_spoke_before_the_clock_was_set_back_contradicts_nobody(joints):
+    joints.take(ARM, [1.0, 2.0, 3.0], 5000.0, 'driver that ended')
+    joints.set_back(100.0)
+    joints.take(ARM, [0.0, 0.0, 0.0], 100.0, 'driver')
+    joints.take(ARM, [0.0, 0.0, 0.0], 5000.0, 'driver')
+    assert joints.objection(5000.0) == ''
+
+
 def test_a_joint_that_comes_twice_is_named(joints):
     with pytest.raises(VlaError, match='got elbow twice in one message'):
         joints.take(['shoulder', 'elbow', 'gripper', 'elbow'], [1.0, 2.0, 3.0, 4.0], 5.0)

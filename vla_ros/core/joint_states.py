@@ -73,6 +73,8 @@ class JointStates:
     def set_back(self, now: float) -> None:
         """Let nothing be newer than ``now`` (s), for the clock may have been set back."""
         np.minimum(self._times, now, out=self._times)
+        self._disputed = min(self._disputed, now)
+        self._told = {who: told for who, told in self._told.items() if told[0] <= now}
 
     @property
     def positions(self) -> np.ndarray | None:
