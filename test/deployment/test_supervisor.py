@@ -85,6 +85,19 @@ def test_the_run_goes_on_without_a_process_that_nobody_needs() -> None:
     assert 'view died: exit code 1' in text
 
 
+def test_a_process_that_closes_its_output_is_waited_for_and_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[float] = []
+    step = Supervisor._step
+    monkeypatch.setattr(
+        Supervisor, '_step', lambda self, now: steps.append(now) or step(self, now)
+    )
+    code, text, _ = run(shell('job', 'echo bye; exec >&- 2>&-; sleep 1', ends_run=True))
+    assert code == 0 and '[job] bye' in text
+    assert len(steps) < 100  # looks at it, ten per second
+
+
 def test_a_process_that_respawns_is_started_again() -> None:
     code, text, supervisor = run(
         shell('camera', 'echo hello; sleep 1; exit 1', respawn=True),

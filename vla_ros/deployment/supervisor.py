@@ -71,6 +71,7 @@ class Process:
         self._started = time.monotonic()
         self._memory = 0
         self.frozen = False  # as long as somebody stops it
+        self.silent = False  # it has closed its output, and may run on
         self._rest = b''
         try:
             self._popen = subprocess.Popen(
@@ -94,6 +95,7 @@ class Process:
         with suppress(BlockingIOError):
             while data := os.read(self.output, 65536):
                 self._rest += data
+            self.silent = True
         *lines, self._rest = self._rest.split(b'\n')
         return self._keep(lines)
 
@@ -203,6 +205,8 @@ class Supervisor:
             self._look_for_frozen(now)
         for key, _ in self._selector.select(PERIOD):
             self._show_lines(key.data, key.data.read())
+            if key.data.silent:
+                self._selector.unregister(key.data.output)
         for process in list(self._running):
             usage = process.poll()
             if usage is not None:
@@ -222,7 +226,8 @@ class Supervisor:
     def _retire(self, process: Process, usage: Usage) -> None:
         """Take leave of a process that has ended, and decide what that means for the run."""
         self._running.remove(process)
-        self._selector.unregister(process.output)
+        if not process.silent:
+            self._selector.unregister(process.output)
         self._show_lines(process, process.close())
         self.usages.append(usage)
         if self._code is None:
