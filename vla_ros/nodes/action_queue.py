@@ -134,14 +134,14 @@ class ActionQueueNode(VlaNode):
         self._steady = not self.get_parameter('use_sim_time').value
         self._running, self._closing = True, False
         sys.setswitchinterval(SWITCH_INTERVAL)
-        self._thread = self.run_thread(self._loop, 'control')
+        self.run_thread(self._loop, 'control')
 
     def deactivate(self) -> None:
         """Brake, then stop the control loop; no command follows."""
         self._closing = True
-        self._thread.join(self._robot.braking_time + LAST_TICK)
+        self.join_threads(self._robot.braking_time + LAST_TICK)
         self._running = False
-        self._thread.join()
+        self.join_threads()
         self._inbox.clear()
         self._chunks.clear()
         self._felt.forget()

@@ -110,12 +110,12 @@ class PlayerNode(VlaNode):
         """Listen for chunks, and begin to play."""
         self.subscribe(ActionChunk, 'action_chunk', self._answers.note, qos.LATEST)
         self._running = True
-        self._thread = self.run_thread(self._run, 'player')
+        self.run_thread(self._run, 'player')
 
     def deactivate(self) -> None:
         """Stop playing."""
         self._running = False
-        self._thread.join()
+        self.join_threads()
 
     def diagnostics(self) -> dict[str, str]:
         """Tell how far the replay is."""

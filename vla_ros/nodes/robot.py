@@ -16,11 +16,13 @@ by whomever, and intervention labels each moment for a dataset: 1 while a person
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration
+from rclpy.service import Service
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Int64, String
 from std_srvs.srv import Trigger
@@ -39,12 +41,16 @@ from vla_ros.ros.commands import command_msg
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
 from vla_ros.ros.process import spin_node
+from vla_ros.ros.publishers import Speakers
 from vla_ros.runtime.pacing import Pacer
 
+IDLE_CURRENT = 0.05  # A, of a motor that is off, at most
 LAST_TICK = 0.5  # s for the last look at an arm that stands
+DEAD_MAN_TIME = 0.25  # s without a word after which nobody presses: a little more than a fifth
 NOT_ACTIVE = 'not active: activate the node first'
 ESTOP = 'emergency stop'
 LED = 'a person leads it'
+TWO = 'two publishers that command the arm at once'
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,11 @@ class RobotNode(VlaNode):
         self._inbox: deque[Callable[[], None]] = deque(maxlen=100)
         self._missed = 0  # readings that failed
         self._led = -np.inf  # s, monotonic, when a person last led
+        self._contested = -np.inf  # s, monotonic, when two last commanded the arm
         self._stopped = ''  # why the arm stays stopped
+        self._spared = False  # whether it was stopped, since then, for the sake of a motor
+        self._driven = False  # whether it was sent anywhere since it was opened, or let go
+        self._offered: list[Service] = []
         self._button = False  # the last word on the topic estop
         self._pressed = -np.inf  # s, monotonic, when the dead man last said so
         self._pacer = Pacer(1.0 / self._params.rate)
@@ -129,7 +139,9 @@ class RobotNode(VlaNode):
         self._followed = self.advertise(JointTrajectory, 'followed_commands', qos.LATEST)
         self._interventions = self.advertise(Int64, 'intervention', qos.SENSOR)
         self._period = Duration(nanosec=round(1e9 / params.rate))
-        self._told = ('', '')
+        # what was said before may be another's, who is gone
+        self._told: tuple[str | None, str | None] = (None, None)
+        self._driven = False
         self._offered = [
             self.create_service(Trigger, '~/estop', self._on_estop),
             self.create_service(Trigger, '~/rearm', self._on_rearm),
@@ -138,20 +150,22 @@ class RobotNode(VlaNode):
 
     def activate(self) -> None:
         """Listen, and start the control loop."""
-        self.subscribe(JointTrajectory, 'joint_commands', self._on_command, qos.LATEST)
-        self.subscribe(JointTrajectory, 'teleop_commands', self._on_teleop, qos.LATEST)
+        callbacks = {'joint_commands': self._on_command, 'teleop_commands': self._on_teleop}
+        self._speakers = {topic: Speakers(self._params.command_timeout) for topic in callbacks}
+        for topic, callback in callbacks.items():
+            self.subscribe(JointTrajectory, topic, callback, qos.LATEST, info=True)
         self.subscribe(Bool, 'estop', self._on_button, qos.LATCHED)
         if self._params.dead_man:
             self.subscribe(Bool, 'dead_man', self._on_dead_man, qos.SENSOR)
         self._running, self._closing = True, False
-        self._thread = self.run_thread(self._loop, 'control')
+        self.run_thread(self._loop, 'control')
 
     def deactivate(self) -> None:
         """Brake, then stop the control loop; the arm holds where it is."""
         self._closing = True
-        self._thread.join(self._robot.braking_time + LAST_TICK)
+        self.join_threads(self._robot.braking_time + LAST_TICK)
         self._running = False
-        self._thread.join()
+        self.join_threads()
         self._inbox.clear()
 
     def cleanup(self) -> None:
@@ -177,19 +191,23 @@ class RobotNode(VlaNode):
         }
         return told | (describe(self._reading, self._robot.joint_names) if self._reading else {})
 
-    def _on_command(self, msg: JointTrajectory) -> None:
+    def _on_command(self, msg: JointTrajectory, info: Mapping[str, Any]) -> None:
         """Take the last point of the trajectory as the target, unless a person leads."""
         if not self._is_led:
-            self._take(msg)
+            self._take('joint_commands', msg, info)
 
-    def _on_teleop(self, msg: JointTrajectory) -> None:
+    def _on_teleop(self, msg: JointTrajectory, info: Mapping[str, Any]) -> None:
         """Have a person lead for as long as these come."""
         self._led = time.monotonic()
-        self._take(msg)
+        self._take('teleop_commands', msg, info)
 
-    def _take(self, msg: JointTrajectory) -> None:
-        target = messages.command_positions(msg, self._robot.joint_names)
+    def _take(self, topic: str, msg: JointTrajectory, info: Mapping[str, Any]) -> None:
+        """Have the arm follow a command, but not two who would drag it to and fro."""
         now = time.monotonic()
+        if self._speakers[topic].note(info, now):
+            self._contested = now
+            raise VlaError(f'{topic}: got {TWO}, expected one; end the other')
+        target = messages.command_positions(msg, self._robot.joint_names)
         self._inbox.append(lambda: self._follower.take(target, now))
 
     @property
@@ -213,6 +231,7 @@ class RobotNode(VlaNode):
         response.success = self.active and not self._button
         if response.success:
             self._stopped = ''
+            self._spared = False  # after that: a motor that is still unwell stops it again
             self._inbox.append(self._follower.stop)
         else:
             response.message = 'topic estop still says true' if self._button else NOT_ACTIVE
@@ -232,6 +251,7 @@ class RobotNode(VlaNode):
         assert self._driver is not None
         self._follower.give_way()
         self._driver.relax()
+        self._driven = False
 
     def _loop(self) -> None:
         """Tick at absolute deadlines."""
@@ -286,11 +306,10 @@ class RobotNode(VlaNode):
             return NOT_ACTIVE
         if self._stopped:
             return f'{self._stopped}: release it with ~/rearm'
-        if (
-            self._params.dead_man
-            and time.monotonic() - self._pressed > self._params.command_timeout
-        ):
+        if self._params.dead_man and time.monotonic() - self._pressed > DEAD_MAN_TIME:
             return 'nobody presses dead_man'
+        if time.monotonic() - self._contested < self._params.command_timeout:
+            return TWO
         return ''
 
     def _read(self) -> Reading | None:
@@ -298,6 +317,7 @@ class RobotNode(VlaNode):
         assert self._driver is not None
         try:
             reading = self._driver.read()
+            _check(reading.positions, self._robot.joint_names)
         except VlaError as error:
             self._missed += 1
             self.report('arm', f'{error}; the arm holds')
@@ -312,18 +332,26 @@ class RobotNode(VlaNode):
         assert self._driver is not None
         try:
             self._driver.write(positions)
+            self._driven = True
         except VlaError as error:
             self.report('arm', f'{error}; the arm holds')
 
     def _judge(self, reading: Reading | None, now: float) -> None:
-        """Stop the arm for good where a motor is not well, and spare that motor."""
+        """
+        Stop the arm for good where a motor is not well, and spare that motor.
+
+        One that was stopped before may be pressing against what it was stopped for. One that was
+        let go is sent nowhere: that would switch it on.
+        """
         objection = self._overload.objection(reading, now) if reading else ''
-        if objection and not self._stopped:
-            self._stopped = objection
-            self._follower.give_way()
-            self.report('motor', f'{objection}; the arm stops until ~/rearm')
-            if reading is not None:
-                self._write(reading.positions)
+        if reading is None or not objection or self._spared:
+            return
+        self._spared = True
+        self._stopped = '; '.join(filter(None, (self._stopped, objection)))
+        self._follower.give_way()
+        self.report('motor', f'{objection}; the arm stops until ~/rearm')
+        if self._driven or _is_on(reading):
+            self._write(reading.positions)
 
     def _empty_inbox(self) -> None:
         while self._inbox:
@@ -331,6 +359,20 @@ class RobotNode(VlaNode):
                 self._inbox.popleft()()
             except VlaError as error:
                 self.report('command', str(error))
+
+
+def _check(positions: np.ndarray, joint_names: tuple[str, ...]) -> None:
+    """Raise VlaError for positions that are none, which a driver should not have told."""
+    if positions.shape != (len(joint_names),) or not np.isfinite(positions).all():
+        raise VlaError(
+            f'driver: got the positions {positions.tolist()}, expected a finite one for each of '
+            f'{", ".join(joint_names)}; mend the driver'
+        )
+
+
+def _is_on(reading: Reading) -> bool:
+    """Say whether a motor is known to be on: it draws current."""
+    return reading.current is not None and bool((np.abs(reading.current) > IDLE_CURRENT).any())
 
 
 def describe(reading: Reading, joint_names: tuple[str, ...]) -> dict[str, str]:

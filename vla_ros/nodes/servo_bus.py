@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from builtin_interfaces.msg import Duration
+from rclpy.service import Service
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
@@ -89,6 +90,7 @@ class ServoBusNode(VlaNode):
         self._robot = load_robot(find_config('robots', self._params.robot))
         self._bus: SimulatedBus | None = None
         self._placed = 0.0  # s, monotonic, when somebody put the arm elsewhere
+        self._offered: list[Service] = []
 
     def configure(self) -> None:
         """Plug the bus in."""
@@ -103,21 +105,18 @@ class ServoBusNode(VlaNode):
         self._bus = SimulatedBus(servos, self._plant, Path(self._params.port))
         self._bus.weather = Weather(self._params.lost, self._params.broken)
         self._commands = self.advertise(JointTrajectory, 'plant/joint_commands', qos.LATEST)
-        self._service = self.create_service(SetBool, '~/unplug', self._on_unplug)
+        self._offered = [self.create_service(SetBool, '~/unplug', self._on_unplug)]
 
     def activate(self) -> None:
         """Couple the servos to the plant."""
         self.subscribe(JointState, 'plant/joint_states', self._on_joint_states, qos.SENSOR)
         self.subscribe(EpisodeEvent, 'episode', self._on_episode, qos.EVENTS)
-        self._timer = self.create_timer(PERIOD, self._on_timer)
-
-    def deactivate(self) -> None:
-        """Let the plant alone."""
-        self.destroy_timer(self._timer)
+        self.repeat(PERIOD, self._on_timer)
 
     def cleanup(self) -> None:
         """Take the bus away."""
-        self.destroy_service(self._service)
+        while self._offered:
+            self.destroy_service(self._offered.pop())
         if self._bus is not None:
             self._bus.close()
             self._bus = None

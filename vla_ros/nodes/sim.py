@@ -26,6 +26,7 @@ from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.parameter import Parameter
+from rclpy.service import Service
 from rosgraph_msgs.msg import Clock as ClockMsg
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
@@ -96,6 +97,7 @@ class SimNode(VlaNode):
         self._by_expert = self._params.driver == 'expert'
         self._demonstrator: Demonstration | None = None  # of the running episode
         self.add_on_set_parameters_callback(self._check_parameters)
+        self._offered: list[Service] = []
         self._episode = 0
         self._successes = 0
 
@@ -121,10 +123,8 @@ class SimNode(VlaNode):
         self._time_start = self._system.now().nanoseconds * 1e-9
         self._steps = 0
         self._begin()
-        self._service = self.create_service(Trigger, '~/reset', self._on_reset)
-        self._timer = self.create_timer(
-            1.0 / self._params.rate, self._on_timer, clock=self._steady
-        )
+        self._offered = [self.create_service(Trigger, '~/reset', self._on_reset)]
+        self.repeat(1.0 / self._params.rate, self._on_timer)
         if self._by_expert:
             self.subscribe(EpisodeEvent, 'next_start', self._on_next_start, qos.LATCHED)
         else:
@@ -135,8 +135,8 @@ class SimNode(VlaNode):
 
     def deactivate(self) -> None:
         """Stop the clock."""
-        self.destroy_timer(self._timer)
-        self.destroy_service(self._service)
+        while self._offered:
+            self.destroy_service(self._offered.pop())
 
     def diagnostics(self) -> dict[str, str]:
         """Tell how the episodes went."""

@@ -72,12 +72,12 @@ class ViewerNode(VlaNode):
             if bag.story.missing:
                 lacking = ', '.join(bag.story.missing)
                 self.get_logger().info(f'{bag.episode.path.name}: got no {lacking}; {HINT}')
-        self._thread = self.run_thread(self._run, 'player')
+        self.run_thread(self._run, 'player')
 
     def deactivate(self) -> None:
         """Stop playing."""
         self._player.stop()
-        self._thread.join()
+        self.join_threads()
 
     def cleanup(self) -> None:
         """Close the page."""

@@ -68,6 +68,7 @@ class VlaNode(LifecycleNode):
         self._configured = False
         self._subscribed: list[Any] = []
         self._repeated: list[Timer] = []
+        self._loops: list[threading.Thread] = []
         self._advertised: list[MeasuredPublisher] = []
         self._alive: list[Publisher] = []  # there while the node is active
         self._settings = declare(self, NodeParams, Change.CONFIGURE)
@@ -177,9 +178,9 @@ class VlaNode(LifecycleNode):
         traffic = self._diagnostics.traffic
         profiles = [declare_qos(self, topic, profile, 'subscription')]
         if profile.durability == DurabilityPolicy.TRANSIENT_LOCAL:
-            profiles.append(qos.VOLATILE)
             # neither may skip what the other still has: it would be heard after what is newer
             profiles[0].depth = max(profiles[0].depth, qos.VOLATILE.depth)
+            profiles.append(qos.VOLATILE)
         ear = Ear(newest) if len(profiles) > 1 else None
 
         def guarded(msg: Any, known: Mapping[str, Any]) -> None:
@@ -211,6 +212,8 @@ class VlaNode(LifecycleNode):
         """
         Run ``loop`` beside the callbacks until it returns; ``deactivate`` must see to that.
 
+        It can wait for that with ``join_threads``.
+
         At Ctrl-C the ROS context goes first, and a publish that fails for it ends the loop. Any
         other error is logged and ends the process, for a node without its loop is of no use.
         """
@@ -222,7 +225,13 @@ class VlaNode(LifecycleNode):
 
         thread = threading.Thread(target=run, name=name, daemon=True)
         thread.start()
+        self._loops = [each for each in self._loops if each.is_alive()] + [thread]
         return thread
+
+    def join_threads(self, timeout: float | None = None) -> None:
+        """Wait for what ``run_thread`` began, for each ``timeout`` s at most; None: to the end."""
+        for thread in self._loops:
+            thread.join(timeout)
 
     def finish(self) -> None:
         """End the process once what was published has arrived; for a node whose job is done."""

@@ -44,6 +44,23 @@ class Sources:
         return source
 
 
+class Speakers:
+    """Notices who speaks at the same time as another on a topic that is for one."""
+
+    def __init__(self, silence: float) -> None:
+        """Take who said nothing for ``silence`` (s) for one who has ended."""
+        self._silence = silence
+        self._sources = Sources()
+        self._heard: dict[Hashable, float] = {}  # s, by publisher
+
+    def note(self, info: Mapping[str, Any], now: float) -> bool:
+        """Take note of a message at ``now`` (s) by its ``info``; say whether others speak, too."""
+        heard = self._heard.items()
+        self._heard = {who: when for who, when in heard if now - when < self._silence}
+        self._heard[self._sources.identify(info)] = now
+        return len(self._heard) > 1
+
+
 class Rivals:
     """
     The other nodes that publish on a topic that must be this node's alone.
