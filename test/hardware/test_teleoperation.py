@@ -11,14 +11,15 @@ import pytest
 
 pytest.importorskip('scservo_sdk')
 
-from servos import ROBOT, simulated_arm
+from servos import CALIBRATION, ROBOT, simulated_arm
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.hardware import sts3215
+from vla_ros.hardware.calibration import JointCalibration
 from vla_ros.hardware.driver import DriverSettings
 from vla_ros.hardware.gamepad import AXIS, BUTTON, CLUTCH, EVENT, Gamepad
 from vla_ros.hardware.leader import LeaderArm
-from vla_ros.hardware.teleoperation import Jog, Keyboard, TeleoperatorSettings
+from vla_ros.hardware.teleoperation import LEAD, Jog, Keyboard, TeleoperatorSettings
 
 HERE = np.array([0.1, -0.5, 0.5, 0.2, 0.0, 0.3])
 
@@ -44,11 +45,40 @@ def test_jog_begins_where_the_arm_is_and_keeps_its_speed_and_the_limits():
     jog, push = Jog(ROBOT, 0.5), np.array([1.0, 0, 0, 0, 0, -3.0])
     first = jog.move(HERE, push, 0.02)
     np.testing.assert_allclose(first - HERE, [0.01, 0, 0, 0, 0, -0.01])
+    target = HERE
     for _ in range(1000):
-        target = jog.move(HERE, push, 0.02)
+        target = jog.move(target, push, 0.02)
     assert target[0] == ROBOT.upper[0] and target[5] == ROBOT.lower[5]
     jog.stop()
     np.testing.assert_allclose(jog.move(HERE, 0.0 * push, 0.02), HERE)
+
+
+def test_jog_runs_not_away_from_an_arm_that_is_kept_from_following():
+    jog, push = Jog(ROBOT, 0.5), np.array([1.0, 0, 0, 0, 0, -1.0])
+    for _ in range(1000):
+        target = jog.move(HERE, push, 0.02)
+    np.testing.assert_allclose(target - HERE, [LEAD, 0, 0, 0, 0, ROBOT.lower[5] - HERE[5]])
+
+
+def test_jog_begins_anew_after_a_pause_in_which_the_arm_may_have_been_moved():
+    jog, push = Jog(ROBOT, 0.5), np.array([1.0, 0, 0, 0, 0, 0])
+    jog.move(HERE, push, 0.02)
+    np.testing.assert_allclose(jog.move(HERE + 0.2, push, 5.0), HERE + 0.2)
+
+
+def test_leader_that_is_turned_beyond_its_turn_leads_on_and_not_back(tmp_path):
+    roll = JointCalibration(5, 0, 0, 0, sts3215.RESOLUTION - 1)
+    calibration = {**CALIBRATION, 'wrist_roll': roll}
+    with simulated_arm(tmp_path, calibration) as (bus, driver):
+        leader = LeaderArm(settings(driver=driver))
+        bus.plant.positions[5] = sts3215.RESOLUTION - 5
+        time.sleep(0.1)
+        before = leader.read(HERE, 0.02)[4]
+        bus.plant.positions[5] = 5  # where its servo counts anew
+        time.sleep(0.1)
+        assert leader.read(HERE, 0.02)[4] == pytest.approx(before, abs=0.02)
+        assert leader.read(HERE, 5.0)[4] == pytest.approx(-np.pi, abs=0.02)  # who knows by then
+        leader.close()
 
 
 @pytest.fixture

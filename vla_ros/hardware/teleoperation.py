@@ -31,6 +31,10 @@ TELEOPERATORS = {
 }
 
 
+LEAD = 0.5  # rad or m that an arm is led ahead of where it is; a gripper presses with that
+PAUSE = 0.5  # s
+
+
 @dataclass(frozen=True)
 class TeleoperatorSettings:
     """What a device is told about the arm that it leads."""
@@ -62,7 +66,13 @@ class Teleoperator(ABC):
 
 
 class Jog:
-    """Joints that are led one by one, at a bounded speed, from where the arm is."""
+    """
+    Joints that are led one by one, at a bounded speed, from where the arm is.
+
+    Where the arm does not follow, because it is stopped or something is in its way, it is led no
+    further than LEAD: it would go all that way as soon as it may. After a pause it is led from
+    where it is by then.
+    """
 
     def __init__(self, robot: RobotSpec, speed: float) -> None:
         """Begin with nobody leading."""
@@ -75,9 +85,12 @@ class Jog:
 
     def move(self, measured: np.ndarray, shares: np.ndarray, elapsed: float) -> np.ndarray:
         """Return the target (joints,) after going on at ``shares`` (joints,) of the speed."""
+        if elapsed > PAUSE:
+            self._target, elapsed = None, 0.0
         if self._target is None:
             self._target = measured.copy()
         target = self._target + np.clip(shares, -1.0, 1.0) * self._speed * elapsed
+        target = np.clip(target, measured - LEAD, measured + LEAD)
         self._target = np.clip(target, self._robot.lower, self._robot.upper)
         return self._target
 

@@ -64,6 +64,7 @@ class TeleoperateNode(VlaNode):
         self._joints = JointStates(self._robot.joint_names)
         self._measured: np.ndarray | None = None  # rad; None: not every joint was told of
         self._felt = -np.inf  # s, monotonic, when the joint was told of that was longest ago
+        self._asked: float | None = None  # s, monotonic, when the device was last asked
         self._running = False
 
     def configure(self) -> None:
@@ -76,14 +77,14 @@ class TeleoperateNode(VlaNode):
 
     def activate(self) -> None:
         """Listen to the arm, and begin to lead."""
-        self.subscribe(JointState, 'joint_states', self._on_joint_states, qos.SENSOR)
+        self.subscribe(JointState, 'joint_states', self._on_joint_states, qos.JOINTS)
         self._running = True
-        self._thread = self.run_thread(self._loop, 'teleoperation')
+        self.run_thread(self._loop, 'teleoperation')
 
     def deactivate(self) -> None:
         """Lead no more."""
         self._running = False
-        self._thread.join()
+        self.join_threads()
 
     def cleanup(self) -> None:
         """Let go of the device."""
@@ -96,16 +97,17 @@ class TeleoperateNode(VlaNode):
         self._measured, self._felt = self._joints.positions, self._joints.time
 
     def _loop(self) -> None:
-        pacer, last = Pacer(1.0 / self._params.rate), time.monotonic()
+        pacer = Pacer(1.0 / self._params.rate)
         while self._running:
             pacer.wait()
-            last, before = time.monotonic(), last
-            self._tick(last - before)
+            self._tick(time.monotonic())
 
-    def _tick(self, elapsed: float) -> None:
+    def _tick(self, now: float) -> None:
         assert self._device is not None
-        if self._measured is None or time.monotonic() - self._felt > LONGEST_AGE:
+        if self._measured is None or now - self._felt > LONGEST_AGE:
             return  # where the arm is is not known
+        elapsed = 0.0 if self._asked is None else now - self._asked
+        self._asked = now
         try:
             target = self._device.read(self._measured, elapsed)
         except VlaError as error:
