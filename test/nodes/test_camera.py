@@ -103,6 +103,24 @@ def test_camera_that_does_not_answer_is_left_alone_and_read_by_nobody_else(
     assert used['closed'] == 1
 
 
+def test_camera_that_does_not_answer_is_read_by_one_thread_though_it_is_activated_again(
+    start_graph, monkeypatch
+):
+    monkeypatch.setattr('vla_ros.nodes.camera.STOP_TIME', 0.1)
+    Stuck.used.clear(), Stuck.released.clear()
+    viewer = Viewer(start_graph(f'source:={__name__}:Stuck', *SIZE))
+    graph, node, used = viewer.graph, viewer.node, Stuck.used
+    graph.until(lambda: used['reading'] == 1)
+    node.trigger_deactivate(), node.trigger_activate()
+    graph.spin(0.3)
+    assert used['reading'] == 1
+    node.trigger_deactivate(), node.trigger_cleanup()
+    assert not used['closed']
+    assert node.start()
+    Stuck.released.set()
+    graph.until(lambda: len(viewer.images) > 2)
+
+
 def state_message(state, time):
     """Return the message of a scene at ``time``."""
     msg = SimState(names=list(state.values), values=list(state.values.values()))

@@ -102,7 +102,7 @@ class CameraNode(VlaNode):
         elif self._source is not None:
             self._counting, self._counted = time.monotonic(), 0
             self._stopped = threading.Event()
-            capture = partial(self._capture, self._source, self._stopped)
+            capture = partial(self._capture, self._source, self._stopped, self._thread)
             self._thread = self.run_thread(capture, 'capture')
 
     def deactivate(self) -> None:
@@ -134,7 +134,15 @@ class CameraNode(VlaNode):
             self._source.show(np.array(msg.qpos), dict(zip(msg.names, msg.values, strict=True)))
             self._publish(self._source.read(), time)
 
-    def _capture(self, source: CameraSource, stopped: threading.Event) -> None:
+    def _capture(
+        self,
+        source: CameraSource,
+        stopped: threading.Event,
+        before: threading.Thread | None,
+    ) -> None:
+        """Publish what the camera sees, once whoever read it ``before`` has ended."""
+        if before is not None:
+            before.join()
         while not stopped.is_set():
             try:
                 image = source.read()
