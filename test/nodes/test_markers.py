@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What RViz draws is what the queue, the joints, the cameras and the recorder say."""
 
+import time
+
 import numpy as np
 import pytest
-from arm import MEASURED, Arm
+from arm import JOINTS, MEASURED, Arm
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, JointState
 from visualization_msgs.msg import Marker, MarkerArray
 
 from vla_ros.dataset.plan import find_plan
@@ -55,6 +57,16 @@ def start_scene(start_graph):
         return Scene(graph, **given)
 
     return start
+
+
+def test_joint_states_that_come_in_parts_at_once_are_all_heard(start_scene):
+    scene = start_scene(with_arm=False)
+    joints = scene.graph.publisher(JointState, 'joint_states', qos.LATEST)
+    for names, values in ((JOINTS[:5], MEASURED[:5]), (JOINTS[5:], MEASURED[5:])):
+        joints.publish(JointState(name=list(names), position=values.tolist()))
+    time.sleep(0.2)  # the node is busy meanwhile
+    scene.graph.spin(0.2)
+    np.testing.assert_allclose(scene.node._positions, MEASURED)
 
 
 def play(scene):

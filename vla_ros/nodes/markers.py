@@ -90,7 +90,7 @@ class MarkersNode(VlaNode):
         self.subscribe(QueueStatus, 'queue_status', self._on_status, qos.SENSOR)
         self.subscribe(ActionChunkMsg, 'action_chunk', self._on_chunk, qos.SENSOR)
         self.subscribe(ActionChunkMsg, 'queued_actions', self._on_queued, qos.SENSOR)
-        self.subscribe(JointState, 'joint_states', self._on_joint_states, qos.SENSOR)
+        self.subscribe(JointState, 'joint_states', self._on_joint_states, qos.JOINTS)
         for name in self._cameras:
             on_lens = partial(self._on_lens, name)
             self.subscribe(CameraInfo, f'camera/{name}/camera_info', on_lens, qos.SENSOR)

@@ -88,7 +88,7 @@ class RobotStateNode(VlaNode):
         fixed = fixed_transforms(self._model, prefix, world, self._base)
         now = self.get_clock().now().to_msg()
         self._tf_static.publish(self._tf_message(transforms=list(transform_msgs(fixed, now))))
-        self.subscribe(JointState, 'joint_states', self._on_joint_states, qos.SENSOR)
+        self.subscribe(JointState, 'joint_states', self._on_joint_states, qos.JOINTS)
 
     def _on_joint_states(self, msg: JointState) -> None:
         now, joints = time.monotonic(), self._joints

@@ -27,7 +27,12 @@ from vla_ros.ros.process import spin_node
 from vla_ros.ros.show import DIAGNOSTICS, PERIOD, Clocks, Heard, Show
 from vla_ros.view.hub import Hub
 
-PROFILES = {'episode': qos.EVENTS, 'instruction': qos.LATCHED, DIAGNOSTICS: qos.EVERY}
+PROFILES = {
+    'episode': qos.EVENTS,
+    'instruction': qos.LATCHED,
+    'joint_states': qos.JOINTS,
+    DIAGNOSTICS: qos.EVERY,
+}
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,8 @@ class WebNode(VlaNode):
             except VlaError as error:
                 self.report(topic, str(error))
 
-        subscription = self.create_subscription(heard.kind, topic, on_raw, qos.SENSOR, raw=True)
+        profile = PROFILES.get(topic, qos.SENSOR)
+        subscription = self.create_subscription(heard.kind, topic, on_raw, profile, raw=True)
         self._watching.append(subscription)
 
 
