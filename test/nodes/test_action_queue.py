@@ -295,8 +295,8 @@ def test_control_thread_ends_quietly_when_ros_goes_first(start_arm, capfd):
     arm = start_arm('rate:=500.0')
     arm.begin()
     rclpy.shutdown()
-    arm.node._thread.join(timeout=PATIENCE)
-    assert not arm.node._thread.is_alive()
+    arm.node._loops[-1].join(timeout=PATIENCE)
+    assert not arm.node._loops[-1].is_alive()
     assert arm.node.exit_code == 0
     assert 'Traceback' not in capfd.readouterr().err
 

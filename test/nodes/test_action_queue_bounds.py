@@ -61,7 +61,7 @@ def test_absurd_chunk_changes_nothing_and_the_emergency_stop_still_works(arm, ab
         arm.play_message(**{'sequence': arm.status.request_id + 1, **ABSURD[absurd]})
         arm.graph.spin(0.1)
     arm.graph.until(lambda: sum(faults.values()) > 0)
-    assert arm.status.mode == QueueStatus.RUNNING and arm.node._thread.is_alive()
+    assert arm.status.mode == QueueStatus.RUNNING and arm.node._loops[-1].is_alive()
     arm.graph.until(lambda: arm.positions[-1] > arm.positions[0])
     arm.trigger('estop')
     arm.graph.until(lambda: arm.status.mode == QueueStatus.ESTOP)
@@ -73,7 +73,7 @@ def test_many_chunks_at_once_are_worked_off_tick_by_tick(arm):
     for k in range(40):
         arm.play(np.linspace(0.1, 0.4, 900), step=0.01, sequence=arm.status.request_id + k)
     arm.graph.spin(0.5)
-    assert arm.status.accepted > before and arm.node._thread.is_alive() and sound(arm)
+    assert arm.status.accepted > before and arm.node._loops[-1].is_alive() and sound(arm)
 
 
 @pytest.mark.parametrize('seconds', [2**31 - 1, -(2**31), 0])
