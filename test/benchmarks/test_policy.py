@@ -24,6 +24,7 @@ from vla_ros.policy.pipeline import Policy
 from vla_ros.policy.spec import BLOCKS
 from vla_ros.runtime.placement import NodePlacement, Placement
 from vla_ros.tools.arguments import add_json
+from vla_ros.tools.main import main
 
 PLACEMENT = 'defaults: {backend: onnxruntime, cameras: single}\n'
 
@@ -108,3 +109,20 @@ def test_size_that_makes_no_sense_is_refused():
 def test_torch_without_a_checkpoint_is_refused(tiny_bundle):
     with pytest.raises(ConfigError, match='--torch: got no checkpoint'):
         run('--policy', str(tiny_bundle), '--torch')
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        'policy --rounds',
+        'transport --rounds',
+        'split --rounds',
+        'control --runs',
+        'checks --recordings',
+    ],
+)
+@pytest.mark.parametrize('count', ['0', '-1'])
+def test_runs_that_would_leave_nothing_to_tell_are_refused(words, count, capsys):
+    assert main(['benchmark', *words.split(), count]) == 2
+    option = words.split()[1]
+    assert f'{option}: got {count}, expected at least 1' in capsys.readouterr().err

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from vla_ros.benchmarks.ratios import check_count
 from vla_ros.core.files import write_json
 from vla_ros.runtime.workers import work
 
@@ -46,6 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Print the table; return 0 if all defects were found without a false alarm, else 1."""
+    check_count('recordings', args.recordings)
     seeds = range(args.seed, args.seed + args.recordings)
     size = args.width, args.height
     attempt = partial(try_one, starts=args.starts, recoveries=args.recoveries, size=size)

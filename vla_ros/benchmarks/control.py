@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vla_ros.benchmarks.ratios import check_count
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import ROBOT
 from vla_ros.core.errors import VlaError
@@ -74,6 +75,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Measure and print the table; return 0."""
+    check_count('runs', args.runs)
     runs = []
     print('   rate  scheduler  p50 ms   p99 ms   max ms  missed   ticks')
     with _busy_cores(0 if args.idle else len(os.sched_getaffinity(0))):

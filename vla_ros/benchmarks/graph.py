@@ -19,7 +19,7 @@ from typing import Any
 
 from vla_ros.benchmarks.graph_tables import graph_table, node_table
 from vla_ros.benchmarks.graphs import Graph, Outcome, alternate
-from vla_ros.benchmarks.ratios import compared, cpu_compared, subject
+from vla_ros.benchmarks.ratios import check_count, compared, cpu_compared, subject
 from vla_ros.benchmarks.variants import (
     Variant,
     add_variant_arguments,
@@ -57,8 +57,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Measure, print the tables and write the figures; return 0."""
-    if args.rounds < 1:
-        raise ConfigError(f'--rounds: got {args.rounds}, expected at least 1')
+    check_count('rounds', args.rounds)
     base, variants = choose(args)
     rows = measure(base.spec, variants, args.threads, args.rounds)
     figures = {

@@ -25,7 +25,7 @@ from vla_ros.benchmarks.contestants import (
     observations,
 )
 from vla_ros.benchmarks.policy_tables import block_table, totals_table
-from vla_ros.benchmarks.ratios import compared, cpu_compared, subject
+from vla_ros.benchmarks.ratios import check_count, compared, cpu_compared, subject
 from vla_ros.benchmarks.variants import (
     Variant,
     add_variant_arguments,
@@ -82,6 +82,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Measure, print the tables and write the profile."""
+    check_count('rounds', args.rounds)
     profile: dict[str, Any] = {'format': FORMAT, 'machine': machine_facts()}
     profile |= {'entries': [], 'end_to_end': []}
     for base, checkpoint in _bases(args):

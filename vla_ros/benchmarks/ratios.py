@@ -7,8 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from vla_ros.core.errors import ConfigError
 from vla_ros.evaluation.statistics import median_interval, ratio_interval
 from vla_ros.policy.spec import PolicySpec
+
+
+def check_count(option: str, count: int) -> None:
+    """Raise ConfigError where so many runs would leave nothing to tell."""
+    if count < 1:
+        raise ConfigError(f'--{option}: got {count}, expected at least 1')
 
 
 def subject(spec: PolicySpec, threads: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from vla_ros.benchmarks.graphs import Graph, alternate
+from vla_ros.benchmarks.ratios import check_count
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import POLICY
 from vla_ros.core.errors import ConfigError
@@ -35,6 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Measure and print; return 0."""
+    check_count('rounds', args.rounds)
     if bool(args.height) != bool(args.width):
         raise ConfigError('split: got one of --height and --width, expected both or neither')
     with tempfile.TemporaryDirectory(prefix='vla_ros_') as folder:

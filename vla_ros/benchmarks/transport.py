@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vla_ros.benchmarks.ratios import check_count
 from vla_ros.core.errors import VlaError
 from vla_ros.core.files import write_json
 from vla_ros.deployment.domain import isolate
@@ -98,6 +99,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Measure and print the table; return 0."""
+    check_count('rounds', args.rounds)
     rows = measure(round(args.megabytes * 1e6) // 8 * 8, args.rounds)
     print(f'{args.megabytes:g} MB     profile   p50 ms   p95 ms  count   lost   torn')
     print(*rows, sep='\n')
@@ -135,7 +137,7 @@ def ratio(rows: Sequence[Row]) -> float:
 def large_profile(folder: Path, size: int) -> Path:
     """Write the profile that ships, with room for several messages of ``size`` bytes."""
     shipped = shipped_profile()
-    text = shipped.read_text()
+    text = shipped.read_text(encoding='utf-8')
     for tag, value in (('segment_size', ROOM * size), ('maxMessageSize', 2 * size)):
         head, _, rest = text.partition(f'<{tag}>')
         text = f'{head}<{tag}>{max(value, 1 << 20)}</{tag}>{rest.partition(f"</{tag}>")[2]}'
