@@ -18,7 +18,7 @@ from vla_ros.train.checkpoint import load_checkpoint, load_facts  # noqa: E402
 from vla_ros.train.curves import smooth  # noqa: E402
 from vla_ros.train.learner import Learner  # noqa: E402
 from vla_ros.train.loop import train  # noqa: E402
-from vla_ros.train.run_folder import best_step  # noqa: E402
+from vla_ros.train.run_folder import RunFolder, best_step  # noqa: E402
 from vla_ros.train.training_plan import TrainingPlan  # noqa: E402
 
 from .conftest import JOINTS, SIZE, write_dataset  # noqa: E402
@@ -77,6 +77,14 @@ def test_best_step_is_that_of_the_most_successes_on_both_sets(rates, best):
         for number, (test, validation) in enumerate(rates, 1)
     ]
     assert best_step(table) == best
+
+
+def test_run_without_evaluations_gives_its_newest_checkpoint(tmp_path):
+    folder = RunFolder(tmp_path)
+    for step in (999_999, 1_000_000):
+        folder.checkpoint(step).mkdir()
+        folder.point_to(step)
+    assert folder.result == folder.checkpoint(1_000_000)
 
 
 def test_curves_are_drawn_at_each_evaluation(run):

@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip('torch')
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.train.batches import Augmentation
 from vla_ros.train.training_plan import TrainingPlan
 
 
@@ -15,10 +16,25 @@ def test_plan_without_an_end_is_refused():
         TrainingPlan()
 
 
-@pytest.mark.parametrize('name', ['steps', 'minutes', 'batch_size', 'evaluate_every'])
-def test_numbers_that_are_not_positive_are_refused_by_name(name):
-    with pytest.raises(ConfigError, match=f'{name}: got 0'):
-        TrainingPlan(**{'steps': 5, name: 0})
+@pytest.mark.parametrize('value', [0, -1, float('nan')])
+@pytest.mark.parametrize('name', ['steps', 'minutes', 'batch_size', 'evaluate_every', 'threads'])
+def test_numbers_that_are_not_positive_are_refused_by_name(name, value):
+    with pytest.raises(ConfigError, match=f'{name}: got {value}'):
+        TrainingPlan(**{'steps': 5, name: value})
+
+
+@pytest.mark.parametrize(
+    ('name', 'changes'),
+    [
+        ('seed', {'seed': -1}),
+        ('learning_rate', {'learning_rate': -1}),
+        ('held_rows', {'held_rows': -1}),
+        ('shift', {'augmentation': Augmentation(shift=-1)}),
+    ],
+)
+def test_numbers_below_zero_are_refused_by_name(name, changes):
+    with pytest.raises(ConfigError, match=f'{name}: got -1, expected 0 or more'):
+        TrainingPlan(steps=5, **changes)
 
 
 def test_whichever_end_comes_first_counts():

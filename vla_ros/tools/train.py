@@ -178,7 +178,7 @@ def run(args: argparse.Namespace) -> int:
         steps=args.steps,
         minutes=args.minutes,
         batch_size=args.batch_size,
-        learning_rate=args.learning_rate or family.learning_rate,
+        learning_rate=family.learning_rate if args.learning_rate is None else args.learning_rate,
         evaluate_every=args.evaluate_every,
         seed=args.seed,
         stride=args.stride,
@@ -251,7 +251,7 @@ def _emphasis(
     emphasis = {}
     for word in words:
         what, _, times = word.partition('=')
-        if what not in (*phases, HUMAN, *datasets) or not times.isdigit() or int(times) < 1:
+        if what not in (*phases, HUMAN, *datasets) or not times.isdecimal() or int(times) < 1:
             raise ConfigError(
                 f'--emphasize: got {word!r}, expected WHAT=TIMES with a phase of '
                 f'{", ".join(phases)}, with {HUMAN}, or with a dataset of {", ".join(datasets)}, '

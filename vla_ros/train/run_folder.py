@@ -67,7 +67,7 @@ class RunFolder:
     def result(self) -> Path:
         """Return the best checkpoint, or the last one where none was evaluated."""
         best = self._path / 'best'
-        return best if self.success.rows else max(self._path.glob('step_*[0-9]'))
+        return best if self.success.rows else self._path / os.readlink(self._path / 'last')
 
 
 def best_step(success: list[dict[str, float]]) -> int:

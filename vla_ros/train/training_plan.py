@@ -54,6 +54,7 @@ class TrainingPlan:
             'flow_samples',
             'evaluate_every',
             'report_every',
+            'threads',
         ):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -70,8 +71,10 @@ class TrainingPlan:
                 'are of pictures as they are; draw moved ones with: vla_ros generate --scenes N '
                 '--move SHARE'
             )
-        if self.held_rows < 0:
-            raise ConfigError(f'held_rows: got {self.held_rows}, expected 0 or more')
+        others = {name: getattr(self, name) for name in ('learning_rate', 'held_rows', 'seed')}
+        for name, value in {**others, 'shift': self.augmentation.shift}.items():
+            if not 0 <= value < math.inf:
+                raise ConfigError(f'{name}: got {value}, expected 0 or more')
 
     def progress(self, step: int, seconds: float) -> float:
         """Return the part of the plan that is done after ``step`` steps; 1 or more is all."""
