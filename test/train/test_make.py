@@ -50,7 +50,9 @@ def test_policy_is_made_from_nothing_and_what_is_done_is_not_done_again(
     spec = load_bundle(root / name).spec
     assert {(camera.width, camera.height) for camera in spec.cameras} == {(64, 32)}
     written = {path: os.stat(path).st_mtime_ns for path in root.rglob('*') if path.is_file()}
+    capfd.readouterr()
     assert main(words) == 0
+    assert 'is done, but' not in capfd.readouterr().out
     assert written == {
         path: os.stat(path).st_mtime_ns for path in root.rglob('*') if path.is_file()
     }

@@ -43,9 +43,7 @@ class Step(NamedTuple):
                 f'step {self.output}: got {self.command!r} ({error}), expected a command of '
                 f'vla_ros, with {{root}} and arguments of {", ".join(sorted(values))} in braces'
             ) from None
-        output = root / self.output
-        resumed = words[0] == 'train' and (output / 'losses.csv').exists()
-        return [*words, '--output', str(output), *(['--resume'] if resumed else [])]
+        return [*words, '--output', str(root / self.output)]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -73,7 +71,9 @@ def run(args: Namespace) -> int:
             if before != shlex.join(words):
                 print(f'  is done, but was called with: {before}; to repeat it delete {done}')
             continue
-        code = run_step([sys.executable, '-m', 'vla_ros.tools.main', *words])
+        begun = words[0] == 'train' and (args.output / step.output / 'losses.csv').exists()
+        resumed = [*words, '--resume'] if begun else words
+        code = run_step([sys.executable, '-m', 'vla_ros.tools.main', *resumed])
         if code:
             raise VlaError(
                 f'step {step.output}: ended with {code}; repeat the command to go on from there'
