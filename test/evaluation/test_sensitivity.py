@@ -91,6 +91,12 @@ def test_a_folder_with_results_of_another_dataset_is_refused(built, bundle, samp
         build(bundle, built[1], samples[::-1], built[0])
 
 
+def test_a_key_that_is_damaged_is_named(built, bundle, samples, tmp_path):
+    (tmp_path / 'fp32.json').touch()
+    with pytest.raises(ConfigError, match=r'fp32\.json: cannot be read'):
+        build(bundle, built[1][:1], samples, tmp_path)
+
+
 def test_episodes_are_played_once_and_a_cut_off_line_is_played_again(
     built, findings, tmp_path, monkeypatch
 ):
@@ -115,6 +121,8 @@ def test_episodes_are_played_once_and_a_cut_off_line_is_played_again(
     assert asked == [6, 6, 1]
     with pytest.raises(ConfigError, match='setting'):
         play(*arguments[:4], replace(CONFIG, latency=1.0), tmp_path)
+    with pytest.raises(ConfigError, match='setting'):
+        play(*arguments[:3], robot.slowed(0.5), CONFIG, tmp_path)
 
 
 def test_a_real_episode_is_played_and_kept(built, findings, tmp_path):

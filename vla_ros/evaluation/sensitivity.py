@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import read_json, write_json
 from vla_ros.core.robot import RobotSpec
 from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.dataset.samples import Sample
@@ -154,7 +155,7 @@ def play(
     Episodes that ``folder`` holds already are not played again; the latency in ``config`` is
     the same for all variants, so that their numbers alone make the difference.
     """
-    _check_key(folder / 'episodes.json', repr(config))
+    _check_key(folder / 'episodes.json', repr((config, replace(robot, urdf=None))))
     outcomes = {}
     for finding in findings:
         name = finding.variant.name
@@ -191,7 +192,7 @@ def _outcomes(
             'success': result.success,
             'duration': result.duration,
         }
-        with file.open('a') as lines:
+        with file.open('a', encoding='utf-8') as lines:
             lines.write(json.dumps(line) + '\n')
 
     if left:
@@ -202,10 +203,10 @@ def _outcomes(
 
 def _read_outcomes(file: Path) -> dict[tuple[int, int], bool]:
     """Return the episodes in a file by cluster and seed; a line cut off at its end is left out."""
-    text = file.read_text() if file.is_file() else ''
+    text = file.read_text(encoding='utf-8') if file.is_file() else ''
     whole = text[: text.rfind('\n') + 1]
     if whole != text:
-        file.write_text(whole)
+        file.write_text(whole, encoding='utf-8')
     lines = map(json.loads, whole.splitlines())
     return {(line['cluster'], line['seed']): bool(line['success']) for line in lines}
 
@@ -251,9 +252,8 @@ def _digest(samples: Sequence[Sample]) -> str:
 def _check_key(file: Path, key: str) -> None:
     """Write the key of results, or raise ConfigError where there are results of another one."""
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(key))
-    elif json.loads(file.read_text()) != key:
+        write_json(file, key)
+    elif read_json(file) != key:
         raise ConfigError(
             f'{file}: got results of another policy, recipe, dataset or setting, expected those '
             'of this one; name another --work folder, or remove that one'
