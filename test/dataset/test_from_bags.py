@@ -357,3 +357,15 @@ def test_a_first_command_of_no_joints_makes_no_dataset_without_joints(tmp_path):
     episode = write_episode(tmp_path, messages=sorted(messages, key=lambda m: m.time))
     with pytest.raises(VlaError, match='/joint_commands: got no joints in the first message'):
         frames_of(episode)
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        *(('fps', value) for value in (0, -5, 1001, 10**30)),
+        *(('max_skew', value) for value in (0.0, -1.0, float('nan'))),
+    ],
+)
+def test_a_number_that_makes_no_frames_is_refused(tmp_path, name, value):
+    with pytest.raises(ConfigError, match=f'{name}: got {value}'):
+        convert([write_episode(tmp_path)], tmp_path / 'data', **{name: value})

@@ -308,7 +308,13 @@ def test_a_robot_with_other_joints_is_named(track, spec, robot):
 
 
 @pytest.mark.parametrize(
-    ('name', 'value'), [('latency', -0.1), ('every', 0.0), ('rate', -1.0), ('mode', 'later')]
+    ('name', 'value'),
+    [
+        ('latency', -0.1),
+        ('every', 0.0),
+        *(('rate', value) for value in (-1.0, 1001.0, float('inf'), float('nan'))),
+        ('mode', 'later'),
+    ],
 )
 def test_a_setting_that_makes_no_sense_is_named(name, value):
     with pytest.raises(ConfigError, match=f'{name}: got'):

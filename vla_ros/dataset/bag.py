@@ -328,7 +328,9 @@ def typestore() -> Typestore:
     store = get_typestore(Stores.ROS2_KILTED)
     share = find_config('', 'fastdds.xml').parents[1]  # of the package, or the checkout
     for path in sorted((share / 'msg').glob('*.msg')):
-        store.register(get_types_from_msg(path.read_text(), f'vla_ros/msg/{path.stem}'))
+        store.register(
+            get_types_from_msg(path.read_text(encoding='utf-8'), f'vla_ros/msg/{path.stem}')
+        )
     return store
 
 
@@ -346,7 +348,7 @@ def read_info(metadata: Path) -> EpisodeInfo:
 def read_custom(metadata: Path) -> str:
     """Return this package's facts in the metadata of a bag; nothing where there are none."""
     try:
-        content = yaml.safe_load(metadata.read_text())
+        content = yaml.safe_load(metadata.read_text(encoding='utf-8'))
         return str(content['rosbag2_bagfile_information']['custom_data'][_KEY])
     except (KeyError, TypeError, yaml.YAMLError):
         return ''

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from vla_ros.core.chunk import SHORTEST_STEP
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.dataset import lerobot
 from vla_ros.dataset.align import Alignment, align, gather
@@ -65,6 +66,10 @@ def prepare(
     """
     if not episodes:
         raise VlaError('episodes: got none, expected at least one; check the folder')
+    if not 1 <= fps <= 1 / SHORTEST_STEP:
+        raise ConfigError(f'fps: got {fps}, expected 1 to {1 / SHORTEST_STEP:g}')
+    if not max_skew > 0:
+        raise ConfigError(f'max_skew: got {max_skew} s, expected above 0')
     for episode in episodes:
         _check_calibration(episode)
     aligned = _align_all(episodes, fps, max_skew, bool(instruction))
@@ -312,5 +317,5 @@ def calibration_file(folder: Path, name: str, digest: str) -> Path:
 
 def _name_split(root: Path, split: str, episodes: int) -> None:
     path = root / 'meta' / 'info.json'
-    info = json.loads(path.read_text())
+    info = json.loads(path.read_text(encoding='utf-8'))
     path.write_text(json.dumps({**info, 'splits': {split: f'0:{episodes}'}}, indent=4))

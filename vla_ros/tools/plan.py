@@ -11,6 +11,7 @@ each policy (size of pictures) from the others.
 """
 
 from argparse import ArgumentParser, Namespace
+from math import inf
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -100,9 +101,9 @@ def run(args: Namespace) -> int:
 def _check_numbers(args: Namespace) -> None:
     allowed = {
         'threads': (args.threads >= 1, '1 or more'),
-        'rate': (args.rate is None or args.rate > 0, 'above 0 Hz'),
+        'rate': (args.rate is None or 0 < args.rate < inf, 'above 0 Hz'),
         'threshold': (0 < args.threshold <= 1, 'above 0, 1 at most'),
-        'overhead': (args.overhead >= 0, '0 s or more'),
+        'overhead': (0 <= args.overhead < inf, '0 s or more'),
     }
     for name, (good, expected) in allowed.items():
         if not good:

@@ -74,6 +74,12 @@ def test_recording_without_pictures_is_refused(tmp_path):
         read_recording(tmp_path)
 
 
+def test_more_pairs_than_there_are_pictures_are_all_of_them(tmp_path):
+    write_episode(tmp_path)
+    found = [read_recording(tmp_path, pairs).episodes[0].pairs for pairs in (12, 1000, 10**30)]
+    assert [pairs.tolist() for pairs in found] == [list(range(11))] * 3
+
+
 def test_pictures_that_come_twice_are_taken_once(tmp_path):
     def twice(messages):
         for item in messages:

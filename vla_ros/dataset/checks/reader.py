@@ -103,7 +103,7 @@ class _Dataset:
                 f'dataset {self.root}: episode {index} has {len(time)} frames, '
                 'expected at least 2; delete it'
             )
-        pairs = np.unique(np.linspace(0, len(time) - 2, self._pairs).astype(int))
+        pairs = np.unique(np.linspace(0, len(time) - 2, min(self._pairs, len(time))).astype(int))
         state, action = (
             np.asarray(self._columns[key][rows], float).reshape(len(time), -1)
             for key in self._vectors()

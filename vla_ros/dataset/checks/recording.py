@@ -128,7 +128,7 @@ def _make_episode(
     state = tracks.joints_at(streams.state, time)
     stamps = np.array(tracks.times[streams.state])
     apart = float(np.abs(stamps[nearest(stamps, time)] - time).max())
-    rows = np.unique(np.linspace(0, len(time) - 2, pairs).astype(int))
+    rows = np.unique(np.linspace(0, len(time) - 2, min(pairs, len(time))).astype(int))
     wanted = np.stack([rows, rows + 1], axis=1).ravel()
     looks, changes, lost = {}, {}, {}
     for camera, topic in streams.cameras.items():

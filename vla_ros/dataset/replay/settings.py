@@ -5,6 +5,7 @@
 from dataclasses import dataclass
 from math import inf
 
+from vla_ros.core.chunk import SHORTEST_STEP
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.settings import ExecutorConfig
 
@@ -26,7 +27,11 @@ class Settings:
         """Check every value that the executor does not check itself."""
         if not 0.0 <= self.latency < inf:
             raise ConfigError(f'latency: got {self.latency} s, expected 0 or more')
-        for name in ('every', 'rate', 'max_skew', 'max_age'):
+        if not 0.0 < self.rate <= 1 / SHORTEST_STEP:
+            raise ConfigError(
+                f'rate: got {self.rate} Hz, expected above 0, at most {1 / SHORTEST_STEP:g}'
+            )
+        for name in ('every', 'max_skew', 'max_age'):
             if not getattr(self, name) > 0:
                 raise ConfigError(f'{name}: got {getattr(self, name)}, expected above 0')
 
