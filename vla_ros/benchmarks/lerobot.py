@@ -255,7 +255,9 @@ class Match:
 
 def shipped_deployment() -> dict[str, Any]:
     """Return the default deployment with time for a slow start."""
-    content: dict[str, Any] = yaml.safe_load(find_config('', DEPLOYMENT).read_text())
+    content: dict[str, Any] = yaml.safe_load(
+        find_config('', DEPLOYMENT).read_text(encoding='utf-8')
+    )
     for node in content['nodes']:
         if node['executable'] == 'sim':
             node['parameters']['start_timeout'] = START_TIMEOUT

@@ -137,7 +137,8 @@ def _packages() -> Iterator[Capability]:
 def _views() -> Iterator[Capability]:
     """Yield what there is to watch an arm with (the argument ``view`` of a deployment)."""
     page = version('aiohttp')
-    yield Capability('views', 'web', bool(page), f'aiohttp {page}', '' if page else _NO_PAGE)
+    detail = f'aiohttp {page}' if page else ''
+    yield Capability('views', 'web', bool(page), detail, '' if page else _NO_PAGE)
     prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
     for view, package in VIEWS.items():
         there = any(Path(prefix, 'lib', package).is_dir() for prefix in prefixes if prefix)

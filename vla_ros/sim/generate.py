@@ -93,7 +93,7 @@ def _claim(folder: Path, *what: Any) -> IO[str]:
     folder.mkdir(parents=True, exist_ok=True)
     if not any(folder.iterdir()):
         write_text(file, text)
-    if not file.exists() or file.read_text() != text:
+    if not file.exists() or file.read_text(encoding='utf-8') != text:
         raise ConfigError(
             f'{folder} belongs to another plan: expected the plan that it was started with; '
             'repeat that command to go on with it, or remove the folder'

@@ -197,7 +197,7 @@ def read_docstring(path: str) -> str:
     spec = find_spec(path)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f'No module named {path!r}', name=path)
-    return ast.get_docstring(ast.parse(Path(spec.origin).read_text())) or ''
+    return ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding='utf-8'))) or ''
 
 
 def _let_go_of_output() -> None:

@@ -77,7 +77,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         'becomes of it',
     )
     add('--robot', default=ROBOT, help='joints and limits of the arm')
-    add('--workers', type=int, default=os.cpu_count() or 1, help='processes that play')
+    add('--workers', type=int, default=len(os.sched_getaffinity(0)), help='processes that play')
     add_json(parser, 'the figures')
     add('--work', type=made, default=Path('outputs/sensitivity'), help='folder of results')
 
