@@ -86,6 +86,13 @@ def test_node_whose_sign_of_life_was_lost_is_heard_all_the_same(start_graph, sta
     assert watchdog.missing == ('watched',)
 
 
+def test_sign_of_life_counts_where_the_clock_was_set_back_since_the_last(start_graph):
+    watchdog = Watchdog(start_graph().start(VlaNode('watcher')), ['watched'])
+    watchdog._changed['watched'] = time.time_ns() + 3600 * 10**9
+    watchdog._hear('watched')(Empty(), {'received_timestamp': time.time_ns()})
+    assert not watchdog.missing
+
+
 @pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGSTOP])
 def test_watched_node_that_is_killed_or_frozen_is_noticed_and_so_is_its_return(
     start_graph, start_watched, capfd, number

@@ -49,7 +49,9 @@ class Watchdog:
 
     def _hear(self, name: str) -> Callable[..., None]:
         def on_message(msg: Empty, info: Mapping[str, int]) -> None:
-            if info['received_timestamp'] > self._changed[name]:  # else it may be from before
+            changed = self._changed[name]
+            was_set_back = changed > time.time_ns()  # the clock: no later message would count
+            if was_set_back or info['received_timestamp'] > changed:  # else it may be from before
                 self._alive[name] = True
 
         return on_message
