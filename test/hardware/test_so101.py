@@ -261,6 +261,14 @@ def test_servos_whose_power_alone_failed_are_switched_on_again(bus, driver):
     np.testing.assert_allclose(patiently(driver.read).positions, here + 0.1, atol=0.01)
 
 
+def test_arm_with_a_silent_servo_is_let_go_all_the_same(bus, driver):
+    driver.write(patiently(driver.read).positions)
+    bus.weather = Weather(silent=frozenset([1]))
+    with pytest.raises(VlaError, match='servo 1 does not answer'):
+        driver.relax()
+    assert not any(servo.get(sts3215.TORQUE_ENABLE) for servo in bus.servos.values())
+
+
 def test_servo_with_another_id_is_missed_and_those_there_are_named(tmp_path):
     with simulated_arm(tmp_path) as (bus, settings):
         bus.servos[5].write(sts3215.ID.address, b'\x09')

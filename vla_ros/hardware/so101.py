@@ -148,8 +148,14 @@ class So101(Driver):
         """Switch the motors off."""
         self._look()
         self._powered = False
-        for servo in self._ids:
-            self._bus.write(servo, sts3215.TORQUE_ENABLE, 0)
+        failed = []
+        for servo in self._ids:  # one that is silent must not keep the others on
+            try:
+                self._bus.write(servo, sts3215.TORQUE_ENABLE, 0)
+            except VlaError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
 
     def close(self) -> None:
         """Let go of the port; the servos hold where they are."""
