@@ -25,6 +25,7 @@ from launch.utilities import perform_substitutions
 from launch_ros.actions import Node
 
 from vla_ros.deployment.restarts import LIMIT
+from vla_ros.runtime.latch import RUN
 from vla_ros.runtime.tether import LAUNCHER
 from vla_ros.tools.launch_file import end_nodes, kill_frozen, make_node
 
@@ -97,7 +98,8 @@ def test_launch_and_up_start_the_same_nodes_with_the_same_parameters(
         expected = yaml.safe_load(file.read_text())['/**']['ros__parameters']
         assert parameters == expected
         assert env.pop(LAUNCHER) == str(os.getpid())
-        assert env == command.env
+        assert Path(env.pop(RUN)).is_dir() and command.env[RUN] == str(tmp_path)
+        assert env == {name: text for name, text in command.env.items() if name != RUN}
         assert node_name.endswith(spec.name)
         assert namespace.strip('/') == spec.namespace
 

@@ -23,6 +23,7 @@ from vla_ros.hardware import sts3215
 from vla_ros.hardware.driver import Driver, Reading
 from vla_ros.nodes.robot import RobotNode
 from vla_ros.ros import qos
+from vla_ros.runtime.latch import RUN
 
 
 class Fickle(Driver):
@@ -249,6 +250,23 @@ def test_emergency_stop_is_latched_while_the_button_is_down(operate):
     button.publish(Bool(data=False))
     arm.graph.until(lambda: arm.call('rearm').success)
     arm.arrives(here + 0.3)
+
+
+def test_stop_outlives_a_driver_that_its_launcher_starts_again(operate, tmp_path, monkeypatch):
+    monkeypatch.setenv(RUN, str(tmp_path))
+    arm = operate()
+    assert arm.call('estop').success
+    arm.node.destroy_node()  # as a process that is killed: nobody released the stop
+    arm.graph.nodes.remove(arm.node)
+    arm.graph.start(RobotNode())
+    here = arm.position
+    arm.send(here + 0.3)
+    arm.graph.until(lambda: arm.obstacles[-1].data.startswith('emergency stop'))
+    arm.graph.spin(0.5)
+    np.testing.assert_allclose(arm.position, here, atol=0.005)
+    assert arm.call('rearm').success
+    arm.arrives(here + 0.3)
+    assert not list(tmp_path.glob('*.stopped'))
 
 
 def test_dead_man_who_lets_go_stops_the_arm(operate):

@@ -154,6 +154,19 @@ def test_nodes_get_the_deployments_environment_in_the_callers_domain(
     assert '[job] 3 in 17' in text
 
 
+def test_node_that_is_started_again_finds_what_the_one_before_it_noted_in_this_run(
+    up: Up, tmp_path: Path
+) -> None:
+    script = (
+        'cat $VLA_ROS_RUN/noted && exec sleep 600; echo left before > $VLA_ROS_RUN/noted; exit 1'
+    )
+    node = {'name': 'node', 'run': script, 'respawn': True}
+    job = {'name': 'job', 'run': 'sleep 1.5', 'ends_run': True}
+    for _ in range(2):  # another run knows nothing of it
+        text = finish(up(deploy(tmp_path, dict(node), dict(job))), 0)
+        assert '[node] left before' in text and 'No such file' in text
+
+
 def test_an_isolated_run_has_a_domain_of_its_own_on_this_host(
     up: Up, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

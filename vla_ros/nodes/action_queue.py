@@ -51,6 +51,7 @@ from vla_ros.ros.queue_status import (
 )
 from vla_ros.ros.watchdog import Watchdog
 from vla_ros.runtime.claim import Claim, domain_id
+from vla_ros.runtime.latch import ESTOP, Latch
 from vla_ros.runtime.pacing import Pacer
 from vla_ros.runtime.time_slices import SHORTEST, set_time_slice, time_slice
 
@@ -73,7 +74,7 @@ class ActionQueueNode(VlaNode):
         self._inbox: deque[Callable[[], None]] = deque(maxlen=100)
         self._chunks: deque[ActionChunk] = deque(maxlen=WAITING_CHUNKS)
         self._done = False  # no episode follows
-        self._estopped = False  # from the moment that it is asked for until it is armed again
+        self._latch = Latch(self.get_fully_qualified_name(), self.report)
         self._button = False  # the last word on the topic estop
         self._arm_obstacle = ''  # why the arm follows no command, as its driver says
         self._status_due = 0.0  # s, monotonic
@@ -98,7 +99,7 @@ class ActionQueueNode(VlaNode):
         self._robot = load_robot(find_config('robots', self._params.robot))
         self._felt = FeltJoints(self._robot, self._params.joint_state_timeout)
         self._executor = Executor(self._robot, self._config())
-        if self._estopped:
+        if self._latch.why:
             self._executor.estop()
         elif self._params.enabled:
             self._executor.enable()
@@ -191,7 +192,7 @@ class ActionQueueNode(VlaNode):
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if not self.active:
             response.message = NOT_ACTIVE
-        elif request.data and self._estopped:
+        elif request.data and self._latch.why:
             response.message = 'the emergency stop is latched: call ~/rearm first'
         elif request.data and self._rival:
             response.message = self._rival
@@ -205,16 +206,16 @@ class ActionQueueNode(VlaNode):
 
     def _on_button(self, msg: Bool) -> None:
         self._button = msg.data
-        self._estopped = self._estopped or msg.data
+        self._latch.why = self._latch.why or ESTOP * msg.data
 
     def _on_estop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._estopped = response.success = True
+        self._latch.why, response.success = ESTOP, True
         return response
 
     def _on_rearm(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success = self.active and not self._button
         if response.success:
-            self._estopped = False
+            self._latch.why = ''
             self._inbox.append(self._rearm)
         else:
             response.message = 'topic estop still says true' if self._button else NOT_ACTIVE
@@ -254,7 +255,7 @@ class ActionQueueNode(VlaNode):
         executor = self._executor
         self._empty_inbox()
         ran = executor.mode is Mode.RUNNING  # and not just told to end that
-        if self._estopped and not executor.estopped:
+        if self._latch.why and not executor.estopped:
             executor.estop()
         if self._rival and executor.enabled:
             executor.disable()

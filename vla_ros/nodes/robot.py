@@ -42,13 +42,13 @@ from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.publishers import Speakers
+from vla_ros.runtime.latch import ESTOP, Latch
 from vla_ros.runtime.pacing import Pacer
 
 IDLE_CURRENT = 0.05  # A, of a motor that is off, at most
 LAST_TICK = 0.5  # s for the last look at an arm that stands
 DEAD_MAN_TIME = 0.25  # s without a word after which nobody presses: a little more than a fifth
 NOT_ACTIVE = 'not active: activate the node first'
-ESTOP = 'emergency stop'
 LED = 'a person leads it'
 TWO = 'two publishers that command the arm at once'
 
@@ -110,7 +110,7 @@ class RobotNode(VlaNode):
         self._missed = 0  # readings that failed
         self._led = -np.inf  # s, monotonic, when a person last led
         self._contested = -np.inf  # s, monotonic, when two last commanded the arm
-        self._stopped = ''  # why the arm stays stopped
+        self._latch = Latch(self.get_fully_qualified_name(), self.report)
         self._spared = False  # whether it was stopped, since then, for the sake of a motor
         self._driven = False  # whether it was sent anywhere since it was opened, or let go
         self._offered: list[Service] = []
@@ -218,19 +218,19 @@ class RobotNode(VlaNode):
     def _on_button(self, msg: Bool) -> None:
         self._button = msg.data
         if msg.data:
-            self._stopped = self._stopped or ESTOP
+            self._latch.why = self._latch.why or ESTOP
 
     def _on_dead_man(self, msg: Bool) -> None:
         self._pressed = time.monotonic() if msg.data else -np.inf
 
     def _on_estop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._stopped, response.success = self._stopped or ESTOP, True
+        self._latch.why, response.success = self._latch.why or ESTOP, True
         return response
 
     def _on_rearm(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success = self.active and not self._button
         if response.success:
-            self._stopped = ''
+            self._latch.why = ''
             self._spared = False  # after that: a motor that is still unwell stops it again
             self._inbox.append(self._follower.stop)
         else:
@@ -304,8 +304,8 @@ class RobotNode(VlaNode):
         """Return why the arm must not move, '' where nothing speaks against it."""
         if self._closing:
             return NOT_ACTIVE
-        if self._stopped:
-            return f'{self._stopped}: release it with ~/rearm'
+        if self._latch.why:
+            return f'{self._latch.why}: release it with ~/rearm'
         if self._params.dead_man and time.monotonic() - self._pressed > DEAD_MAN_TIME:
             return 'nobody presses dead_man'
         if time.monotonic() - self._contested < self._params.command_timeout:
@@ -347,11 +347,11 @@ class RobotNode(VlaNode):
         if reading is None or not objection or self._spared:
             return
         self._spared = True
-        self._stopped = '; '.join(filter(None, (self._stopped, objection)))
         self._follower.give_way()
         self.report('motor', f'{objection}; the arm stops until ~/rearm')
         if self._driven or _is_on(reading):
             self._write(reading.positions)
+        self._latch.why = '; '.join(filter(None, (self._latch.why, objection)))
 
     def _empty_inbox(self) -> None:
         while self._inbox:

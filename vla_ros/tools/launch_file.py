@@ -46,6 +46,7 @@ from vla_ros.deployment.restarts import (
     RestartBudget,
 )
 from vla_ros.deployment.supervisor import NOT_ALL, describe_exit, describe_loss
+from vla_ros.runtime.latch import RUN
 from vla_ros.runtime.tether import LAUNCHER
 
 LOGGER = get_logger('vla_ros')
@@ -168,7 +169,7 @@ def make_node(spec: ProcessSpec, folder: Path) -> Node:
         parameters=[str(spec.write_parameters(folder))],
         remappings=list(spec.remappings.items()),
         arguments=[*argv[1:], *spec.arguments],
-        additional_env={**spec.env, LAUNCHER: launcher},
+        additional_env={**spec.env, LAUNCHER: launcher, RUN: str(folder)},
         output='screen',
         emulate_tty=True,
         respawn=spec.respawn,

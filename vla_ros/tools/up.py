@@ -25,6 +25,7 @@ from vla_ros.deployment.executables import (
 )
 from vla_ros.deployment.leftovers import clear_shared_memory
 from vla_ros.deployment.supervisor import Command, Supervisor
+from vla_ros.runtime.latch import RUN
 from vla_ros.runtime.usage import format_table
 
 
@@ -118,7 +119,7 @@ def make_command(spec: ProcessSpec, folder: Path, environment: Mapping[str, str]
     return Command(
         name=spec.name,
         argv=[*find_executable(spec), *spec.arguments, *ros],
-        env={**inherited, **spec.env},
+        env={**inherited, **spec.env, RUN: str(folder)},
         required=spec.required,
         ends_run=spec.ends_run,
         respawn=spec.respawn,
