@@ -5,6 +5,7 @@
 import json
 from argparse import ArgumentParser
 from functools import partial
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -74,6 +75,26 @@ def test_table_and_profile_hold_every_variant(tiny_bundle, tmp_path, capsys):
     assert {entry['variant'] for entry in content['entries']} == {'one by one'}
     assert all(e['ratio_low'] <= e['ratio'] <= e['ratio_high'] and e['bytes'] for e in entries)
     assert all(entry['runs'] == 3 and entry['backend'] == 'onnxruntime' for entry in entries)
+
+
+def test_policies_of_one_count_of_threads_are_gone_before_the_next_ones_come(
+    tiny_bundle, tmp_path, monkeypatch
+):
+    profile, first, measure = tmp_path / 'profile.json', [], benchmark._measure
+
+    def watched(*args):
+        if first:
+            assert {row['threads'] for row in json.loads(profile.read_text())['entries']} == {1}
+            assert first.pop()() is None
+        contestants = measure(*args)
+        first.append(ref(contestants[0].policy))
+        return contestants
+
+    monkeypatch.setattr(benchmark, '_measure', watched)
+    words = ('--policy', str(tiny_bundle), '--threads', '1', '2', '--rounds', '1')
+    assert run(*words, '--json', str(profile)) == 0
+    entries = json.loads(profile.read_text())['entries']
+    assert {row['threads'] for row in entries} == {1, 2}
 
 
 def test_memory_is_that_of_a_process_of_its_own(tiny_bundle):

@@ -88,14 +88,12 @@ def run(args: Namespace) -> int:
     for base, checkpoint in _bases(args):
         variants = _variants(args, base)
         for threads in args.threads:
-            contestants = _measure(args, base, checkpoint, variants, threads)
-            rows = [_end_to_end(base, item, contestants[0], threads) for item in contestants]
+            rows, entries = _compare(args, base, checkpoint, variants, threads)
             profile['end_to_end'] += rows
-            entries = _entries(base, variants, contestants, threads)
             profile['entries'] += entries
             print(totals_table(base, threads, rows), block_table(entries), sep='\n\n', flush=True)
-    if args.json:
-        write_json(args.json, profile)
+            if args.json:  # now: what comes next may be too large for the machine
+                write_json(args.json, profile)
     return 0
 
 
@@ -126,6 +124,15 @@ def _variants(args: Namespace, base: Bundle) -> list[Variant]:
     if args.work:
         variants += work_variants(variants[-1], len(base.spec.cameras))
     return variants
+
+
+def _compare(
+    args: Namespace, base: Bundle, checkpoint: Path | None, variants: list[Variant], threads: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rows of each contestant and of each block; nothing stays loaded."""
+    contestants = _measure(args, base, checkpoint, variants, threads)
+    rows = [_end_to_end(base, item, contestants[0], threads) for item in contestants]
+    return rows, _entries(base, variants, contestants, threads)
 
 
 def _measure(
