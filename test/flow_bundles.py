@@ -31,10 +31,12 @@ from vla_ros.policy.integrity import file_sha256
 
 WORDS = 24  # tokens of a prompt
 WIDTH = 8  # of the flow
+HALF = 2  # of the size of a head
 STEPS = 10
 PICTURES = len(CAMERAS) * TOKENS  # tokens
 PREFIX = PICTURES + WORDS + 1
 SHORTEST = 1e-3  # flow time; held rows are at 0
+PERIOD = 8.0  # of the sine and the cosine that tell the flow time, up to an eighth of a turn
 
 
 def write_flow_bundle(path: Path, seed: int = 0, held_rows: int = 0) -> Path:
@@ -56,6 +58,8 @@ def write_flow_bundle(path: Path, seed: int = 0, held_rows: int = 0) -> Path:
         'offset': rng.uniform(-0.1, 0.1, len(JOINTS)).tolist(),
         'scale': rng.uniform(0.5, 1.0, len(JOINTS)).tolist(),
         'held_rows': held_rows,
+        'min_period': PERIOD,
+        'max_period': PERIOD,
     }
     write_bundle(
         path,
@@ -78,7 +82,11 @@ def make_tokenizer() -> Tokenizer:
 
 
 def backbone(rng: np.random.Generator) -> onnx.ModelProto:
-    """Return features, language, language_mask, state -> memory (1, prefix, size), prefix_mask."""
+    """
+    Return features, language, language_mask, state -> memory (1, prefix, size), prefix_mask.
+
+    It takes the rotation of its tokens, too, and does not turn them.
+    """
     constants = {
         'from_state': weights(rng, len(JOINTS), SIZE),
         'as_token': np.array([1, 1, SIZE], np.int64),
@@ -99,19 +107,21 @@ def backbone(rng: np.random.Generator) -> onnx.ModelProto:
         floats('language', 1, WORDS, SIZE),
         floats('language_mask', 1, WORDS),
         floats('state', 1, len(JOINTS)),
+        floats('rotation', 2, PREFIX, HALF),
     ]
     outputs = [floats('memory', 1, PREFIX, SIZE), floats('prefix_mask', 1, PREFIX)]
     return model(nodes, inputs, outputs, constants)
 
 
 def expert(rng: np.random.Generator) -> onnx.ModelProto:
-    """Return memory, prefix_mask, noisy (1, chunk, width), time (1, chunk) -> velocity."""
+    """Return memory, prefix_mask, noisy (1, chunk, width), time_embedding -> velocity."""
     straight = np.ones((1, 1, WIDTH), np.float32)
     straight[..., len(JOINTS) - 1] = 0.0
     constants = {
         'queries': weights(rng, CHUNK, PREFIX),
         'head': weights(rng, SIZE, WIDTH),
         'shortest': np.float32(SHORTEST),
+        'turn': np.float32(PERIOD / (2 * np.pi)),
         'last': np.array([2], np.int64),
         'straight': straight,
         'slow': 1 - straight,
@@ -122,8 +132,11 @@ def expert(rng: np.random.Generator) -> onnx.ModelProto:
         helper.make_node('MatMul', ['queries', 'seen'], ['read']),
         helper.make_node('MatMul', ['read', 'head'], ['raw']),
         helper.make_node('Tanh', ['raw'], ['goal']),
-        helper.make_node('Max', ['time', 'shortest'], ['positive']),
-        helper.make_node('Unsqueeze', ['positive', 'last'], ['left']),
+        helper.make_node('Split', ['time_embedding'], ['sine', 'cosine'], axis=2),
+        helper.make_node('Div', ['sine', 'cosine'], ['tangent']),
+        helper.make_node('Atan', ['tangent'], ['angle']),
+        helper.make_node('Mul', ['angle', 'turn'], ['time']),
+        helper.make_node('Max', ['time', 'shortest'], ['left']),
         helper.make_node('Div', ['straight', 'left'], ['fast']),
         helper.make_node('Add', ['fast', 'slow'], ['rate']),
         helper.make_node('Sub', ['noisy', 'goal'], ['distance']),
@@ -133,6 +146,7 @@ def expert(rng: np.random.Generator) -> onnx.ModelProto:
         floats('memory', 1, PREFIX, SIZE),
         floats('prefix_mask', 1, PREFIX),
         floats('noisy', 1, CHUNK, WIDTH),
-        floats('time', 1, CHUNK),
+        floats('time_embedding', 1, CHUNK, 2),
+        floats('rotation', 2, CHUNK, HALF),
     ]
     return model(nodes, inputs, [floats('velocity', 1, CHUNK, WIDTH)], constants)

@@ -110,6 +110,7 @@ class Family:
     backbone: Callable[[Bundle, NodePlacement], Stage]  # each loads and warms up, or
     expert: Callable[[Bundle, NodePlacement, ExpertSettings], Stage]  # raises ConfigError
     own: Mapping[str, frozenset[str]] = field(default_factory=dict)  # by block
+    spare: frozenset[str] = frozenset()  # of these, what a model may do without
     check: Callable[[PolicySpec], None] = lambda spec: None  # raises ConfigError
 
 
@@ -127,7 +128,7 @@ def check_family(spec: PolicySpec) -> None:
     own = {'vision_encoder': PICTURES, **family.own}
     for block in BLOCKS:
         got, expected = spec.own_inputs(block), own.get(block, frozenset())
-        if got != expected:
+        if not expected - family.spare <= got <= expected:
             raise ConfigError(
                 f'{block}: got inputs {sorted(got)} that no block before it makes, expected '
                 f'{sorted(expected)} of a policy of type {spec.type}; export the policy again'

@@ -7,6 +7,7 @@ The memory is computed once for an observation; the expert's block is one denois
 as often as there are steps.
 """
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import numpy as np
@@ -25,14 +26,15 @@ from vla_ros.policy.family import (
 from vla_ros.policy.flow import FREE, Continuation, Guided, Held, Velocity, denoise, noise
 from vla_ros.policy.language import PROMPTS, Words
 from vla_ros.policy.real_time_chunking import EXECUTION_HORIZON, prefix_rows, prefix_weights
+from vla_ros.policy.sinusoids import rotation_at, time_embedding
 from vla_ros.policy.spec import PolicySpec
 from vla_ros.runtime.placement import NodePlacement
-from vla_ros.runtime.session import Arrays, TensorSpec
+from vla_ros.runtime.session import Arrays, Session, TensorSpec
 
 T = TypeVar('T')
 OWN = {
-    'llm_backbone': frozenset({'language', 'language_mask'}),
-    'action_expert': frozenset({'noisy', 'time'}),
+    'llm_backbone': frozenset({'language', 'language_mask', 'rotation'}),
+    'action_expert': frozenset({'noisy', 'time_embedding', 'rotation'}),
 }
 
 
@@ -50,6 +52,7 @@ class Backbone:
                 f'{bundle.path}: got language tokens of size {self._words.width}, expected '
                 f'{expected} as llm_backbone takes; export the policy again'
             )
+        self._tokens, self._size = _sizes(self.session, 'rotation')
         self.session.warm_up()
 
     def run(
@@ -62,8 +65,15 @@ class Backbone:
             'state': check_state(tensors['state'], self._joint_names)[None],
             'language': language,
             'language_mask': mask,
+            'rotation': self._rotation(mask),
         }
         return self.session.run(taken(self.session, given), outputs)
+
+    def _rotation(self, language_mask: np.ndarray) -> np.ndarray:
+        """Return the rotation of the pictures' tokens, the words', and the state's."""
+        there = np.ones(self._tokens)
+        there[-1 - language_mask.size : -1] = language_mask[0]
+        return rotation_at(np.cumsum(there) - 1, self._size)
 
 
 class Expert:
@@ -84,6 +94,8 @@ class Expert:
         self._offset = np.array(self._flow.offset, np.float32)
         self._scale = np.array(self._flow.scale, np.float32)
         self.session = bundle.open('action_expert', placement)
+        self._rotates = 'rotation' in self.session.inputs  # not where no row sees another
+        _, self._waves = _sizes(self.session, 'time_embedding')
         self.session.warm_up()
 
     def run(
@@ -105,12 +117,20 @@ class Expert:
         """Return the model of the velocity for what was seen; its result holds until it runs."""
         place = {'velocity': np.empty((1, self._rows, self._flow.width), np.float32)}
         known = {name: array for name, array in tensors.items() if name in self.session.inputs}
+        if self._rotates:
+            rows = np.sum(tensors['prefix_mask']) + np.arange(self._rows)
+            known['rotation'] = rotation_at(rows, _sizes(self.session, 'rotation')[1])
 
         def run(noisy: np.ndarray, times: np.ndarray) -> np.ndarray:
-            inputs = taken(self.session, {**known, 'noisy': noisy[None], 'time': times[None]})
-            return self.session.run(inputs, place)['velocity'][0]
+            given = {'noisy': noisy[None], 'time_embedding': self._embedded(times)[None]}
+            return self.session.run(taken(self.session, known | given), place)['velocity'][0]
 
         return run
+
+    def _embedded(self, times: np.ndarray) -> np.ndarray:
+        """Return flow times (rows,) as the model knows them, (rows, size)."""
+        flow = self._flow
+        return time_embedding(times, self._waves, flow.min_period, flow.max_period)
 
     def _continue(self, queued: Queued | None, start: np.ndarray) -> Continuation:
         """Return how the chunk continues what is being played."""
@@ -144,17 +164,26 @@ def check(spec: PolicySpec) -> None:
             f'{flow.width}, expected {joints} of each and at least that width'
         )
     backbone, expert = (spec.blocks[name] for name in ('llm_backbone', 'action_expert'))
-    chunk = TensorSpec('float32', (1, spec.chunk_size, flow.width))
-    expected = {
-        'language_mask': (backbone.inputs, TensorSpec('float32', (1, language.words))),
-        'noisy': (expert.inputs, chunk),
-        'time': (expert.inputs, TensorSpec('float32', (1, spec.chunk_size))),
-        'velocity': (expert.outputs, chunk),
-    }
-    for name, (arrays, wanted) in expected.items():
-        got = arrays.get(name)
-        if got is None or not got.agrees(wanted):
+    rows, size = spec.chunk_size, 'size'
+    expected: list[tuple[str, Mapping[str, TensorSpec], tuple[int | str, ...]]] = [
+        ('language_mask', backbone.inputs, (1, language.words)),
+        ('rotation', backbone.inputs, (2, 'tokens', size)),
+        ('noisy', expert.inputs, (1, rows, flow.width)),
+        ('time_embedding', expert.inputs, (1, rows, size)),
+        ('velocity', expert.outputs, (1, rows, flow.width)),
+    ]
+    if 'rotation' in expert.inputs:
+        expected.append(('rotation', expert.inputs, (2, rows, size)))
+    for name, arrays, shape in expected:
+        got, wanted = arrays.get(name), TensorSpec('float32', shape)
+        if got is None or not (got.static and got.agrees(wanted)):
             raise ConfigError(f'{name}: got {got}, expected {wanted}; export the policy again')
+
+
+def _sizes(session: Session, name: str) -> tuple[int, int]:
+    """Return the last two sizes of an input, which `check` found to be numbers."""
+    rows, size = session.inputs[name].shape[1:]
+    return int(rows), int(size)
 
 
 def _needed(part: T | None, name: str) -> T:
@@ -163,4 +192,4 @@ def _needed(part: T | None, name: str) -> T:
     return part
 
 
-FAMILY = Family(Backbone, Expert, OWN, check)
+FAMILY = Family(Backbone, Expert, OWN, frozenset({'rotation'}), check)

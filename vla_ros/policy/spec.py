@@ -111,12 +111,16 @@ class FlowSpec:
     scale: tuple[float, ...]
     held_rows: int = 0  # at most so many finished rows has it seen in training
     noise_scale: float = 1.0  # of the noise that an answer starts from; 1 as in training
+    min_period: float = 4e-3  # of the sines that tell the flow time
+    max_period: float = 4.0
 
     def __post_init__(self) -> None:
         """Take lists of numbers."""
         integrity.check_numbers('offset', self.offset)
         integrity.check_numbers('scale', self.scale, above=0.0)
         integrity.check_numbers('noise_scale', (self.noise_scale,), least=0.0)
+        integrity.check_numbers('min_period', (self.min_period,), above=0.0)
+        integrity.check_numbers('max_period', (self.max_period,), least=self.min_period)
         for name in ('offset', 'scale'):
             object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
 

@@ -7,6 +7,7 @@ Write a policy bundle with each block at the precision that a recipe gives it.
 far the actions of the new bundle are from those of the old one, on other frames of the dataset.
 """
 
+import logging
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # ONNX is loaded when the command runs
     from vla_ros.quantization.recipe import Recipe
 
 _CHECKED = 16  # frames that old and new are compared on
+_FAR = 0.1  # of the actions' spread: no longer the same policy
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -76,6 +78,12 @@ def run(args: Namespace) -> int:
         f'{error.worst:.4f} on the worst of {error.samples} frames, at most '
         f'{error.radians:.3f} rad'
     )
+    if error.mae > _FAR:
+        logging.warning(
+            f'{args.output}: got actions that differ by {error.mae:.2f} of their spread, expected '
+            f'below {_FAR}: that is another policy. `vla_ros sensitivity` says which block makes '
+            'the difference; give it another precision'
+        )
     if args.json:
         write_json(
             args.json,

@@ -18,6 +18,7 @@ from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy  # noqa: E40
 from vla_ros.core.errors import ConfigError  # noqa: E402
 from vla_ros.dataset.lerobot import open_dataset  # noqa: E402
 from vla_ros.policy.bundle import load_bundle  # noqa: E402
+from vla_ros.policy.sinusoids import time_embedding  # noqa: E402
 from vla_ros.tools.main import main  # noqa: E402
 from vla_ros.train.batches import Batches  # noqa: E402
 from vla_ros.train.checkpoint import load_checkpoint, load_facts, start_checkpoint  # noqa: E402
@@ -215,10 +216,11 @@ def test_half_of_the_chunks_begin_with_nothing_and_the_others_with_as_many_rows_
 def test_training_gives_the_rows_as_the_exported_expert_gets_them(policy):
     noisy = torch.randn(4, 5, policy.policy.config.max_action_dim)
     times = torch.tensor([[0.0, 0.0, 0.7, 0.7, 0.7], [0.2] * 5]).repeat(2, 1)
-    model = policy.policy.model
+    model, config, expert = policy.policy.model, policy.policy.config, ActionExpert(policy.policy)
+    told = time_embedding(times.numpy(), expert.size, config.min_period, config.max_period)
     with torch.no_grad(), smolvla_loss._row_by_row(policy.policy, times):
         rows, present, attends = model.embed_suffix(noisy, times[:, -1])
-        torch.testing.assert_close(rows, ActionExpert(policy.policy)._embedded(noisy, times))
+        torch.testing.assert_close(rows, expert.embedded(noisy, torch.from_numpy(told)))
     plain, *masks = model.embed_suffix(noisy, times[:, -1])
     assert torch.equal(masks[0], present) and torch.equal(masks[1], attends)
     torch.testing.assert_close(plain[1], rows[1])

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The blocks of a SmolVLA give what LeRobot gives for the same noise, or there are none."""
 
+import copy
 import json
 from dataclasses import replace
 
@@ -29,13 +30,17 @@ from vla_ros.policy.family import ExpertSettings, Queued  # noqa: E402
 from vla_ros.policy.flow import noise  # noqa: E402
 from vla_ros.policy.integrity import file_sha256  # noqa: E402
 from vla_ros.policy.pipeline import Policy  # noqa: E402
+from vla_ros.policy.sinusoids import time_embedding  # noqa: E402
 from vla_ros.policy.spec import BLOCKS  # noqa: E402
 from vla_ros.quantization.block_inputs import block_inputs  # noqa: E402
 from vla_ros.quantization.compare import action_error, predict_all  # noqa: E402
 from vla_ros.quantization.quantize import on_cpu, quantize_bundle  # noqa: E402
 from vla_ros.quantization.recipe import load_recipe, shipped_recipes  # noqa: E402
+from vla_ros.tools.quantize import _as_made  # noqa: E402
 from vla_ros.train.checkpoint import Checkpoint, DatasetFacts  # noqa: E402
 from vla_ros.train.export import check, export, random_observations, reference  # noqa: E402
+from vla_ros.train.families import smolvla_split  # noqa: E402
+from vla_ros.train.families.smolvla_blocks import MASKED  # noqa: E402
 from vla_ros.train.families.split import SplitOptions  # noqa: E402
 
 from ..vlm import write_vlm  # noqa: E402
@@ -202,6 +207,39 @@ def test_every_operator_of_the_blocks_is_counted(exported):
         assert sum(item.flops for item in counted) > 1e4, block
 
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_blocks_bear_floats_of_sixteen_bits(make, exported, dtype):
+    sample = random_observations(exported[0], ['Wave.'])[0]
+    inputs = block_inputs(load_bundle(exported[1]), [Sample(*sample)], on_cpu)
+    blocks = smolvla_split.split(make(), SplitOptions()).blocks
+    for name in ('llm_backbone', 'action_expert'):
+        module = blocks[name].module
+        seen = [torch.from_numpy(array) for array in inputs[name][3 % len(inputs[name])].values()]
+        with torch.no_grad():
+            exact = first(module(*seen))
+            short = first(copy.deepcopy(module).to(dtype)(*(item.to(dtype) for item in seen)))
+        assert (short.float() - exact).abs().mean() < 0.02 * exact.std()
+
+
+def first(outputs):
+    """Return the only output, or the first of several."""
+    return outputs if isinstance(outputs, torch.Tensor) else outputs[0]
+
+
+def test_no_block_computes_the_sine_of_an_angle(exported):
+    for file in ('vision_encoder', 'backbone', 'action_expert'):
+        graph = onnx.load(exported[1] / f'{file}.onnx').graph
+        assert not {'Sin', 'Cos', 'CumSum', 'Range'} & {node.op_type for node in graph.node}
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_what_is_there_is_not_masked_by_a_rounding_error(dtype):
+    assert float(torch.tensor(MASKED, dtype=dtype)) == MASKED
+    there = torch.ones(1, dtype=torch.float32)
+    assert float((MASKED - (MASKED * there).to(dtype)).to(dtype)) == 0.0
+    assert float(torch.tensor([100.0, 100.0 + MASKED]).softmax(0)[1]) == 0.0
+
+
 @pytest.mark.parametrize('file', ['language.npy', 'action_expert.onnx'])
 def test_altered_part_is_refused_with_the_joint_and_the_difference(make, tmp_path, file):
     checkpoint, path = make(), tmp_path / 'wave'
@@ -278,6 +316,8 @@ def test_shipped_recipes_fit_the_blocks(exported, tmp_path, name):
     assert all('int8' in ' '.join(count) for count in counts.values()) and len(counts) >= 2
     old, new = (predict_all(on_cpu(load_bundle(p)), samples) for p in (path, tmp_path / name))
     assert 0 < action_error(old, new, load_bundle(path).spec).mae < 0.1
+    made, where = _as_made(load_bundle(tmp_path / name))
+    assert 0 < action_error(old, predict_all(made, samples), made.spec).mae < 0.1, where
 
 
 def test_expert_is_calibrated_on_every_step_of_every_frame(exported):
@@ -286,8 +326,9 @@ def test_expert_is_calibrated_on_every_step_of_every_frame(exported):
     samples = [Sample(item.images, item.state, item.instruction) for item in seen]
     inputs = block_inputs(load_bundle(path), samples, on_cpu)
     assert len(inputs['llm_backbone']) == 2
-    times = [float(entry['time'][0, 0]) for entry in inputs['action_expert']]
-    assert times == pytest.approx([1 - step / 10 for step in range(10)] * 2)
+    told = [entry['time_embedding'][0, 0] for entry in inputs['action_expert']]
+    times = np.array([1 - step / 10 for step in range(10)] * 2, np.float32)
+    np.testing.assert_array_equal(told, time_embedding(times, told[0].size, 4e-3, 4.0))
     assert len({id(entry['memory']) for entry in inputs['action_expert']}) == 2
 
 

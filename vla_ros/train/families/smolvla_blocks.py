@@ -11,17 +11,20 @@ in the backbone, once for an observation; what does not depend on the observatio
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 from torch import nn
 
+from vla_ros.policy.sinusoids import rotation_at
 from vla_ros.train.families.split import Affine
 
-WAVELENGTH = 10_000.0  # of LeRobot's apply_rope; not the rope_theta of the model's config
-MASKED = -1e9  # finite: a row with nothing to see must not give NaN
-Rotation = tuple[torch.Tensor, torch.Tensor]  # sines and cosines
+# Finite, also in fp16: a row with nothing to see must not give NaN. And a power of two: a back end
+# may compute (1 - mask) * MASKED as MASKED - MASKED * mask, and what is there must get 0 in bf16.
+MASKED = -(2.0**14)
 
 
 class VisionLayer(nn.Module):
@@ -123,7 +126,7 @@ class PrefillLayer(nn.Module):
             self.post_attention_layernorm, self.mlp = layer.post_attention_layernorm, layer.mlp
 
     def forward(
-        self, x: torch.Tensor, rotation: Rotation, bias: torch.Tensor
+        self, x: torch.Tensor, rotation: torch.Tensor, bias: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Map tokens (1, tokens, dim) to those of the next layer, and keys and values."""
         h = self.input_layernorm(x)
@@ -142,9 +145,10 @@ class PrefillLayer(nn.Module):
 class Backbone(nn.Module):
     """Features of all cameras, words and raw joint positions to the memory of the expert."""
 
+    whole: torch.Tensor  # rotation of a prefix whose tokens are all there, (2, tokens, size / 2)
     offset: torch.Tensor  # (joints,)
     scale: torch.Tensor  # (joints,)
-    unseen: torch.Tensor  # (1, 1, tokens, tokens): the state is seen by itself alone
+    unseen: torch.Tensor  # (1, 1, sharing tokens, tokens): the state is seen by itself alone
     pictures: torch.Tensor  # (1, picture tokens)
     state_there: torch.Tensor  # (1, 1)
 
@@ -154,7 +158,7 @@ class Backbone(nn.Module):
         """Take the language model; ``tokens`` are those of one camera, ``words`` of a prompt."""
         super().__init__()
         self.layers = _prefill_layers(policy)
-        self._head = policy.model.vlm_with_expert.config.text_config.head_dim
+        text = policy.model.vlm_with_expert.config.text_config
         self.state_projection = _first_inputs(policy.model.state_proj, len(state.offset))
         self.register_buffer('offset', state.offset)
         self.register_buffer('scale', state.scale)
@@ -164,9 +168,10 @@ class Backbone(nn.Module):
         self._cameras, self._tokens = cameras, tokens
         pictures = cameras * (tokens + sum(rows.shape[1] for rows in self._around.values()))
         count = pictures + words + 1
+        self.whole = torch.from_numpy(rotation_at(np.arange(count), text.head_dim // 2))
         unseen = torch.zeros(1, 1, count, count)
         unseen[..., :-1, -1] = MASKED
-        self.register_buffer('unseen', unseen)
+        self.register_buffer('unseen', unseen.repeat(1, 1, _sharing(text), 1))
         self.register_buffer('pictures', torch.ones(1, pictures))
         self.register_buffer('state_there', torch.ones(1, 1))
 
@@ -176,18 +181,18 @@ class Backbone(nn.Module):
         language: torch.Tensor,
         language_mask: torch.Tensor,
         state: torch.Tensor,
+        rotation: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """
         Map to memory (2 layers, heads, tokens, size) and prefix_mask (1, tokens).
 
-        Of features (1, picture tokens, dim), language (1, words, dim), language_mask (1, words)
-        and state (1, joints).
+        Of features (1, picture tokens, dim), language (1, words, dim), language_mask (1, words),
+        state (1, joints) and rotation (2, tokens, size / 2), of the tokens that are there.
         """
         felt = self.state_projection((state - self.offset) / self.scale)
         x = torch.cat([self._marked(features), language, felt[:, None]], 1)
         mask = torch.cat([self.pictures, language_mask, self.state_there], 1)
         bias = (1 - mask[:, None, None]) * MASKED + self.unseen
-        rotation = rotation_at((torch.cumsum(mask, 1) - 1)[:, None], self._head)
         memory: list[torch.Tensor] = []
         for layer in self.layers:
             x, k, v = layer(x, rotation, bias)
@@ -225,7 +230,7 @@ class StepLayer(nn.Module):
         x: torch.Tensor,
         k: torch.Tensor,
         v: torch.Tensor,
-        rotation: Rotation,
+        rotation: torch.Tensor,
         bias: torch.Tensor,
     ) -> torch.Tensor:
         """Map rows (1, chunk, size) that see keys and values of the prefix to that shape."""
@@ -242,19 +247,17 @@ class StepLayer(nn.Module):
 class ActionExpert(nn.Module):
     """Memory, a noisy chunk and its flow times to the velocity."""
 
-    rate: torch.Tensor  # (expert size / 2,) rad
-    causal: torch.Tensor  # (1, 1, chunk, chunk)
-    rows: torch.Tensor  # (1, 1, chunk)
-    each: torch.Tensor  # (1, 1, chunk, 1)
-    sines: torch.Tensor  # of the rows counted from 0, (1, 1, chunk, size / 2)
-    cosines: torch.Tensor
+    causal: torch.Tensor  # (1, 1, sharing chunk, chunk)
+    each: torch.Tensor  # (1, 1, sharing chunk, 1)
+    alone: torch.Tensor  # rotation of the rows counted from 0, (2, chunk, size / 2)
 
     def __init__(self, policy: SmolVLAPolicy) -> None:
         """Take the expert and the projections of actions and times."""
         super().__init__()
         model, config = policy.model, policy.config
         vlm = model.vlm_with_expert
-        self._head, count = vlm.config.text_config.head_dim, config.chunk_size
+        count, text = config.chunk_size, vlm.config.text_config
+        self.size = vlm.expert_hidden_size
         self.layers = nn.ModuleList(
             StepLayer(layer, _sees_itself(policy, i))
             for i, layer in enumerate(vlm.lm_expert.layers)
@@ -263,48 +266,40 @@ class ActionExpert(nn.Module):
         self.action_in_proj, self.action_out_proj = model.action_in_proj, model.action_out_proj
         self.action_time_mlp_in = model.action_time_mlp_in
         self.action_time_mlp_out = model.action_time_mlp_out
-        share = torch.linspace(0, 1, vlm.expert_hidden_size // 2, dtype=torch.float64)
-        period = config.min_period * (config.max_period / config.min_period) ** share
-        past = torch.ones(count, count).tril().bool()
-        rows = torch.arange(count)[None, None].float()
-        sines, cosines = rotation_at(rows, self._head)
-        self.register_buffer('rate', (2 * math.pi / period).float())
+        past = torch.ones(count, count).tril().bool().repeat(_sharing(text), 1)
+        alone = rotation_at(np.arange(count), text.head_dim // 2)
         self.register_buffer('causal', torch.where(past, 0.0, MASKED)[None, None])
-        self.register_buffer('rows', rows)
-        self.register_buffer('each', torch.zeros(1, 1, count, 1))
-        self.register_buffer('sines', sines)
-        self.register_buffer('cosines', cosines)
+        self.register_buffer('each', torch.zeros(1, 1, len(past), 1))
+        self.register_buffer('alone', torch.from_numpy(alone))
 
     def forward(
         self,
         memory: torch.Tensor,
         prefix_mask: torch.Tensor,
         noisy: torch.Tensor,
-        time: torch.Tensor,
+        time_embedding: torch.Tensor,
+        rotation: torch.Tensor,
     ) -> torch.Tensor:
         """
         Map to the velocity (1, chunk, width).
 
-        Of memory (2 layers, heads, tokens, size), prefix_mask (1, tokens), noisy (1, chunk, width)
-        and time (1, chunk), 1 for noise to 0 for actions.
+        Of memory (2 layers, heads, tokens, size), prefix_mask (1, tokens), noisy (1, chunk,
+        width), time_embedding (1, chunk, expert size) and rotation (2, chunk, size / 2), of the
+        rows where they follow the prefix.
         """
-        x = self._embedded(noisy, time)
+        x = self.embedded(noisy, time_embedding)
         bias = (1 - prefix_mask[:, None, None]) * MASKED
         both = torch.cat([bias + self.each, self.causal], -1)
-        after_prefix = rotation_at(prefix_mask.sum(1)[:, None, None] + self.rows, self._head)
         for i, layer in enumerate(self.layers):
             k, v = memory[2 * i][None], memory[2 * i + 1][None]
-            if layer.joint:
-                x = layer(x, k, v, after_prefix, both)
-            else:
-                x = layer(x, k, v, (self.sines, self.cosines), bias)
+            turned, hidden = (rotation, both) if layer.joint else (self.alone, bias)
+            x = layer(x, k, v, turned, hidden)
         return self.action_out_proj(self.norm(x))
 
-    def _embedded(self, noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-        angle = time[..., None] * self.rate
-        waves = torch.cat([torch.sin(angle), torch.cos(angle)], -1)
-        x = self.action_time_mlp_in(torch.cat([self.action_in_proj(noisy), waves], -1))
-        return self.action_time_mlp_out(F.silu(x))
+    def embedded(self, noisy: torch.Tensor, time_embedding: torch.Tensor) -> torch.Tensor:
+        """Return the rows (1, chunk, expert size) that the layers get."""
+        x = torch.cat([self.action_in_proj(noisy), time_embedding], -1)
+        return self.action_time_mlp_out(F.silu(self.action_time_mlp_in(x)))
 
 
 def split_heads(x: torch.Tensor, size: int) -> torch.Tensor:
@@ -317,16 +312,9 @@ def join_heads(x: torch.Tensor) -> torch.Tensor:
     return x.transpose(1, 2).reshape(1, int(x.shape[2]), -1)
 
 
-def rotation_at(positions: torch.Tensor, size: int) -> Rotation:
-    """Return sines and cosines (..., size / 2) of rotary embeddings at ``positions`` (...)."""
-    share = (2.0 / size) * torch.arange(size // 2, dtype=torch.float32)
-    angle = positions[..., None] / WAVELENGTH**share
-    return torch.sin(angle), torch.cos(angle)
-
-
-def rotated(x: torch.Tensor, rotation: Rotation) -> torch.Tensor:
-    """Return ``x`` (1, heads, tokens, size) turned by its positions."""
-    sines, cosines = rotation
+def rotated(x: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
+    """Return ``x`` (1, heads, tokens, size) turned by ``rotation`` (2, tokens, size / 2)."""
+    sines, cosines = rotation[0], rotation[1]
     half = int(x.shape[-1]) // 2
     a, b = x[..., :half], x[..., half:]
     return torch.cat([a * cosines - b * sines, b * cosines + a * sines], -1)
@@ -339,7 +327,8 @@ def attended(
     Return what queries (1, heads, rows, size) see, of that shape.
 
     Several of them share each of the keys and values (1, fewer heads, tokens, size), which are
-    not repeated for that. ``bias`` is (1, 1, rows or 1, tokens).
+    not repeated for that. ``bias`` is (1, 1, 1, tokens), or has the rows of each of those several
+    one after the other.
     """
     heads, rows, size = (int(n) for n in q.shape[1:])
     groups = int(k.shape[1])
@@ -347,12 +336,12 @@ def attended(
     weights = torch.matmul(
         (q * size**-0.5).reshape(1, groups, each * rows, size), k.transpose(2, 3)
     )
-    if bias.shape[2] == 1:
-        weights = weights + bias
-    else:
-        weights = weights.reshape(1, heads, rows, -1) + bias
-        weights = weights.reshape(1, groups, each * rows, -1)
-    return torch.matmul(weights.softmax(-1), v).reshape(1, heads, rows, size)
+    return torch.matmul((weights + bias).softmax(-1), v).reshape(1, heads, rows, size)
+
+
+def _sharing(text: Any) -> int:
+    """Return how many heads share keys and values in a language model of that configuration."""
+    return int(text.num_attention_heads // text.num_key_value_heads)
 
 
 def _inner_size(picture: Sequence[int], wanted: tuple[int, int]) -> tuple[int, int]:

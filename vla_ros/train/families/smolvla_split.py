@@ -67,21 +67,22 @@ def split(checkpoint: Checkpoint, options: SplitOptions) -> Split:
         'language': torch.zeros(1, words, features.shape[2]),
         'language_mask': torch.ones(1, words),
         'state': given[STATE].offset[None],
+        'rotation': backbone.whole,
     }
     memory, mask = backbone(*seen.values())
+    expert = ActionExpert(policy).eval()
     step = {
         'memory': memory,
         'prefix_mask': mask,
         'noisy': torch.zeros(1, config.chunk_size, config.max_action_dim),
-        'time': torch.ones(1, config.chunk_size),
+        'time_embedding': torch.zeros(1, config.chunk_size, expert.size),
+        'rotation': expert.alone.clone(),  # else taken for the constant
     }
     varying = {name: {0: 'n'} for name in (*pictures, 'features')}
     blocks = {
         'vision_encoder': Model(vision, pictures, ('features',), varying),
         'llm_backbone': Model(backbone, seen, ('memory', 'prefix_mask')),
-        'action_expert': Model(
-            ActionExpert(policy).eval(), step, ('velocity',), runs=config.num_steps
-        ),
+        'action_expert': Model(expert, step, ('velocity',), runs=config.num_steps),
     }
     action = output_normalisation(checkpoint)
     flow = {
@@ -90,6 +91,8 @@ def split(checkpoint: Checkpoint, options: SplitOptions) -> Split:
         'scale': action.scale.tolist(),
         'held_rows': options.held_rows,
         'noise_scale': options.noise_scale,
+        'min_period': config.min_period,
+        'max_period': config.max_period,
     }
     return Split(
         blocks,
