@@ -252,6 +252,20 @@ def test_emergency_stop_is_latched_while_the_button_is_down(operate):
     arm.arrives(here + 0.3)
 
 
+def test_stop_is_not_released_while_one_of_two_buttons_is_down(operate):
+    arm = operate()
+    one, other = (arm.graph.publisher(Bool, 'estop', qos.LATCHED) for _ in range(2))
+    arm.graph.until(lambda: other.get_subscription_count() > 1)
+    one.publish(Bool(data=True))
+    arm.graph.until(lambda: arm.obstacles and 'emergency stop' in arm.obstacles[-1].data)
+    other.publish(Bool(data=False))
+    arm.graph.spin(0.3)
+    answer = arm.call('rearm')
+    assert not answer.success and answer.message == 'topic estop still says true'
+    arm.graph.peer.destroy_publisher(one)  # that button was taken away
+    arm.graph.until(lambda: arm.call('rearm').success)
+
+
 def test_stop_outlives_a_driver_that_its_launcher_starts_again(operate, tmp_path, monkeypatch):
     monkeypatch.setenv(RUN, str(tmp_path))
     arm = operate()

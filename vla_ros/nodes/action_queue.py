@@ -40,7 +40,7 @@ from vla_ros.ros.felt_joints import FeltJoints
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import Change, declare, parse_names
 from vla_ros.ros.process import spin_node
-from vla_ros.ros.publishers import Rivals
+from vla_ros.ros.publishers import Buttons, Rivals
 from vla_ros.ros.queue_params import ActionQueueParams
 from vla_ros.ros.queue_status import (
     Standstill,
@@ -75,7 +75,7 @@ class ActionQueueNode(VlaNode):
         self._chunks: deque[ActionChunk] = deque(maxlen=WAITING_CHUNKS)
         self._done = False  # no episode follows
         self._latch = Latch(self.get_fully_qualified_name(), self.report)
-        self._button = False  # the last word on the topic estop
+        self._buttons = Buttons(self, 'estop')
         self._arm_obstacle = ''  # why the arm follows no command, as its driver says
         self._status_due = 0.0  # s, monotonic
         self._said: tuple[int | None, Mode] = (None, Mode.HOLDING)
@@ -131,7 +131,7 @@ class ActionQueueNode(VlaNode):
         on_episode = bounded(EpisodeEvent, self._on_episode)
         self.subscribe(EpisodeEvent, 'episode', on_episode, qos.EVENTS, raw=True)
         self.subscribe(String, 'arm_obstacle', self._on_arm_obstacle, qos.LATCHED)
-        self.subscribe(Bool, 'estop', self._on_button, qos.LATCHED)
+        self.subscribe(Bool, 'estop', self._on_button, qos.LATCHED, info=True)
         self._steady = not self.get_parameter('use_sim_time').value
         self._running, self._closing = True, False
         sys.setswitchinterval(SWITCH_INTERVAL)
@@ -204,8 +204,8 @@ class ActionQueueNode(VlaNode):
     def _on_arm_obstacle(self, msg: String) -> None:
         self._arm_obstacle = msg.data
 
-    def _on_button(self, msg: Bool) -> None:
-        self._button = msg.data
+    def _on_button(self, msg: Bool, info: Mapping[str, Any]) -> None:
+        self._buttons.note(msg.data, info)
         self._latch.why = self._latch.why or ESTOP * msg.data
 
     def _on_estop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -213,12 +213,12 @@ class ActionQueueNode(VlaNode):
         return response
 
     def _on_rearm(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        response.success = self.active and not self._button
+        response.success = self.active and not self._buttons.pressed
         if response.success:
             self._latch.why = ''
             self._inbox.append(self._rearm)
         else:
-            response.message = 'topic estop still says true' if self._button else NOT_ACTIVE
+            response.message = 'topic estop still says true' if self.active else NOT_ACTIVE
         return response
 
     def _rearm(self) -> None:

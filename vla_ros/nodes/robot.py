@@ -41,7 +41,7 @@ from vla_ros.ros.commands import command_msg
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
 from vla_ros.ros.process import spin_node
-from vla_ros.ros.publishers import Speakers
+from vla_ros.ros.publishers import Buttons, Speakers
 from vla_ros.runtime.latch import ESTOP, Latch
 from vla_ros.runtime.pacing import Pacer
 
@@ -114,7 +114,7 @@ class RobotNode(VlaNode):
         self._spared = False  # whether it was stopped, since then, for the sake of a motor
         self._driven = False  # whether it was sent anywhere since it was opened, or let go
         self._offered: list[Service] = []
-        self._button = False  # the last word on the topic estop
+        self._buttons = Buttons(self, 'estop')
         self._pressed = -np.inf  # s, monotonic, when the dead man last said so
         self._pacer = Pacer(1.0 / self._params.rate)
         self._running = self._closing = False
@@ -154,7 +154,7 @@ class RobotNode(VlaNode):
         self._speakers = {topic: Speakers(self._params.command_timeout) for topic in callbacks}
         for topic, callback in callbacks.items():
             self.subscribe(JointTrajectory, topic, callback, qos.LATEST, info=True)
-        self.subscribe(Bool, 'estop', self._on_button, qos.LATCHED)
+        self.subscribe(Bool, 'estop', self._on_button, qos.LATCHED, info=True)
         if self._params.dead_man:
             self.subscribe(Bool, 'dead_man', self._on_dead_man, qos.SENSOR)
         self._running, self._closing = True, False
@@ -215,8 +215,8 @@ class RobotNode(VlaNode):
         """Whether a person leads, who has not been silent for too long."""
         return time.monotonic() - self._led < self._params.command_timeout
 
-    def _on_button(self, msg: Bool) -> None:
-        self._button = msg.data
+    def _on_button(self, msg: Bool, info: Mapping[str, Any]) -> None:
+        self._buttons.note(msg.data, info)
         if msg.data:
             self._latch.why = self._latch.why or ESTOP
 
@@ -228,13 +228,13 @@ class RobotNode(VlaNode):
         return response
 
     def _on_rearm(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        response.success = self.active and not self._button
+        response.success = self.active and not self._buttons.pressed
         if response.success:
             self._latch.why = ''
             self._spared = False  # after that: a motor that is still unwell stops it again
             self._inbox.append(self._follower.stop)
         else:
-            response.message = 'topic estop still says true' if self._button else NOT_ACTIVE
+            response.message = 'topic estop still says true' if self.active else NOT_ACTIVE
         return response
 
     def _on_relax(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

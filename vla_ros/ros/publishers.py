@@ -61,6 +61,34 @@ class Speakers:
         return len(self._heard) > 1
 
 
+class Buttons:
+    """
+    What is said on the topic of an emergency stop, on which several buttons may speak.
+
+    One counts as pressed until its own publisher says otherwise or ends; and so does, as long as
+    nobody else says anything, one whose publisher has ended.
+    """
+
+    def __init__(self, node: Node, topic: str) -> None:
+        """Know of no button on ``topic``, as ``node`` names it."""
+        self._node, self._topic = node, topic
+        self._sources = Sources()
+        self._pressed: set[Hashable] = set()  # publishers
+        self._last = False  # the last word of all
+
+    def note(self, pressed: bool, info: Mapping[str, Any]) -> None:
+        """Take note of a message, by its ``info``."""
+        source, self._last = self._sources.identify(info), pressed
+        (self._pressed.add if pressed else self._pressed.discard)(source)
+
+    @property
+    def pressed(self) -> bool:
+        """Say whether a button is pressed."""
+        ends = self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(self._topic))
+        self._pressed &= {bytes(end.endpoint_gid) for end in ends}
+        return self._last or bool(self._pressed)
+
+
 class Rivals:
     """
     The other nodes that publish on a topic that must be this node's alone.
