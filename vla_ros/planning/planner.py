@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import onnx
 
-from vla_ros.core.budget import Budget
+from vla_ros.core.budget import MOST_NEEDED, Budget
 from vla_ros.core.errors import ConfigError
 from vla_ros.planning.blocks import block_operations
 from vla_ros.planning.boards import Board, Rates
@@ -134,15 +134,16 @@ def planned_operations(graph: Graph, recipe: BlockRecipe) -> list[Operation]:
 def speed_up(plan: Plan) -> list[str]:
     """Return what would make a plan fit that doesn't."""
     budget = plan.budget
-    longest = budget.threshold * budget.chunk_size / budget.rate
+    threshold = min(budget.threshold, MOST_NEEDED)
+    longest = threshold * budget.chunk_size / budget.rate
     slowest = max(plan.blocks, key=lambda name: plan.blocks[name].seconds)
     share = plan.blocks[slowest].seconds / budget.latency
     return [
         f'blocks that are {budget.latency / longest:.1f} times as fast: at most {longest:.3f} s; '
         f'{slowest} takes {share:.0%} of the time',
-        f'rows played at {budget.threshold * budget.chunk_size / budget.latency:.1f} Hz instead '
+        f'rows played at {threshold * budget.chunk_size / budget.latency:.1f} Hz instead '
         f'of {budget.rate:g}, by a policy trained at that rate',
-        f'chunks of {budget.latency * budget.rate / budget.threshold:.0f} rows instead of '
+        f'chunks of {budget.latency * budget.rate / threshold:.0f} rows instead of '
         f'{budget.chunk_size}',
         'fewer cameras, or smaller pictures: vision_encoder takes time in proportion to pixels',
     ]

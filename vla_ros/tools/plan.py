@@ -3,7 +3,8 @@
 """
 Plan a policy for a board: predicted latency of every recipe, placement, rates and threshold.
 
-Blocks may take as long as the motion in the queue lasts: threshold >= latency * rate / chunk size.
+Blocks may take as long as the motion in the queue lasts: threshold >= latency * rate / chunk size,
+and no longer than half of a chunk.
 Of the recipes that keep to it, the one that changes the numbers least is chosen. With a profile
 of this machine (`vla_ros benchmark policy`) its rates replace the description's, and --check
 compares predicted with measured latency: each recipe predicted from the other recipes alone, and
