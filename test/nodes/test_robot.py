@@ -347,10 +347,13 @@ def test_relaxed_arm_can_be_moved_and_goes_on_from_there(operate):
 
 def test_command_that_is_no_position_is_reported_and_survived(operate, capfd):
     arm = operate()
-    bad = np.full(6, np.nan)
-    arm.send(bad)
+    arm.send(bad := np.full(6, np.nan))
     arm.graph.spin(0.3)
     assert 'expected finite positions of shoulder_pan' in capfd.readouterr().err
+    points = [JointTrajectoryPoint(positions=bad.tolist())] * 2000
+    person = arm.graph.publisher(JointTrajectory, 'teleop_commands', qos.LATEST)
+    person.publish(JointTrajectory(joint_names=ROBOT.joint_names, points=points))
+    arm.graph.until(lambda: 'bytes, expected at most 16384' in capfd.readouterr().err, 20.0)
     here = arm.position
     arm.send(here + 0.1)
     arm.arrives(here + 0.1)

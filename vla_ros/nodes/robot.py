@@ -37,6 +37,7 @@ from vla_ros.hardware.driver import DRIVERS, Driver, DriverSettings, Reading
 from vla_ros.hardware.lookup import find
 from vla_ros.hardware.overload import OverloadWatch
 from vla_ros.ros import messages, qos
+from vla_ros.ros.bounds import bounded
 from vla_ros.ros.commands import command_msg
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
@@ -153,7 +154,8 @@ class RobotNode(VlaNode):
         callbacks = {'joint_commands': self._on_command, 'teleop_commands': self._on_teleop}
         self._speakers = {topic: Speakers(self._params.command_timeout) for topic in callbacks}
         for topic, callback in callbacks.items():
-            self.subscribe(JointTrajectory, topic, callback, qos.LATEST, info=True)
+            on_bytes = bounded(JointTrajectory, callback)
+            self.subscribe(JointTrajectory, topic, on_bytes, qos.LATEST, raw=True, info=True)
         self.subscribe(Bool, 'estop', self._on_button, qos.LATCHED, info=True)
         if self._params.dead_man:
             self.subscribe(Bool, 'dead_man', self._on_dead_man, qos.SENSOR)
