@@ -303,6 +303,31 @@ def test_output_that_cannot_be_printed_is_told_in_one_line():
     assert 'No space left on device' in run.stderr
 
 
+@pytest.mark.parametrize('closed', ['>&-', '2>&-', '<&- >&- 2>&-'])
+def test_a_command_needs_no_terminal_to_tell_and_no_file_takes_its_place(tmp_path, closed):
+    program = (
+        'import os, sys; from vla_ros.tools.main import COMMANDS, main; '
+        "COMMANDS['try'] = 'vla_ros_try'; raise SystemExit(main(['try']))"
+    )
+    (tmp_path / 'vla_ros_try.py').write_text(
+        '"""Try it."""\n'
+        'import sys\n'
+        'from vla_ros.tools.progress import progress\n'
+        'def add_arguments(parser): pass\n'
+        'def run(args):\n'
+        "    with open('file', 'w') as file, progress('step') as told:\n"
+        '        told(1, 2)\n'
+        '        print(file.fileno(), file=file, flush=True)\n'
+        "        sys.stdout.write('said') and sys.stderr.write('said')\n"
+        '    return 0\n'
+    )
+    path = os.pathsep.join([str(tmp_path), str(CHECKOUT)])
+    words = ['sh', '-c', f'exec "$@" {closed}', 'sh', sys.executable, '-c', program]
+    run = subprocess.run(words, cwd=tmp_path, env={**os.environ, 'PYTHONPATH': path})
+    assert run.returncode == 0
+    assert int((tmp_path / 'file').read_text()) > 2
+
+
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly():
     reader, writer = os.pipe()
     os.close(reader)

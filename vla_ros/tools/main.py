@@ -65,6 +65,7 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the subcommand that ``argv`` (default: the command line) names; return its exit code."""
+    _open_closed()
     words = list(sys.argv[1:] if argv is None else argv)
     if '_ARGCOMPLETE' in os.environ:
         complete()
@@ -72,6 +73,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors='backslashreplace')
     with _orderly_end():
         return _run(words)
+
+
+def _open_closed() -> None:
+    """Open as nothing what this was started without: the next file would take its number."""
+    for name, mode in (('stdin', 'r'), ('stdout', 'w'), ('stderr', 'w')):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, mode))
 
 
 def _run(words: Sequence[str]) -> int:
