@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recordings in the live page: whoever has the token says from where, and a browser obeys."""
 
+import subprocess
+import sys
+
 import pytest
 
 pytest.importorskip('rosbags')
@@ -92,3 +95,11 @@ def test_the_command_hands_its_options_to_the_node_whatever_is_in_them(tmp_path,
     monkeypatch.setattr('vla_ros.nodes.viewer.main', lambda words: given.append(words) or 0)
     assert main(['view', str(bag), '--port', '0', '--no-browser']) == 0
     assert view.__doc__ and f'bag:="{bag}"' in given[0] and 'open_browser:=false' in given[0]
+
+
+@pytest.mark.parametrize('name', ['bägs 😀', '"a": \\b', '\x7f', 'x' * 200])
+def test_a_bag_may_have_any_name(name, tmp_path):
+    write_bag(tmp_path / name, make_messages(frames=3))
+    command = [sys.executable, '-m', 'vla_ros.tools.main', 'view', str(tmp_path / name)]
+    run = subprocess.run([*command, '--robot', 'nobody'], capture_output=True, text=True)
+    assert run.returncode == 2 and "robots: got 'nobody', expected one of" in run.stderr

@@ -8,8 +8,10 @@ SQLite. What a bag does not hold, such as the plans of a policy, is not shown, a
 so: record with topics:=story to have all of it. Ctrl-C ends it.
 """
 
-import json
 from argparse import ArgumentParser, Namespace
+from math import inf
+
+import yaml
 
 from vla_ros.core.defaults import ROBOT
 from vla_ros.tools.arguments import add_topic_choice, existing, topic_choice
@@ -46,5 +48,12 @@ def run(args: Namespace) -> int:
         'port': args.port,
         'open_browser': not args.no_browser,
     }
-    words = [f'{name}:={json.dumps(value)}' for name, value in parameters.items()]
+    words = [f'{name}:={as_yaml(value)}' for name, value in parameters.items()]
     return main(['--ros-args', *(part for word in words for part in ('-p', word))])
+
+
+def as_yaml(value: str | int) -> str:
+    """Return a value as ROS reads it after ``name:=``; JSON has other escapes than YAML."""
+    if isinstance(value, str):
+        return yaml.safe_dump(value, default_style='"', width=inf).rstrip('\n')
+    return str(value).lower()
