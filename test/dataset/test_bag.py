@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -203,3 +204,12 @@ def test_recordings_are_not_put_into_a_dataset(tmp_path, name):
     (tmp_path / 'meta' / 'info.json').write_text('{}')
     with pytest.raises(ConfigError, match='is a LeRobotDataset; choose another'):
         bag.claim(tmp_path / name)
+
+
+def test_a_folder_beside_a_dataset_that_one_stands_in_is_no_part_of_it(tmp_path, monkeypatch):
+    (tmp_path / 'data' / 'meta').mkdir(parents=True)
+    (tmp_path / 'data' / 'meta' / 'info.json').write_text('{}')
+    monkeypatch.chdir(tmp_path / 'data')
+    claim(Path('../recordings')).close()
+    with pytest.raises(ConfigError, match='is a LeRobotDataset; choose another'):
+        claim(Path('../data/recordings'))

@@ -282,6 +282,15 @@ def test_the_shell_is_told_how_a_command_line_goes_on(tmp_path):
     assert found == ['--reference']
 
 
+@pytest.mark.parametrize('path', ['.', './', '../here', 'below/..'])
+def test_the_folder_that_one_stands_in_has_its_name(path, tmp_path, monkeypatch):
+    (tmp_path / 'here' / 'below').mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / 'here')
+    args = parse(['convert', path, '--output', path])
+    for given in (args.source, args.output):
+        assert (given.name, given.parent.resolve()) == ('here', tmp_path)
+
+
 @pytest.mark.parametrize('path', ['', ' ', '~nobody_of_this_name/x'])
 def test_a_path_that_is_none_is_refused(path, capsys):
     with pytest.raises(SystemExit) as end:

@@ -241,7 +241,7 @@ def claim(root: Path) -> IO[str]:
     Raise ConfigError where the folder can't be written, where it is part of a LeRobotDataset, and
     where another process records into it.
     """
-    for folder in (root, *root.absolute().parents):
+    for folder in (root, *root.resolve().parents):
         if (folder / 'meta' / 'info.json').is_file():
             raise ConfigError(
                 f'recordings folder {root}: {folder} is a LeRobotDataset; choose another'

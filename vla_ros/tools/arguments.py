@@ -60,7 +60,8 @@ def _expand(text: str) -> Path:
     if not text.strip():
         raise ArgumentTypeError('got an empty path, expected a file or a folder; name it')
     try:
-        return Path(text).expanduser()
+        path = Path(text).expanduser()
+        return path if path.name not in ('', '..') else path.resolve()  # . has no name of its own
     except RuntimeError:
         raise ArgumentTypeError(
             f'got {text!r}, whose home is not known, expected a path; write it out'
