@@ -98,6 +98,13 @@ def test_a_process_that_closes_its_output_is_waited_for_and_costs_nothing(
     assert len(steps) < 100  # looks at it, ten per second
 
 
+def test_a_line_that_never_ends_is_shown_in_pieces() -> None:
+    piece = "head -c 100000 /dev/zero | tr '\\0' x; sleep 0.5"
+    _, text, _ = run(shell('job', f'{piece}; {piece}; {piece}', ends_run=True))
+    lengths = [len(line) for line in text.splitlines()]
+    assert text.count('x') == 300_000 and max(lengths) < 200_000
+
+
 def test_a_process_that_respawns_is_started_again() -> None:
     code, text, supervisor = run(
         shell('camera', 'echo hello; sleep 1; exit 1', respawn=True),

@@ -44,6 +44,7 @@ PRESSES = (signal.SIGINT, signal.SIGTERM)  # a reader or a terminal that leaves 
 STOP_SIGNALS = (*PRESSES, signal.SIGHUP)
 NOT_ALL = 'not every episode succeeded'
 LAST_LINES = 15  # of a dead process that are shown again
+LONGEST_LINE = 1 << 16  # bytes that are kept until the line ends
 PERIOD = 0.1  # s between two looks at the processes
 SAMPLE_PERIOD = 1.0  # s between two looks at their memory
 ONE_PRESS = 1.0  # s in which interrupts are one: a terminal and a service manager send several
@@ -97,6 +98,8 @@ class Process:
                 self._rest += data
             self.silent = True
         *lines, self._rest = self._rest.split(b'\n')
+        if len(self._rest) > LONGEST_LINE:  # a progress bar ends none
+            lines, self._rest = [*lines, self._rest], b''
         return self._keep(lines)
 
     def sample(self) -> None:
