@@ -3,6 +3,7 @@
 """The commands quantize and sensitivity on a small recorded dataset."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -90,6 +91,7 @@ def test_quantize_writes_a_bundle_and_says_how_far_its_actions_are(
     assert 'layers: 1 at int8_static' in out and 'layers: 2 at int8_dynamic' in out
     assert 'computed by: 1 QLinearConv' in out
     assert 'action_expert' in out and 'as they were' in out and 'on the worst of 16' in out
+    assert re.search(r'root mean square 0\.\d{4}.* is off by [+-]0\.\d{4} rad on average', out)
     assert load_bundle(tmp_path / 'new').spec.name == 'new'
     assert main([*words, '--frames', '5000']) == 2
     assert 'expected at least 5000' in capsys.readouterr().err

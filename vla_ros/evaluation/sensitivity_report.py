@@ -13,14 +13,16 @@ from vla_ros.core.columns import align
 from vla_ros.evaluation.sensitivity import REFERENCE, Finding
 from vla_ros.view.report import Verdict, paragraph, plot, section, table, write_page
 
-HEADER = ('variant', 'latency p50 / p95', 'speed', 'size', 'error', 'worst', 'cosine')
+ERRORS = ('error', 'rms', 'worst', 'cosine', 'bias')
+HEADER = ('variant', 'latency p50 / p95', 'speed', 'size', *ERRORS)
 PLAYED = ('success', 'difference, points', 'lost / gained', 'p')
 RECOMMENDED = '*'  # before the variant that is recommended
 LEGEND = (
     'Latency: of the whole policy on this machine. Error: of actions against fp32, in their '
-    'standard deviations, mean and worst row. Success and difference: in simulation, with 95 % '
-    'intervals, on the same episodes; lost and gained: episodes that only fp32, or only the '
-    'variant, ended well.'
+    'standard deviations: mean, root mean square, worst frame. Bias: by how much the joint that '
+    'is off most is off on average; it moves the hand the same way every time, and no later chunk '
+    'makes up for it. Success and difference: in simulation, with 95 % intervals, on the same '
+    'episodes; lost and gained: episodes that only fp32, or only the variant, ended well.'
 )
 
 
@@ -162,8 +164,10 @@ def _measured(item: Finding, slowest: float) -> tuple[str, ...]:
         f'{slowest / latency.p50:.2f}x',
         f'{item.size / 1e6:.1f} MB',
         f'{error.mae:.4f}',
+        f'{error.rms:.4f}',
         f'{error.worst:.4f}',
         f'{error.cosine:.5f}',
+        f'{max(map(abs, error.bias)):.4f} rad',
     )
 
 

@@ -24,9 +24,11 @@ class ActionError:
 
     samples: int
     mae: float  # mean absolute error
+    rms: float  # root mean square; more than mae where a few are large
     worst: float  # mean absolute error of the worst sample
     cosine: float  # similarity of the chunks, mean; 1 is the same direction
     radians: float  # largest difference of all, in rad
+    bias: tuple[float, ...]  # mean signed error of each joint, in rad: no closed loop averages it
     by_step: tuple[float, ...]  # mean absolute error of each row of the chunk
     by_joint: tuple[float, ...]  # of each joint
 
@@ -53,13 +55,16 @@ def action_error(reference: np.ndarray, actions: np.ndarray, spec: PolicySpec) -
         )
     facts = spec.statistics['action']
     mean, scale = np.array(facts['mean']), np.maximum(np.array(facts['std']), 1e-6)
-    differences = np.abs(actions - reference) / scale
+    signed = actions - reference
+    differences = np.abs(signed) / scale
     return ActionError(
         samples=len(reference),
         mae=float(differences.mean()),
+        rms=float(np.sqrt(np.square(differences).mean())),
         worst=float(differences.mean(axis=(1, 2)).max()),
         cosine=float(_cosine((reference - mean) / scale, (actions - mean) / scale).mean()),
-        radians=float(np.abs(actions - reference).max()),
+        radians=float(np.abs(signed).max()),
+        bias=tuple(signed.mean(axis=(0, 1)).tolist()),
         by_step=tuple(differences.mean(axis=(0, 2)).tolist()),
         by_joint=tuple(differences.mean(axis=(0, 1)).tolist()),
     )

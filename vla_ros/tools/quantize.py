@@ -3,8 +3,9 @@
 """
 Write a policy bundle with each block at the precision that a recipe gives it.
 
-8-bit activations are calibrated on frames of the dataset. Prints the size of each block, and how
-far the actions of the new bundle are from those of the old one, on other frames of the dataset.
+Static 8-bit activations and 4-bit weights are calibrated on frames of the dataset. Prints the size
+of each block, and how far the actions of the new bundle are from those of the old one, on other
+frames of the dataset.
 """
 
 import logging
@@ -73,10 +74,12 @@ def run(args: Namespace) -> int:
     made, where = _as_made(written)
     old, new = predict_all(on_cpu(bundle), seen), predict_all(made, seen)
     error = action_error(old, new, bundle.spec)
+    joints = zip(bundle.spec.joint_names, error.bias, strict=True)
+    joint, bias = max(joints, key=lambda item: abs(item[1]))
     print(
-        f'{args.output}: written; {where}, actions differ by {error.mae:.4f} of their spread, '
-        f'{error.worst:.4f} on the worst of {error.samples} frames, at most '
-        f'{error.radians:.3f} rad'
+        f'{args.output}: written; {where}, actions differ by {error.mae:.4f} of their spread '
+        f'(root mean square {error.rms:.4f}), {error.worst:.4f} on the worst of {error.samples} '
+        f'frames, at most {error.radians:.3f} rad; {joint} is off by {bias:+.4f} rad on average'
     )
     if error.mae > _FAR:
         logging.warning(
