@@ -147,10 +147,7 @@ TO_TRAIN = [
     'onnxscript>=0.5',
 ]
 TO_BENCHMARK = ['lerobot[async]==0.6.1']  # its own client and server, to compare with
-TO_QUANTIZE = [
-    'onnx>=1.17',
-    'onnx-ir>=0.1',  # 4-bit weights
-]
+TO_QUANTIZE = ['onnx>=1.17']
 TO_TEST = [
     *TO_RUN_ON_OPENVINO,
     *TO_CHECK,

@@ -118,7 +118,6 @@ def test_layers_may_differ_from_their_block(make):
 
 
 def test_weights_in_4_bit_are_packed(bundle, samples, make):
-    pytest.importorskip('onnx_ir')
     new = make({'llm_backbone': BlockRecipe('int4_weights')})
     assert operators(new, 'llm_backbone')['MatMulNBits'] == 2
     assert error_of(bundle, new, samples).mae < 0.2

@@ -36,13 +36,15 @@ def test_what_is_left_out_has_a_default(tmp_path):
     assert recipe.block('vision_encoder') == BlockRecipe()
 
 
-def test_the_blocks_that_are_calibrated_are_those_with_8_bit_activations_from_frames(tmp_path):
+def test_the_blocks_that_are_calibrated_are_those_that_learn_something_of_frames(tmp_path):
     text = """
     blocks:
       vision_encoder: {layers: {'*/Conv': int8_static}}
       llm_backbone: {precision: int8_dynamic}
+      action_expert: {precision: int4_weights}
     """
-    assert load_recipe(write(tmp_path, text)).calibrated == ('vision_encoder',)
+    calibrated = load_recipe(write(tmp_path, text)).calibrated
+    assert calibrated == ('vision_encoder', 'action_expert')
 
 
 def test_the_method_of_calibration_can_be_chosen(tmp_path):

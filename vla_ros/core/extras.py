@@ -17,7 +17,6 @@ EXTRAS = {
     'onnx': 'quantize',
     'scservo_sdk': 'so101',
     'serial': 'so101',
-    'onnx_ir': 'quantize',
     'onnxscript': 'train',
     'pandas': 'train',
     'torch': 'train',

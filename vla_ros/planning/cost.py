@@ -30,7 +30,7 @@ WEIGHT_BYTES = {
     'bf16': 2.0,
     'int8_static': 1.0,
     'int8_dynamic': 1.0,
-    'int4_weights': 0.625,  # a scale of 4 bytes for each 32 weights
+    'int4_weights': 0.641,  # for each 32 weights a scale of 4 bytes and a zero of half a byte
 }
 ACTIVATION_BYTES = {'fp32': 4, 'fp16': 2, 'bf16': 2, 'int8_static': 1}
 FLOAT16 = 10  # onnx.TensorProto.FLOAT16

@@ -35,9 +35,9 @@ def quantize_bundle(
     Write ``bundle`` at the recipe's precisions as the new bundle ``output``.
 
     Return how many nodes with weights of each block got which precision. ``samples`` calibrate
-    int8_static. Raise ConfigError, and leave nothing behind, where the recipe doesn't fit the
-    policy, where the samples don't, and where the result does not load in ONNX Runtime, or not
-    in the back end that it is made for; that is tried where it is installed.
+    int8_static and int4_weights. Raise ConfigError, and leave nothing behind, where the recipe
+    doesn't fit the policy, where the samples don't, and where the result does not load in ONNX
+    Runtime, or not in the back end that it is made for; that is tried where it is installed.
     """
     if output.exists():
         raise ConfigError(f'{output}: is there already; remove it, or name another folder')

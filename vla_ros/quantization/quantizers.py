@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The quantizers of ONNX Runtime, applied to chosen nodes of one block."""
+"""Quantizers, of ONNX Runtime and our own, applied to chosen nodes of one block."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +22,7 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from vla_ros.core.errors import VlaError
+from vla_ros.quantization.four_bit import pack, second_moments
 from vla_ros.quantization.graph import (
     FOLLOWERS,
     assign,
@@ -47,7 +48,6 @@ QUANTIZING_ERRORS: tuple[type[Exception], ...] = (
     TypeError,
     AssertionError,
 )
-WEIGHTS_PER_SCALE = 32  # of int4: smaller costs memory, larger accuracy
 
 
 def quantize_block(
@@ -76,8 +76,7 @@ def quantize_block(
             onnx.save(model, output)
     except QUANTIZING_ERRORS as error:
         raise VlaError(
-            f'{where}: ONNX Runtime could not quantize it: {error}; '
-            'leave the layer that it names at fp32'
+            f'{where}: could not be quantized: {error}; leave the layer that it names at fp32'
         ) from None
     return chosen
 
@@ -92,13 +91,15 @@ def _integers(
     if 'int8_dynamic' in names or 'int4_weights' in names:
         split_gemms(model)
         drop_unused(model)
+    packed = names.get('int4_weights', set())
+    moments = second_moments(model, packed, inputs) if packed else {}
     add_pre_process_metadata(model)  # names and shapes are there already
     if 'int8_static' in names:
         model = _static(model, names['int8_static'], recipe, calibration, inputs)
     if 'int8_dynamic' in names:
         model = _dynamic(model, names['int8_dynamic'], recipe)
-    if 'int4_weights' in names:
-        model = _packed(model, names['int4_weights'])
+    if packed:
+        pack(model, packed, moments)
     return model
 
 
@@ -153,21 +154,6 @@ def _dynamic(model: onnx.ModelProto, names: set[str], recipe: BlockRecipe) -> on
             reduce_range=recipe.reduce_range,
         )
         return onnx.load(target)
-
-
-def _packed(model: onnx.ModelProto, names: set[str]) -> onnx.ModelProto:
-    """Return the model with the weights of products packed into 4 bit."""
-    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
-
-    quantizer = MatMulNBitsQuantizer(
-        model,
-        bits=4,
-        block_size=WEIGHTS_PER_SCALE,
-        is_symmetric=True,
-        nodes_to_exclude=[node.name for node in model.graph.node if node.name not in names],
-    )
-    quantizer.process()
-    return quantizer.model.model
 
 
 def _halves(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -34,12 +34,17 @@ HEEDED_BY = {
     'attention': ('int8_static',),
     'reduce_range': ('int8_static', 'int8_dynamic'),
 }
+CALIBRATED = {'int8_static', 'int4_weights'}  # ranges of activations, rounding of weights
 FEWEST_FRAMES = 8  # below, a range is an accident of the pictures that were drawn
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How the ranges of activations are found on recorded frames."""
+    """
+    Which recorded frames show a block's inputs, and how ranges of activations are found there.
+
+    The frames alone count for int4_weights, the rest for int8_static only.
+    """
 
     frames: int = 64  # from all over the dataset
     method: str = 'minmax'
@@ -155,8 +160,8 @@ class Recipe:
 
     @property
     def calibrated(self) -> tuple[str, ...]:
-        """Return the names of the blocks whose activations are calibrated on recorded frames."""
-        return tuple(name for name in BLOCKS if 'int8_static' in self.block(name).used)
+        """Return the names of the blocks that are calibrated on recorded frames."""
+        return tuple(name for name in BLOCKS if self.block(name).used & CALIBRATED)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for policy.json."""
