@@ -170,20 +170,29 @@ def test_back_end_that_is_not_installed_is_named_with_what_installs_it(tiny_bund
         load(tiny_bundle / 'action_expert.onnx', NodePlacement(backend='openvino'))
 
 
-def test_a_size_without_a_name_may_vary(tmp_path, placement):
+def write_sum(path, shape):
+    """Write the model y = x + x for float32 of a shape; None stands for a size without a name."""
     onnx = pytest.importorskip('onnx')
     ends = [
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (None, 2))
-        for name in 'xy'
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name in 'xy'
     ]
     node = onnx.helper.make_node('Add', ['x', 'x'], ['y'])
     graph = onnx.helper.make_graph([node], 'graph', ends[:1], ends[1:])
     opset = [onnx.helper.make_opsetid('', 17)]
-    onnx.save(
-        onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / 'm.onnx'
-    )
-    session = load(tmp_path / 'm.onnx', placement)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return path
+
+
+def test_a_size_without_a_name_may_vary(tmp_path, placement):
+    session = load(write_sum(tmp_path / 'm.onnx', (None, 2)), placement)
     session.warm_up()
     for rows in (1, 3):
         given = np.ones((rows, 2), np.float32)
         np.testing.assert_array_equal(session.run({'x': given})['y'], 2 * given)
+
+
+def test_a_single_number_goes_in_and_comes_out(tmp_path, placement):
+    session = load(write_sum(tmp_path / 'm.onnx', ()), placement)
+    session.warm_up()
+    made = session.run({'x': np.array(3.0, np.float32)})['y']
+    assert made.shape == () and made == 6.0

@@ -99,7 +99,7 @@ class Session(ABC):
         """
         if inputs.keys() != self.inputs.keys():
             raise VlaError(f'{self.path}: got inputs {list(inputs)}, expected {list(self.inputs)}')
-        given = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+        given = {name: np.asarray(array, order='C') for name, array in inputs.items()}
         for name, spec in self.inputs.items():
             self._check(name, given[name], spec, '; start every block with the same policy')
         buffers = self._new_outputs(outputs or {})
