@@ -84,14 +84,25 @@ def cut_videos(root):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-@pytest.mark.parametrize('damage', [forget_calibration, cut_videos])
+def forget_statistics(root):
+    (root / 'meta' / 'stats.json').unlink()
+
+
+@pytest.mark.parametrize(
+    ('damage', 'complaint'),
+    [
+        (forget_calibration, 'copy .* again'),
+        (cut_videos, 'copy .* again'),
+        (forget_statistics, 'got the statistics none, expected min and max'),
+    ],
+)
 def test_a_dataset_that_is_not_whole_leaves_no_part_among_the_recordings(
-    there_and_back, tmp_path, damage
+    there_and_back, tmp_path, damage, complaint
 ):
     root = shutil.copytree(there_and_back / 'set', tmp_path / 'set')
     kept = write_episode(tmp_path / 'out', EpisodeInfo(4)).path
     damage(root)
-    with pytest.raises(ConfigError, match='copy .* again'):
+    with pytest.raises(ConfigError, match=complaint):
         convert_to_bags(root, tmp_path / 'out')
     assert [episode.path for episode in list_episodes(tmp_path / 'out')] == [kept]
     assert not list_unfinished(tmp_path / 'out')

@@ -78,7 +78,7 @@ class StoredDataset:
         return {
             key: to_rad(f'dataset {self.root}: {key}', units, self.names(key), bounds, robot)
             for key in _VECTORS
-            for bounds in [stored_bounds(self._dataset.meta.stats, key)]
+            for bounds in [stored_bounds(self._dataset.meta.stats or {}, key)]
         }
 
     def info(self, index: int) -> EpisodeInfo:
