@@ -85,3 +85,8 @@ def test_an_episode_of_one_goal_does_not_fill_that_of_another():
     coverage = measure(plan, [record(first, seed=999)])
     assert first not in coverage.missing and coverage.next == second
     assert f'goal saucer, seed {second.seed}' in coverage.describe()
+
+
+def test_an_unknown_cluster_is_not_held_out_where_none_is():
+    coverage = measure(replace(PLAN, held_out=0), [EpisodeInfo(0)])
+    assert (coverage.leaked, coverage.extra) == (0, 1)

@@ -191,6 +191,14 @@ def test_the_held_out_cluster_becomes_a_dataset_of_its_own(tmp_path):
         assert (info['total_episodes'], info['splits']) == (2, {split: '0:2'})
 
 
+def test_recordings_of_nobody_knows_which_cluster_are_trained_on_where_none_is_held_out(tmp_path):
+    for cluster in (0, 4):
+        write_episode(tmp_path, EpisodeInfo(cluster))
+    episodes = open_bags(tmp_path)
+    assert set_apart(episodes, held_out=0) == (episodes, [])
+    assert set_apart(episodes, held_out=4) == (episodes[:1], episodes[1:])
+
+
 def test_nothing_is_written_where_a_part_that_comes_later_cannot_be(tmp_path, capsys):
     mute = [message for message in make_messages(4) if message.topic != '/instruction']
     write_episode(tmp_path / 'in', EpisodeInfo(4), messages=make_messages(4))

@@ -105,7 +105,8 @@ def measure(plan: Plan, recorded: Sequence[EpisodeInfo]) -> Coverage:
             pool[kind] -= 1
         else:
             missing.append(episode)
-    leaked = sum(count for (cluster, *_), count in pool.items() if cluster == plan.held_out)
+    held_out = plan.held_out or None  # what is not known of other recordings is cluster 0, too
+    leaked = sum(count for (cluster, *_), count in pool.items() if cluster == held_out)
     gaps = defaultdict[str, list[int]](list)
     for info in recorded:
         for camera, frames in count_gaps(info.missing).items():

@@ -145,9 +145,10 @@ def _align_all(
 
 
 def set_apart(episodes: Sequence[Episode], held_out: int) -> tuple[list[Episode], list[Episode]]:
-    """Return the episodes to train on, and those of the cluster that is held out."""
-    training = [episode for episode in episodes if episode.info.cluster != held_out]
-    return training, [episode for episode in episodes if episode.info.cluster == held_out]
+    """Return the episodes to train on, and those of the cluster that is held out; 0: none is."""
+    apart = held_out or None  # what is not known of other recordings is cluster 0, too
+    training = [episode for episode in episodes if episode.info.cluster != apart]
+    return training, [episode for episode in episodes if episode.info.cluster == apart]
 
 
 def describe(episode: Episode, fps: int) -> DatasetSpec:
