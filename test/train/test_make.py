@@ -94,6 +94,21 @@ def test_step_that_was_done_with_other_arguments_is_kept_and_says_so(tmp_path, c
     assert not (tmp_path / 'runs' / '2').exists()
 
 
+def test_training_that_was_begun_is_resumed_and_one_that_is_done_is_left_alone(tmp_path, capfd):
+    file = tmp_path / 'mine.yaml'
+    file.write_text('description: x\narguments: {n: 1}\nsteps:\n  a: train --dataset x\n')
+    runs = tmp_path / 'runs'
+    words = ['make', str(file), '--output', str(runs), '--dry-run']
+    told = f'vla_ros train --dataset x --output {runs}/a'
+    assert main(words) == 0 and capfd.readouterr().out == f'{told}\n'
+    (runs / 'a').mkdir(parents=True)
+    (runs / 'a' / 'losses.csv').touch()
+    assert main(words) == 0 and capfd.readouterr().out == f'{told} --resume\n'
+    (runs / 'done').mkdir()
+    (runs / 'done' / 'a').write_text(told.removeprefix('vla_ros '))
+    assert main(words[:-1]) == 0 and capfd.readouterr().out == f'{told}\n'
+
+
 @pytest.mark.parametrize(
     ('content', 'complaint'),
     [

@@ -62,8 +62,11 @@ def run(args: Namespace) -> int:
         if words[0] in _NEEDS:  # before hours of work that a later step could not go on from
             require(_NEEDS[words[0]])
     for step, words in zip(steps, commands, strict=True):
-        print('vla_ros', *words, flush=True)
         done = args.output / _DONE / step.output.replace('/', '.')
+        losses = args.output / step.output / 'losses.csv'
+        begun = words[0] == 'train' and losses.exists() and not done.exists()
+        command = [*words, '--resume'] if begun else words
+        print('vla_ros', *command, flush=True)
         if args.dry_run:
             continue
         if done.exists():
@@ -71,9 +74,7 @@ def run(args: Namespace) -> int:
             if before != shlex.join(words):
                 print(f'  is done, but was called with: {before}; to repeat it delete {done}')
             continue
-        begun = words[0] == 'train' and (args.output / step.output / 'losses.csv').exists()
-        resumed = [*words, '--resume'] if begun else words
-        code = run_step([sys.executable, '-m', 'vla_ros.tools.main', *resumed])
+        code = run_step([sys.executable, '-m', 'vla_ros.tools.main', *command])
         if code:
             raise VlaError(
                 f'step {step.output}: ended with {code}; repeat the command to go on from there'
