@@ -38,6 +38,12 @@ STATIC = Recipe('static', {'vision_encoder': BlockRecipe('int8_static')})
 
 
 @pytest.fixture(scope='module')
+def with_rates(board, name, **changes):
+    """Return a board with fields of one processor changed."""
+    changed = replace(board.processors[name], **changes)
+    return replace(board, processors={**board.processors, name: changed})
+
+
 def board():
     return load_board(BOARDS / 'imx95.yaml')
 
@@ -47,7 +53,7 @@ def slowed(board, factor):
     cpu = board.processors['cpu']
     peak = {name: value / factor for name, value in cpu.peak.items()}
     overhead = cpu.overhead * factor
-    return board.with_rates('cpu', peak=peak, bandwidth=cpu.bandwidth / factor, overhead=overhead)
+    return with_rates(board, 'cpu', peak=peak, bandwidth=cpu.bandwidth / factor, overhead=overhead)
 
 
 def on(board, bundle, recipe):
@@ -120,9 +126,9 @@ def test_the_placement_loads(bundle, board, tmp_path):
 def test_what_the_cpu_computes_for_an_accelerator_is_allowed_in_the_placement(bundle, board):
     recipe = Recipe('npu', {'llm_backbone': BlockRecipe('int8_static')})
     npu = board.processors['npu']
-    lacking = board.with_rates('npu', operators=('MatMul',), overhead=0.0)
-    knowing = board.with_rates(
-        'npu', operators=(), overhead=0.0, peak={**npu.peak, 'fp32': 2000.0}
+    lacking = with_rates(board, 'npu', operators=('MatMul',), overhead=0.0)
+    knowing = with_rates(
+        board, 'npu', operators=(), overhead=0.0, peak={**npu.peak, 'fp32': 2000.0}
     )
     found = []
     for one in (lacking, knowing):

@@ -8,7 +8,7 @@ Latency is the sum of arithmetic, memory traffic and a fixed time for each opera
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -128,11 +128,6 @@ class Board:
         """Check that there is a CPU: what an accelerator can't run has to run somewhere."""
         if 'cpu' not in self.processors:
             raise ConfigError(f'processors: got {list(self.processors)}, expected also cpu')
-
-    def with_rates(self, name: str, **changes: Any) -> 'Board':
-        """Return the board with fields of one processor changed."""
-        changed = replace(self.processors[name], **changes)
-        return replace(self, processors={**self.processors, name: changed})
 
 
 def load_board(path: Path) -> Board:

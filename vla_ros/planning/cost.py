@@ -106,11 +106,6 @@ def cost_from_dict(content: Mapping[str, Mapping[str, Any]]) -> Cost:
     return Cost({name: Work(**work) for name, work in content.items()})
 
 
-def count(path: Path, sizes: Mapping[str, int] | None = None) -> Cost:
-    """Return the cost of one run of the model in ``path``; see ``operations``."""
-    return total(operations(path, sizes))
-
-
 def total(operations: Iterable[Operation]) -> Cost:
     """Sum operators up."""
     work: dict[str, Work] = {}
