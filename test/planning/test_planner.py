@@ -14,7 +14,7 @@ from bundles import CHUNK, OTHER_SIZE, write_bundle_of_two_sizes
 from vla_ros.core.budget import Budget
 from vla_ros.planning.blocks import block_operations, predict
 from vla_ros.planning.boards import load_board
-from vla_ros.planning.cost import count
+from vla_ros.planning.cost import operations, total
 from vla_ros.planning.planner import (
     UNCHANGED,
     make_plans,
@@ -38,14 +38,14 @@ STATIC = Recipe('static', {'vision_encoder': BlockRecipe('int8_static')})
 
 
 @pytest.fixture(scope='module')
+def board():
+    return load_board(BOARDS / 'imx95.yaml')
+
+
 def with_rates(board, name, **changes):
     """Return a board with fields of one processor changed."""
     changed = replace(board.processors[name], **changes)
     return replace(board, processors={**board.processors, name: changed})
-
-
-def board():
-    return load_board(BOARDS / 'imx95.yaml')
 
 
 def slowed(board, factor):
@@ -196,7 +196,7 @@ def test_a_bundle_that_is_quantized_is_no_start_for_a_plan(bundle, samples, tmp_
 
 
 def test_predicted_and_measured_latency_are_compared_from_a_profile(tiny_bundle, tmp_path, capsys):
-    cost = count(tiny_bundle / 'backbone.onnx').as_dict()
+    cost = total(operations(tiny_bundle / 'backbone.onnx')).as_dict()
     entry = {'policy': 'tiny', 'backend': 'onnxruntime', 'threads': 1, 'block': 'llm_backbone'}
     entries = [entry | {'recipe': name, 'p50': 1e-5, 'cost': cost} for name in ('a', 'b')]
     path = tmp_path / 'profile.json'
@@ -218,7 +218,7 @@ def test_cameras_of_two_sizes_are_counted_one_after_the_other(tiny_bundle, tmp_p
     )
     assert both == {name: 2 * number for name, number in once.items()}
     flops = [item.flops for item in block_operations(load_bundle(path), 'vision_encoder')]
-    one_picture = count(tiny_bundle / 'vision_encoder.onnx', {'n': 1})
+    one_picture = total(operations(tiny_bundle / 'vision_encoder.onnx', {'n': 1}))
     area = OTHER_SIZE[0] * OTHER_SIZE[1] / (24 * 32)
     expected = one_picture.work['conv.fp32'].flops * (1 + area)
     convolutions = [f for f, name in zip(flops, _operators(path), strict=True) if name == 'Conv']
