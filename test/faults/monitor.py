@@ -6,9 +6,10 @@ import threading
 import time
 from typing import NamedTuple
 
+import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from faults.recording import Recording, Reset
+from faults.recording import PAUSE, Recording, Reset
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
@@ -18,6 +19,7 @@ from vla_ros.core.robot import load_robot
 from vla_ros.msg import EpisodeEvent, QueueStatus
 from vla_ros.ros import messages, qos
 
+MOVING = 0.1  # rad/s; a joint of an arm that stands is slower
 RESET_TIME = 0.1  # s after a reset in which the sim node takes no command
 
 
@@ -47,6 +49,7 @@ class Monitor:
         self.recording = Recording(load_robot(find_config('robots', robot)))
         self.statuses, self.events, self.faults = [], [], []
         self.measured, self._felt = None, 0.0  # the newest, (joints,) rad, and its time, s
+        self._speed, self._told = 0.0, 0.0  # of the fastest joint, rad/s; the last command, s
         self.by_arrival = False  # commands have the time of their arrival, for clocks that are set
         self._clients = {}
         self.context = rclpy.Context()
@@ -121,11 +124,18 @@ class Monitor:
     def _on_command(self, msg, info):
         arrived = info['received_timestamp'] * 1e-9
         time, positions = self._time(msg, arrived), msg.points[-1].positions
-        self.recording.add(time, positions, self.measured, arrived, self._felt)
+        # Fast DDS may let the monitor hear a node that follows a killed one a second after the arm
+        # does: then this is not the command that the arm began with
+        late = arrived - self._told > PAUSE and self._speed > MOVING
+        self._told = arrived
+        self.recording.add(time, positions, None if late else self.measured, arrived, self._felt)
 
     def _on_joint_states(self, msg, info):
+        before, since = self.measured, self._felt
         self.measured = messages.joint_positions(msg, self.recording.robot.joint_names)
         self._felt = self._time(msg, info['received_timestamp'] * 1e-9)
+        if before is not None and self._felt > since:
+            self._speed = np.abs(self.measured - before).max() / (self._felt - since)
 
     def _time(self, msg, arrived):
         """Return when a message was made, s."""
