@@ -8,6 +8,7 @@ other file with it, and a session in which nothing ran fails.
 """
 
 import os
+import signal
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,6 +37,18 @@ class OptionalModule(pytest.Module):
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> OptionalModule:
     """Collect every file of tests as one that may lack something."""
     return OptionalModule.from_parent(parent, path=module_path)
+
+
+def pytest_configure() -> None:
+    """Answer signals as usual: what nohup or a job in the background ignores, every child does."""
+    usual = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGQUIT: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    for number, handler in usual.items():
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
