@@ -6,7 +6,8 @@
 
 VENV ?= .venv
 INPUTS := .ci/bootstrap setup.py setup.cfg pyproject.toml package.xml $(wildcard msg/*) \
-  $(wildcard test/control_msgs/* test/control_msgs/*/*)
+  $(addprefix test/control_msgs/,package.xml setup.py) $(wildcard test/control_msgs/*/*.action) \
+  $(wildcard test/control_msgs/*/*.msg)
 ROS ?= kilted
 export VENV ROS
 
