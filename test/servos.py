@@ -4,10 +4,12 @@
 
 from contextlib import contextmanager
 
+import numpy as np
+
 from vla_ros.core.config import find_config
 from vla_ros.core.robot import load_robot
 from vla_ros.hardware.calibration import JointCalibration, save_calibration
-from vla_ros.hardware.driver import DriverSettings
+from vla_ros.hardware.driver import Driver, DriverSettings, Reading
 from vla_ros.hardware.simulated_bus import FreeArm, Servo, SimulatedBus
 
 ROBOT = load_robot(find_config('robots', 'so101'))
@@ -42,3 +44,24 @@ def simulated_arm(folder, calibration=CALIBRATION, name='arm', answer_time=0.3, 
         yield bus, DriverSettings(ROBOT, bus.port, str(path), answer_time)
     finally:
         bus.close()
+
+
+class Fickle(Driver):
+    """An arm that goes at once where it is sent, and loses itself when a test says so."""
+
+    lost = False
+
+    def __init__(self, settings):
+        self._positions = np.zeros(len(settings.robot.joint_names))
+
+    def read(self):
+        return Reading(np.full(6, np.nan) if self.lost else self._positions)
+
+    def write(self, positions):
+        self._positions = positions
+
+    def relax(self):
+        pass
+
+    def close(self):
+        pass

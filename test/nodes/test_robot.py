@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+import rclpy.subscription
 
 pytest.importorskip('scservo_sdk')
 
@@ -20,31 +21,12 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.core.robot import load_robot
 from vla_ros.core.workspace import workspace_of
 from vla_ros.hardware import sts3215
-from vla_ros.hardware.driver import Driver, Reading
 from vla_ros.nodes.robot import RobotNode
 from vla_ros.ros import qos
 from vla_ros.runtime.latch import RUN
 
-
-class Fickle(Driver):
-    """An arm that goes at once where it is sent, and loses itself when a test says so."""
-
-    lost = False
-
-    def __init__(self, settings):
-        self._positions = np.zeros(len(settings.robot.joint_names))
-
-    def read(self):
-        return Reading(np.full(6, np.nan) if self.lost else self._positions)
-
-    def write(self, positions):
-        self._positions = positions
-
-    def relax(self):
-        pass
-
-    def close(self):
-        pass
+INFO = getattr(rclpy.subscription, 'MessageInfo', None)  # Jazzy has none
+SENDER_KNOWN = 'publisher_gid' in getattr(INFO, '__annotations__', ())
 
 
 class Operator:
@@ -224,7 +206,7 @@ def test_driver_that_is_started_anew_says_that_nothing_is_in_the_way(operate):
 
 def test_driver_that_tells_no_position_holds_the_arm_which_goes_on(start_graph, capfd):
     free = ('robot:=so101', 'unguarded:=true')
-    arm = Operator(start_graph(f'driver:={__name__}:Fickle', *free), None)
+    arm = Operator(start_graph('driver:=servos:Fickle', *free), None)
     arm.send(np.full(6, 1.0))
     arm.graph.until(lambda: arm.position[0] > 0.1)
     arm.node._driver.lost = True
@@ -252,6 +234,7 @@ def test_emergency_stop_is_latched_while_the_button_is_down(operate):
     arm.arrives(here + 0.3)
 
 
+@pytest.mark.skipif(not SENDER_KNOWN, reason='Jazzy does not tell who sent a message')
 def test_stop_is_not_released_while_one_of_two_buttons_is_down(operate):
     arm = operate()
     one, other = (arm.graph.publisher(Bool, 'estop', qos.LATCHED) for _ in range(2))

@@ -66,7 +66,8 @@ class Buttons:
     What is said on the topic of an emergency stop, on which several buttons may speak.
 
     One counts as pressed until its own publisher says otherwise or ends; and so does, as long as
-    nobody else says anything, one whose publisher has ended.
+    nobody else says anything, one whose publisher has ended. Where messages do not say who sent
+    them, as in Jazzy, the last word of all counts.
     """
 
     def __init__(self, node: Node, topic: str) -> None:
