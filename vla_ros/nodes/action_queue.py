@@ -36,11 +36,12 @@ from vla_ros.ros import messages, qos
 from vla_ros.ros.bounds import bounded, check_chunk
 from vla_ros.ros.controllers import command_topic, make_commands
 from vla_ros.ros.diagnostics import REPORT_PERIOD
+from vla_ros.ros.emergency_stop import EmergencyStop
 from vla_ros.ros.felt_joints import FeltJoints
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import Change, declare, parse_names
 from vla_ros.ros.process import spin_node
-from vla_ros.ros.publishers import Buttons, Rivals
+from vla_ros.ros.publishers import Rivals
 from vla_ros.ros.queue_params import ActionQueueParams
 from vla_ros.ros.queue_status import (
     Standstill,
@@ -51,7 +52,6 @@ from vla_ros.ros.queue_status import (
 )
 from vla_ros.ros.watchdog import Watchdog
 from vla_ros.runtime.claim import Claim, domain_id
-from vla_ros.runtime.latch import ESTOP, Latch
 from vla_ros.runtime.pacing import Pacer
 from vla_ros.runtime.time_slices import SHORTEST, set_time_slice, time_slice
 
@@ -74,8 +74,7 @@ class ActionQueueNode(VlaNode):
         self._inbox: deque[Callable[[], None]] = deque(maxlen=100)
         self._chunks: deque[ActionChunk] = deque(maxlen=WAITING_CHUNKS)
         self._done = False  # no episode follows
-        self._latch = Latch(self.get_fully_qualified_name(), self.report)
-        self._buttons = Buttons(self, 'estop')
+        self._estop = EmergencyStop(self)
         self._arm_obstacle = ''  # why the arm follows no command, as its driver says
         self._status_due = 0.0  # s, monotonic
         self._said: tuple[int | None, Mode] = (None, Mode.HOLDING)
@@ -99,7 +98,7 @@ class ActionQueueNode(VlaNode):
         self._robot = load_robot(find_config('robots', self._params.robot))
         self._felt = FeltJoints(self._robot, self._params.joint_state_timeout)
         self._executor = Executor(self._robot, self._config())
-        if self._latch.why:
+        if self._estop.why:
             self._executor.estop()
         elif self._params.enabled:
             self._executor.enable()
@@ -116,7 +115,7 @@ class ActionQueueNode(VlaNode):
         self._timelines = self.advertise(ActionChunk, 'queued_actions', qos.SENSOR)
         for service in (
             self.create_service(SetBool, '~/enable', self._on_enable),
-            self.create_service(Trigger, '~/estop', self._on_estop),
+            self.create_service(Trigger, '~/estop', self._estop.on_estop),
             self.create_service(Trigger, '~/rearm', self._on_rearm),
         ):
             self._held.callback(self.destroy_service, service)
@@ -131,7 +130,7 @@ class ActionQueueNode(VlaNode):
         on_episode = bounded(EpisodeEvent, self._on_episode)
         self.subscribe(EpisodeEvent, 'episode', on_episode, qos.EVENTS, raw=True)
         self.subscribe(String, 'arm_obstacle', self._on_arm_obstacle, qos.LATCHED)
-        self.subscribe(Bool, 'estop', self._on_button, qos.LATCHED, info=True)
+        self.subscribe(Bool, 'estop', self._estop.on_button, qos.LATCHED, info=True)
         self._steady = not self.get_parameter('use_sim_time').value
         self._running, self._closing = True, False
         sys.setswitchinterval(SWITCH_INTERVAL)
@@ -192,7 +191,7 @@ class ActionQueueNode(VlaNode):
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if not self.active:
             response.message = NOT_ACTIVE
-        elif request.data and self._latch.why:
+        elif request.data and self._estop.why:
             response.message = 'the emergency stop is latched: call ~/rearm first'
         elif request.data and self._rival:
             response.message = self._rival
@@ -204,18 +203,9 @@ class ActionQueueNode(VlaNode):
     def _on_arm_obstacle(self, msg: String) -> None:
         self._arm_obstacle = msg.data
 
-    def _on_button(self, msg: Bool, info: Mapping[str, Any]) -> None:
-        self._buttons.note(msg.data, info)
-        self._latch.why = self._latch.why or ESTOP * msg.data
-
-    def _on_estop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._latch.why, response.success = ESTOP, True
-        return response
-
     def _on_rearm(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        response.success = self.active and not self._buttons.pressed
+        response.success = self.active and self._estop.release()
         if response.success:
-            self._latch.why = ''
             self._inbox.append(self._rearm)
         else:
             response.message = 'topic estop still says true' if self.active else NOT_ACTIVE
@@ -255,7 +245,7 @@ class ActionQueueNode(VlaNode):
         executor = self._executor
         self._empty_inbox()
         ran = executor.mode is Mode.RUNNING  # and not just told to end that
-        if self._latch.why and not executor.estopped:
+        if self._estop.why and not executor.estopped:
             executor.estop()
         if self._rival and executor.enabled:
             executor.disable()

@@ -39,11 +39,11 @@ from vla_ros.hardware.overload import OverloadWatch
 from vla_ros.ros import messages, qos
 from vla_ros.ros.bounds import bounded
 from vla_ros.ros.commands import command_msg
+from vla_ros.ros.emergency_stop import EmergencyStop
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import declare, param
 from vla_ros.ros.process import spin_node
-from vla_ros.ros.publishers import Buttons, Speakers
-from vla_ros.runtime.latch import ESTOP, Latch
+from vla_ros.ros.publishers import Speakers
 from vla_ros.runtime.pacing import Pacer
 
 IDLE_CURRENT = 0.05  # A, of a motor that is off, at most
@@ -111,11 +111,10 @@ class RobotNode(VlaNode):
         self._missed = 0  # readings that failed
         self._led = -np.inf  # s, monotonic, when a person last led
         self._contested = -np.inf  # s, monotonic, when two last commanded the arm
-        self._latch = Latch(self.get_fully_qualified_name(), self.report)
+        self._estop = EmergencyStop(self)
         self._spared = False  # whether it was stopped, since then, for the sake of a motor
         self._driven = False  # whether it was sent anywhere since it was opened, or let go
         self._offered: list[Service] = []
-        self._buttons = Buttons(self, 'estop')
         self._pressed = -np.inf  # s, monotonic, when the dead man last said so
         self._pacer = Pacer(1.0 / self._params.rate)
         self._running = self._closing = False
@@ -144,7 +143,7 @@ class RobotNode(VlaNode):
         self._told: tuple[str | None, str | None] = (None, None)
         self._driven = False
         self._offered = [
-            self.create_service(Trigger, '~/estop', self._on_estop),
+            self.create_service(Trigger, '~/estop', self._estop.on_estop),
             self.create_service(Trigger, '~/rearm', self._on_rearm),
             self.create_service(Trigger, '~/relax', self._on_relax),
         ]
@@ -156,7 +155,7 @@ class RobotNode(VlaNode):
         for topic, callback in callbacks.items():
             on_bytes = bounded(JointTrajectory, callback)
             self.subscribe(JointTrajectory, topic, on_bytes, qos.LATEST, raw=True, info=True)
-        self.subscribe(Bool, 'estop', self._on_button, qos.LATCHED, info=True)
+        self.subscribe(Bool, 'estop', self._estop.on_button, qos.LATCHED, info=True)
         if self._params.dead_man:
             self.subscribe(Bool, 'dead_man', self._on_dead_man, qos.SENSOR)
         self._running, self._closing = True, False
@@ -217,22 +216,12 @@ class RobotNode(VlaNode):
         """Whether a person leads, who has not been silent for too long."""
         return time.monotonic() - self._led < self._params.command_timeout
 
-    def _on_button(self, msg: Bool, info: Mapping[str, Any]) -> None:
-        self._buttons.note(msg.data, info)
-        if msg.data:
-            self._latch.why = self._latch.why or ESTOP
-
     def _on_dead_man(self, msg: Bool) -> None:
         self._pressed = time.monotonic() if msg.data else -np.inf
 
-    def _on_estop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._latch.why, response.success = self._latch.why or ESTOP, True
-        return response
-
     def _on_rearm(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        response.success = self.active and not self._buttons.pressed
+        response.success = self.active and self._estop.release()
         if response.success:
-            self._latch.why = ''
             self._spared = False  # after that: a motor that is still unwell stops it again
             self._inbox.append(self._follower.stop)
         else:
@@ -306,8 +295,8 @@ class RobotNode(VlaNode):
         """Return why the arm must not move, '' where nothing speaks against it."""
         if self._closing:
             return NOT_ACTIVE
-        if self._latch.why:
-            return f'{self._latch.why}: release it with ~/rearm'
+        if self._estop.why:
+            return f'{self._estop.why}: release it with ~/rearm'
         if self._params.dead_man and time.monotonic() - self._pressed > DEAD_MAN_TIME:
             return 'nobody presses dead_man'
         if time.monotonic() - self._contested < self._params.command_timeout:
@@ -353,7 +342,7 @@ class RobotNode(VlaNode):
         self.report('motor', f'{objection}; the arm stops until ~/rearm')
         if self._driven or _is_on(reading):
             self._write(reading.positions)
-        self._latch.why = '; '.join(filter(None, (self._latch.why, objection)))
+        self._estop.add(objection)
 
     def _empty_inbox(self) -> None:
         while self._inbox:
