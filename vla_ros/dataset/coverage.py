@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vla_ros.dataset.bag import EpisodeInfo, count_gaps
-from vla_ros.dataset.plan import Plan, PlannedEpisode
+from vla_ros.dataset.plan import Plan, PlannedEpisode, is_held_out
 from vla_ros.dataset.recording import GAP_MEND
 
 
@@ -105,8 +105,7 @@ def measure(plan: Plan, recorded: Sequence[EpisodeInfo]) -> Coverage:
             pool[kind] -= 1
         else:
             missing.append(episode)
-    held_out = plan.held_out or None  # what is not known of other recordings is cluster 0, too
-    leaked = sum(count for (cluster, *_), count in pool.items() if cluster == held_out)
+    leaked = sum(n for (cluster, *_), n in pool.items() if is_held_out(cluster, plan.held_out))
     gaps = defaultdict[str, list[int]](list)
     for info in recorded:
         for camera, frames in count_gaps(info.missing).items():

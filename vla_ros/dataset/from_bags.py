@@ -25,6 +25,7 @@ from vla_ros.dataset.bag import CALIBRATION, Episode, Message, decode, hash_file
 from vla_ros.dataset.camera_messages import read_picture
 from vla_ros.dataset.joint_messages import read_command, read_states
 from vla_ros.dataset.lerobot import DatasetSpec, DatasetWriter, Frame
+from vla_ros.dataset.plan import is_held_out
 from vla_ros.dataset.streams import LABELS, Streams, find_streams
 
 INFO = 'vla_ros_episodes.json'  # in the dataset's folder meta
@@ -146,9 +147,10 @@ def _align_all(
 
 def set_apart(episodes: Sequence[Episode], held_out: int) -> tuple[list[Episode], list[Episode]]:
     """Return the episodes to train on, and those of the cluster that is held out; 0: none is."""
-    apart = held_out or None  # what is not known of other recordings is cluster 0, too
-    training = [episode for episode in episodes if episode.info.cluster != apart]
-    return training, [episode for episode in episodes if episode.info.cluster == apart]
+    parts: tuple[list[Episode], list[Episode]] = [], []
+    for episode in episodes:
+        parts[is_held_out(episode.info.cluster, held_out)].append(episode)
+    return parts
 
 
 def describe(episode: Episode, fps: int) -> DatasetSpec:

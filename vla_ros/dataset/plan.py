@@ -217,3 +217,8 @@ def _read_clusters(value: Any) -> dict[int, tuple[float, float]]:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_held_out(cluster: int, held_out: int) -> bool:
+    """Say whether a recording's cluster is the one that is held out; 0: none is, or not known."""
+    return held_out != 0 and cluster == held_out

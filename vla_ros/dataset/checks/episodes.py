@@ -105,6 +105,11 @@ class Episodes:
         return np.maximum(high - low, 1e-9)
 
 
+def spread_pairs(frames: int, pairs: int) -> np.ndarray:
+    """Return the first frame of each of ``pairs`` pairs at most, spread over an episode."""
+    return np.unique(np.linspace(0, frames - 2, min(pairs, frames)).astype(int))
+
+
 def set_reference(episodes: Episodes, reference: Episodes) -> Episodes:
     """
     Return the episodes, to be compared with how the first one of ``reference`` looks.

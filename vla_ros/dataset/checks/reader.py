@@ -16,7 +16,14 @@ import numpy as np
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.bag import CALIBRATION, hash_file
 from vla_ros.dataset.checks import skew
-from vla_ros.dataset.checks.episodes import Changes, Episode, Episodes, Facts, Progress
+from vla_ros.dataset.checks.episodes import (
+    Changes,
+    Episode,
+    Episodes,
+    Facts,
+    Progress,
+    spread_pairs,
+)
 from vla_ros.dataset.checks.picture_statistics import Look, look_at
 from vla_ros.dataset.feature_names import camera_names, joint_names
 from vla_ros.dataset.from_bags import read_infos
@@ -103,7 +110,7 @@ class _Dataset:
                 f'dataset {self.root}: episode {index} has {len(time)} frames, '
                 'expected at least 2; delete it'
             )
-        pairs = np.unique(np.linspace(0, len(time) - 2, min(self._pairs, len(time))).astype(int))
+        pairs = spread_pairs(len(time), self._pairs)
         state, action = (
             np.asarray(self._columns[key][rows], float).reshape(len(time), -1)
             for key in self._vectors()

@@ -19,7 +19,7 @@ from vla_ros.dataset.align import nearest
 from vla_ros.dataset.bags import open_bags
 from vla_ros.dataset.camera_messages import read_picture
 from vla_ros.dataset.checks import skew
-from vla_ros.dataset.checks.episodes import Episode, Episodes, Facts, Progress
+from vla_ros.dataset.checks.episodes import Episode, Episodes, Facts, Progress, spread_pairs
 from vla_ros.dataset.checks.picture_statistics import look_at
 from vla_ros.dataset.streams import ANY_TOPIC, Streams, TopicChoice, find_streams
 
@@ -128,7 +128,7 @@ def _make_episode(
     state = tracks.joints_at(streams.state, time)
     stamps = np.array(tracks.times[streams.state])
     apart = float(np.abs(stamps[nearest(stamps, time)] - time).max())
-    rows = np.unique(np.linspace(0, len(time) - 2, min(pairs, len(time))).astype(int))
+    rows = spread_pairs(len(time), pairs)
     wanted = np.stack([rows, rows + 1], axis=1).ravel()
     looks, changes, lost = {}, {}, {}
     for camera, topic in streams.cameras.items():
