@@ -9,7 +9,6 @@ The folder is a new one for each run, below ``output``; the log says which.
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -110,17 +109,17 @@ def make_folder(output: Path) -> Path:
     Raise VlaError where that is not possible.
     """
     name = datetime.now().strftime('%Y-%m-%d_%H-%M-%S')  # as on the wall
-    for ending in chain([''], map('_{}'.format, count(2))):
-        folder = output / f'{name}{ending}'
+    folder, number = output / name, 1
+    while True:
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
-            continue
+            number += 1
+            folder = output / f'{name}_{number}'
         except OSError as error:
             raise VlaError(f'output: {folder}: cannot be made: {error.strerror}') from None
         else:
             return folder
-    raise AssertionError('there is always a next number')
 
 
 def main(args: list[str] | None = None) -> int:

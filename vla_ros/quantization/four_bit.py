@@ -162,16 +162,13 @@ def _spread(moments: np.ndarray) -> np.ndarray:
 def _grid(weights: np.ndarray, power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return scale and zero of each column that lose least of ``weights``, by power of inputs."""
     low, high = np.minimum(weights.min(axis=0), 0.0), np.maximum(weights.max(axis=0), 0.0)
-    best = [np.full(weights.shape[1], np.inf), np.empty(0), np.empty(0)]
-    for tried in _grids(low, high):
-        scale, zero = tried
+    best = [np.full(low.shape, np.inf), np.zeros(low.shape), np.zeros(low.shape)]
+    for scale, zero in _grids(low, high):
         errors = weights - scale * (_codes(weights, scale, zero) - zero)
         loss = (power * errors**2).sum(axis=0)
         better = loss < best[0]
-        best = [
-            np.where(better, new, old) if old.size else new
-            for new, old in zip((loss, scale, zero), best, strict=True)
-        ]
+        found = zip((loss, scale, zero), best, strict=True)
+        best = [np.where(better, new, old) for new, old in found]
     return best[1], best[2]
 
 
