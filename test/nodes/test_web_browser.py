@@ -35,16 +35,10 @@ class WatchedQueue(ActionQueueNode):
     def __init__(self):
         super().__init__()
         self.steps = []
-        self.asked = False  # the message that asks for a stop has arrived
         self._sent = None
 
-    def _on_estop(self, request, response):
-        response = super()._on_estop(request, response)
-        self.asked = True
-        return response
-
     def _tick(self, now, elapsed):
-        asked, self._sent = self.asked, None
+        asked, self._sent = bool(self._estop.why), None
         super()._tick(now, elapsed)
         if self._executor.counters.accepted:
             self.steps.append(Step(asked, self._executor.mode, self._sent, elapsed))
