@@ -27,6 +27,7 @@ from launch_ros.actions import Node
 from vla_ros.deployment.restarts import LIMIT
 from vla_ros.runtime.latch import RUN
 from vla_ros.runtime.tether import LAUNCHER
+from vla_ros.tools import launch_file
 from vla_ros.tools.launch_file import end_nodes, kill_frozen, make_node
 
 FOLDER = Path(__file__).parents[2] / 'launch'
@@ -203,3 +204,28 @@ def test_the_end_of_a_launch_ends_the_nodes_and_then_clears_what_they_left(monke
     monkeypatch.setattr('atexit.register', lambda step, *_: registered.append(step.__name__))
     expand('tea_bag', {})
     assert registered[::-1] == ['end_nodes', 'clear_shared_memory']  # the last comes first
+
+
+def warnings_of(monkeypatch: pytest.MonkeyPatch, *argv: str) -> list[str]:
+    """Return what launch warns of when these arguments are given on its command line."""
+    told: list[str] = []
+    monkeypatch.setattr(launch_file.LOGGER, 'warning', told.append)
+    context = LaunchContext(argv=list(argv))
+    context.launch_configurations.update(dict(word.split(':=') for word in argv))
+    for entity in describe('so101').entities:
+        entity.visit(context)
+    return told
+
+
+def test_an_argument_that_launch_would_drop_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    (told,) = warnings_of(monkeypatch, 'polcy:=tea_bag_act')
+    assert told.startswith('argument polcy: there is none') and told.endswith('mean policy?')
+    (told,) = warnings_of(monkeypatch, 'episodes:=3')  # of a simulated arm
+    assert told.startswith("argument episodes: got '3', which no node of this run takes")
+
+
+def test_arguments_that_are_taken_and_those_of_other_files_are_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chosen = ('arm:=simulated', 'episodes:=3', 'policy:=tea_bag_act')
+    assert warnings_of(monkeypatch, *chosen, 'warehouse_fleet:=7') == []

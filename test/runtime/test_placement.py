@@ -58,11 +58,27 @@ def test_placement_that_is_written_is_read_back(write, tmp_path):
     assert load_placement(tmp_path / 'copy.yaml') == placement
 
 
+def test_settings_may_be_of_a_provider_that_another_node_runs_on(write):
+    settings = 'settings: {QNNExecutionProvider: {htp_performance_mode: burst}, openvino: {}}'
+    text = f'defaults: {{{settings}}}\nnodes:\n  camera: {{}}\n'
+    text += '  vision_encoder: {device: npu, providers: [QNNExecutionProvider]}\n'
+    assert load_placement(write(text)).node('camera').device == 'cpu'
+
+
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
         ('nodes: {camera: {device: tpu}}', "nodes: camera: device: got 'tpu', expected one of"),
         ('nodes: {camera: {speed: 9}}', r"nodes: camera: got \['speed'\], expected keys of"),
+        ('nodes: {camera: {thread: 9}}', r"got \['thread'\].*; did you mean threads?"),
+        (
+            'nodes: {camera: {settings: {openvno: {}}}}',
+            "settings: got 'openvno', .*mean openvino",
+        ),
+        (
+            'defaults: {settings: {CUDAExecutionProvder: {a: 1}}}',
+            "defaults: settings: got 'CUDAExecutionProvder', .*did you mean CUDAExecutionProvider",
+        ),
         ('nodes: {camera: {threads: -1}}', 'threads: got -1, expected a whole number 0 to'),
         ('nodes: {camera: {threads: 1.5}}', 'threads: got 1.5'),
         ('nodes: {camera: {priority: 20}}', 'priority: got 20'),

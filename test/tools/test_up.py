@@ -145,6 +145,22 @@ def test_arguments_reach_the_nodes_as_ros_parameters(up: Up, tmp_path: Path) -> 
     assert '"count": 7' in text and 'ros__parameters' in text
 
 
+def test_what_changes_nothing_is_told_at_the_start(up: Up, tmp_path: Path) -> None:
+    arguments = {'speed': {'default': 1.0, 'description': 'x'}}
+    board = tmp_path / 'board.yaml'
+    board.write_text('nodes: {jbo: {threads: 2}}')
+    job = {
+        'name': 'job',
+        'run': 'exit 0',
+        'ends_run': True,
+        'parameters': {'placement': str(board)},
+    }
+    path = deploy(tmp_path, job, arguments=arguments)
+    text = finish(up(path, 'speed:=0.1'), 0)
+    assert "argument speed: got '0.1', which no node of this run takes" in text
+    assert f"{board}: nodes: got 'jbo'" in text and 'did you mean job?' in text
+
+
 def test_nodes_get_the_deployments_environment_in_the_callers_domain(
     up: Up, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,8 +169,19 @@ class Deployment:
         """Return the processes to start, in order; raises what ``values`` raises."""
         values = self.values(chosen)
         filled = values | self._places
+        return [self._process(entry, filled) for entry in self._started(values)]
+
+    def heeded(self, chosen: Mapping[str, str]) -> set[str]:
+        """Return the arguments that make a difference in such a run; raises as ``values``."""
+        started = self._started(self.values(chosen))
+        texts = (started, self.environment, self.namespace, self.parameters)
+        used = {name for text in texts for name in REFERENCE.findall(repr(text))}
+        return used.union(*(entry.when for entry in self.nodes))
+
+    def _started(self, values: Mapping[str, Scalar]) -> list[NodeEntry]:
+        """Return the nodes that a run with these values has."""
         return [
-            self._process(entry, filled)
+            entry
             for entry in self.nodes
             if all(values[name] in _listed(wanted) for name, wanted in entry.when.items())
         ]

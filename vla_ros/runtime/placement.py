@@ -15,13 +15,15 @@ A placement file says what differs from the default, under the node's own name::
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from vla_ros.core.config import load_yaml
-from vla_ros.core.errors import ConfigError, repeated
+from vla_ros.core.errors import ConfigError, repeated, suggest
+from vla_ros.core.files import write_text
 from vla_ros.runtime.backends.table import BACKENDS
 from vla_ros.runtime.memory import lock_memory
 
@@ -105,7 +107,9 @@ def load_placement(path: Path) -> Placement:
         name: _node(path, f'nodes: {name}', defaults | _settings(path, name, entry))
         for name, entry in _settings(path, 'nodes', content.get('nodes')).items()
     }
-    return Placement(nodes, _node(path, 'defaults', defaults))
+    placement = Placement(nodes, _node(path, 'defaults', defaults))
+    _check_heeded(path, placement)
+    return placement
 
 
 def save_placement(placement: Placement, path: Path) -> None:
@@ -114,7 +118,7 @@ def save_placement(placement: Placement, path: Path) -> None:
         'defaults': asdict(placement.default),
         'nodes': {name: asdict(node) for name, node in placement.nodes.items()},
     }
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
+    write_text(path, yaml.safe_dump(content, sort_keys=False))
 
 
 def apply(placement: NodePlacement) -> list[str]:
@@ -192,13 +196,29 @@ def _check_cores(cores: tuple[int, ...]) -> None:
 
 def _node(path: Path, where: str, settings: Mapping[str, Any]) -> NodePlacement:
     known = {item.name for item in fields(NodePlacement)}
-    unknown = sorted(set(settings) - known)
+    unknown = sorted(map(str, set(settings) - known))
     if unknown:
-        raise ConfigError(f'{path}: {where}: got {unknown}, expected keys of {sorted(known)}')
+        raise ConfigError(
+            f'{path}: {where}: got {unknown}, expected keys of {sorted(known)}'
+            f'{suggest(unknown[0], known)}'
+        )
     try:
         return NodePlacement(**settings)
     except ConfigError as error:
         raise ConfigError(f'{path}: {where}: {error}') from None
+
+
+def _check_heeded(path: Path, placement: Placement) -> None:
+    """Raise ConfigError for settings of a provider that no node of the file could run on."""
+    placed = {**placement.nodes, 'defaults': placement.default}
+    known = {*BACKENDS, *chain(*PROVIDERS.values(), *(node.providers for node in placed.values()))}
+    for where, node in placed.items():
+        for name in node.settings:
+            if name not in known:
+                raise ConfigError(
+                    f'{path}: {where}: settings: got {name!r}, expected a back end or a provider '
+                    f'of the file, such as {", ".join(sorted(known))}{suggest(name, known)}'
+                )
 
 
 def _settings(path: Path, where: str, value: Any) -> dict[str, Any]:

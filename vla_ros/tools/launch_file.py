@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from launch.logging import get_logger, launch_config
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from vla_ros.core.errors import suggest
 from vla_ros.deployment.deployment import (
     Argument,
     Deployment,
@@ -38,6 +39,7 @@ from vla_ros.deployment.deployment import (
 )
 from vla_ros.deployment.executables import PACKAGE, check_robots, find_executable
 from vla_ros.deployment.leftovers import clear_shared_memory
+from vla_ros.deployment.remarks import find_remarks
 from vla_ros.deployment.restarts import (
     EPISODES_FAILED,
     LOOK_PERIOD,
@@ -97,14 +99,31 @@ def start_nodes(context: LaunchContext, deployment: Deployment) -> list[Node | O
     """
     names = {argument.name for argument in deployment.arguments}
     given = context.launch_configurations
-    specs = deployment.resolve({name: given[name] for name in names & given.keys()})
+    chosen = {name: given[name] for name in names & given.keys()}
+    specs = deployment.resolve(chosen)
     check_robots(specs, context.environment)
+    said = {word.partition(':=')[0] for word in context.argv}  # launch knows a default of the rest
+    told = {name: value for name, value in chosen.items() if name in said}
+    for remark in (*find_remarks(deployment, specs, told), *find_unknown(said, names)):
+        LOGGER.warning(remark)
     nodes = [make_node(spec, Path(launch_config.log_dir)) for spec in specs]
     clear_shared_memory()
     atexit.register(clear_shared_memory)  # after the nodes: what is registered last comes first
     atexit.register(end_nodes, nodes)
     replaceable = [node for node, spec in zip(nodes, specs, strict=True) if spec.respawn]
     return [*nodes, *([kill_frozen(replaceable)] if replaceable else [])]
+
+
+def find_unknown(said: Collection[str], names: Collection[str]) -> Iterator[str]:
+    """
+    Yield a line for each argument of the command line that launch drops without a word.
+
+    Only those that look like one of the deployment's: where another launch file includes it, the
+    rest may be that one's.
+    """
+    for name in sorted(set(said) - set(names)):
+        if meant := suggest(name, names):
+            yield f'argument {name}: there is none of this name: it changes nothing{meant}'
 
 
 def end_nodes(nodes: Sequence[ExecuteLocal], grace: float = 5.0) -> None:

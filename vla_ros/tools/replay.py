@@ -11,6 +11,7 @@ in the bag and on the options only. The times that were measured are told apart 
 The exit code is 1 where the mean absolute error is beyond --max-mae.
 """
 
+import logging
 from argparse import ArgumentParser, Namespace
 from dataclasses import fields
 from pathlib import Path
@@ -98,6 +99,7 @@ def _run_fast(args: Namespace) -> int:
     from vla_ros.dataset.replay.report import publish
     from vla_ros.dataset.replay.result import Replay
     from vla_ros.dataset.replay.settings import Settings
+    from vla_ros.deployment.remarks import find_misnamed
     from vla_ros.policy.bundle import load_bundle
     from vla_ros.policy.pipeline import Policy
     from vla_ros.runtime.placement import load_placement
@@ -107,7 +109,10 @@ def _run_fast(args: Namespace) -> int:
     settings = Settings(**_settings(args))
     episodes = open_bags(args.bag, topic_choice(args))
     bundle = load_bundle(find_config('policies', args.policy))
-    policy = Policy(bundle, load_placement(find_config('placement', args.placement)))
+    placement = find_config('placement', args.placement)
+    for remark in find_misnamed(placement):
+        logging.warning(remark)
+    policy = Policy(bundle, load_placement(placement))
     robot = load_robot(find_config('robots', args.robot))
     replay = Replay(bundle.path, bundle.spec, robot, settings, 'fast')
     began = perf_counter()

@@ -9,6 +9,7 @@ is 0 when the job has ended by itself, and at the end a table shows what each no
 """
 
 import os
+import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ from vla_ros.deployment.executables import (
     without_wheels,
 )
 from vla_ros.deployment.leftovers import clear_shared_memory
+from vla_ros.deployment.remarks import find_remarks
 from vla_ros.deployment.supervisor import Command, Supervisor
 from vla_ros.runtime.latch import RUN
 from vla_ros.runtime.usage import format_table
@@ -60,6 +62,8 @@ def run_deployment(
     environment = {**os.environ, **(isolate() if isolated else {})}
     check_domain(environment)
     check_robots(specs, environment)
+    for remark in find_remarks(deployment, specs, chosen):
+        print(f'vla_ros: {remark}', file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix='vla_ros_') as folder:
         commands = [make_command(spec, Path(folder), environment) for spec in specs]
         return supervise(deployment.name, commands)
