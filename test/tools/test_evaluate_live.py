@@ -21,8 +21,6 @@ DEPLOYMENT = """
 description: An arm that succeeds with one policy only.
 arguments:
   policy: {{default: '', description: policy}}
-  seed: {{default: 0, description: seed}}
-  clusters: {{default: '1', description: clusters}}
   fails: {{default: nobody, description: the policy that fails}}
   mode: {{default: 1, description: what its queue says of itself}}
 nodes:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.dataset.bag import EpisodeInfo
+from vla_ros.deployment.deployment import load_deployment
 from vla_ros.evaluation.live import BAGS, Outcome, Session, Trial, plan_trials
 from vla_ros.runtime.tether import tethered
 from vla_ros.tools import prompt
@@ -63,7 +64,9 @@ def play(trial: Trial, args: Namespace, count: int) -> Outcome | None:
     print(f'\ntrial {count}: policy {trial.letter}, {place}', flush=True)
     if not args.check:
         prompt.ask('Set the scene up, and press ENTER: the arm moves once it is ready. ')
-    words = [f'policy:={trial.policy}', f'seed:={scene.seed}', f'clusters:={scene.cluster}']
+    told = {'policy': trial.policy, 'seed': scene.seed, 'clusters': scene.cluster}
+    taken = {argument.name for argument in load_deployment(args.live).arguments}
+    words = [f'{name}:={value}' for name, value in told.items() if name in ('policy', *taken)]
     up = [sys.executable, '-m', 'vla_ros.tools.main', 'up', args.live, *words, *args.arguments]
     log = args.session / f'trial_{trial.number:03}.log'
     with record(trial, args) as watch, log.open('w', encoding='utf-8') as file:
@@ -209,3 +212,4 @@ def check_arguments(args: Namespace) -> None:
     """Raise ConfigError where the arguments of a live evaluation do not go together."""
     if args.expert or args.json or args.compare:
         raise ConfigError('live: got --expert, --json or --compare, expected none of them')
+    load_deployment(args.live).values(parse_assignments(args.arguments))  # now, not in a log
