@@ -72,7 +72,7 @@ def test_node_that_has_ended_is_named(tmp_path, monkeypatch):
     [
         (['--rounds', '0'], '--rounds: got 0, expected at least 1'),
         (['--variant', 'fast'], "variant: got 'fast', expected name=bundle"),
-        (['--size', 'large'], "--size: got 'large', expected HEIGHTxWIDTH"),
+        (['--size', 'large'], "--size: got 'large', expected WIDTHxHEIGHT"),
         (['--threads', '-1'], 'threads: got -1, expected a whole number'),
         (['--recipe', 'magic'], "recipes: got 'magic', expected one of"),
     ],
@@ -84,7 +84,7 @@ def test_words_that_make_no_sense_are_refused(words, message, capsys):
 
 def test_policy_and_size_exclude_each_other():
     with pytest.raises(SystemExit):
-        main(['benchmark', 'graph', '--policy', 'tea_bag_act', '--size', '240x320'])
+        main(['benchmark', 'graph', '--policy', 'tea_bag_act', '--size', '320x240'])
 
 
 def test_variant_that_takes_other_observations_is_refused(tiny_bundle, tmp_path, capsys):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from vla_ros.benchmarks import policy as benchmark
+from vla_ros.benchmarks import variants
 from vla_ros.benchmarks.contestants import (
     BASE,
     CHANGES,
@@ -18,7 +19,7 @@ from vla_ros.benchmarks.contestants import (
     memory_of,
     observations,
 )
-from vla_ros.benchmarks.variants import parse_variant
+from vla_ros.benchmarks.variants import parse_variant, read_size, untrained
 from vla_ros.core.errors import ConfigError
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
@@ -123,8 +124,18 @@ def test_variant_that_makes_no_sense_is_refused(text):
 
 
 def test_size_that_makes_no_sense_is_refused():
-    with pytest.raises(ConfigError, match="--size: got 'large', expected HEIGHTxWIDTH"):
-        run('--size', 'large')
+    with pytest.raises(ConfigError, match="--size: got 'large', expected WIDTHxHEIGHT"):
+        run('--size', '64x48', 'large')
+
+
+def test_the_width_of_a_size_comes_first(tmp_path, monkeypatch, caplog):
+    made = []
+    monkeypatch.setattr(variants, 'keep', lambda path, facts, *rest: made.append((path, facts)))
+    untrained('act', read_size('320x240'), tmp_path)
+    assert made == [(tmp_path / 'act_320x240', {'width': 320, 'height': 240})]
+    assert not caplog.text
+    assert read_size('240x320') == (240, 320)
+    assert '--size: got 240x320, pictures 80 px taller than wide' in caplog.text
 
 
 def test_torch_without_a_checkpoint_is_refused(tiny_bundle):

@@ -15,7 +15,7 @@ from vla_ros.tools.main import main
 @pytest.mark.slow
 def test_recorder_writes_all_and_survives_being_killed(tmp_path, capsys):
     file = tmp_path / 'figures.json'
-    words = '--episodes 1 --seconds 1 --width 64 --height 48 --cameras 2 --kills 2'
+    words = '--episodes 1 --seconds 1 --size 64x48 --cameras 2 --kills 2'
     code = main(['benchmark', 'recorder', *words.split(), '--json', str(file)])
     figures = json.loads(file.read_text())
     assert code == int(figures['dropped'] + figures['missing'] > 0)

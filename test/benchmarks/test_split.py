@@ -29,8 +29,8 @@ def test_split_and_fused_graphs_answer_with_the_same_chunks(
 
 
 def test_one_side_of_the_pictures_alone_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(['benchmark', 'split', '--height', '240']) == 2
-    assert 'expected both or neither' in capsys.readouterr().err
+    assert main(['benchmark', 'split', '--size', '240']) == 2
+    assert "--size: got '240', expected WIDTHxHEIGHT" in capsys.readouterr().err
 
 
 def test_figures_are_put_in_words() -> None:

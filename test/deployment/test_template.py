@@ -112,10 +112,15 @@ def test_cameras_that_ros_would_refuse_are_named(word):
         parse_camera(word)
 
 
-@pytest.mark.parametrize('word', ['top=0:0x48', 'top=0:64x48@0', 'top=0@0.0'])
+@pytest.mark.parametrize('word', ['top=0:64x48@0', 'top=0@0.0'])
 def test_cameras_without_pictures_are_named(word):
-    with pytest.raises(ConfigError, match='expected a size and a rate above zero'):
+    with pytest.raises(ConfigError, match='expected a rate above zero'):
         parse_camera(word)
+
+
+def test_a_size_of_no_picture_is_named_with_its_camera():
+    with pytest.raises(ConfigError, match="cameras: top: got '0x48', expected WIDTHxHEIGHT"):
+        parse_camera('top=0:0x48')
 
 
 def test_a_name_that_comes_twice_is_refused():

@@ -12,13 +12,14 @@ pytest.importorskip('mujoco')
 pytest.importorskip('lerobot')
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.picture_size import PictureSize
 from vla_ros.dataset.plan import find_plan
 from vla_ros.sim import generate as module
-from vla_ros.sim.generate import Picture, generate
+from vla_ros.sim.generate import generate
 from vla_ros.sim.robots.so101 import JOINT_NAMES
 from vla_ros.sim.tea_bag.expert import PHASES
 
-PICTURE = Picture(32, 24)
+PICTURE = PictureSize(32, 24)
 PLAN = replace(find_plan('tea_bag').only((4, 9)), starts=1, recoveries=1, seed=3).episodes()
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from vla_ros.benchmarks.ratios import check_count
 from vla_ros.core.files import write_json
+from vla_ros.core.picture_size import NOTATION, parse_size
 from vla_ros.runtime.workers import work
 
 if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
@@ -39,8 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--recordings', type=int, default=20, help='how many (default: 20)')
     add('--starts', type=int, default=2, help='plain starts in each of 10 clusters (default: 2)')
     add('--recoveries', type=int, default=4, help='recoveries of a recording (default: 4)')
-    add('--width', type=int, default=128, help='of the pictures (default: 128)')
-    add('--height', type=int, default=96, help='of the pictures (default: 96)')
+    add('--size', default='128x96', metavar=NOTATION, help='of the pictures (default: 128x96)')
     add('--seed', type=int, default=500, help='of the first recording (default: 500)')
     add('--workers', type=int, default=1, help='processes (default: 1)')
 
@@ -49,7 +49,7 @@ def run(args: Namespace) -> int:
     """Print the table; return 0 if all defects were found without a false alarm, else 1."""
     check_count('recordings', args.recordings)
     seeds = range(args.seed, args.seed + args.recordings)
-    size = args.width, args.height
+    size = parse_size(args.size)
     attempt = partial(try_one, starts=args.starts, recoveries=args.recoveries, size=size)
     trials = []
     for trial in work(attempt, seeds, args.workers):

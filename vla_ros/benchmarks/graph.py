@@ -25,12 +25,14 @@ from vla_ros.benchmarks.variants import (
     add_variant_arguments,
     parse_variant,
     quantized,
+    read_size,
     untrained,
 )
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import POLICY
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json
+from vla_ros.core.picture_size import NOTATION
 from vla_ros.policy.bundle import Bundle, load_bundle
 from vla_ros.policy.spec import BLOCKS, PolicySpec
 from vla_ros.runtime.machine import machine_facts
@@ -46,7 +48,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     base.add_argument('--policy', help='bundle at fp32, a name or a folder: the base')
     base.add_argument(
         '--size',
-        metavar='HEIGHTxWIDTH',
+        metavar=NOTATION,
         help="instead: a policy of --family's usual size with random weights for such pictures; "
         'needs the [train] extra',
     )
@@ -76,7 +78,7 @@ def choose(args: Namespace) -> tuple[Bundle, list[Variant]]:
     """Return the base, and what is compared: the base itself stands first."""
     given = [parse_variant(text) for text in args.variant]
     if args.size:
-        base = untrained(args.family, args.size, args.cache)
+        base = untrained(args.family, read_size(args.size), args.cache)
     else:
         base = load_bundle(find_config('policies', args.policy or POLICY))
     variants = [Variant(base.spec.recipe.get('name', FP32), base.path), *given]

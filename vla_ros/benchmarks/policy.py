@@ -30,9 +30,9 @@ from vla_ros.benchmarks.variants import (
     Variant,
     add_variant_arguments,
     default_variants,
-    parse_size,
     parse_variant,
     quantized,
+    read_size,
     untrained,
     work_variants,
 )
@@ -40,6 +40,7 @@ from vla_ros.core.config import find_config
 from vla_ros.core.defaults import POLICY
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json
+from vla_ros.core.picture_size import NOTATION, PictureSize
 from vla_ros.policy.bundle import Bundle, load_bundle
 from vla_ros.policy.spec import BLOCKS
 from vla_ros.runtime.machine import machine_facts
@@ -56,7 +57,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--size',
         nargs='+',
         default=[],
-        metavar='HEIGHTxWIDTH',
+        metavar=NOTATION,
         help="instead: a policy of --family's usual size with random weights for such pictures; "
         'needs the [train] extra',
     )
@@ -104,12 +105,11 @@ def _bases(args: Namespace) -> list[tuple[Bundle, Path | None]]:
         if args.torch == '':
             raise ConfigError('--torch: got no checkpoint, expected one for the --policy; name it')
         return [(bundle, Path(args.torch) if args.torch else None)]
-    for size in args.size:
-        parse_size(size)  # before the first is made, which takes a while
-    return [_of_size(args, size) for size in args.size]
+    sizes = [read_size(size) for size in args.size]  # all, before the first is made for minutes
+    return [_of_size(args, size) for size in sizes]
 
 
-def _of_size(args: Namespace, size: str) -> tuple[Bundle, Path | None]:
+def _of_size(args: Namespace, size: PictureSize) -> tuple[Bundle, Path | None]:
     bundle = untrained(args.family, size, args.cache)
     if args.torch is None:
         return bundle, None

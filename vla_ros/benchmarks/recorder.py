@@ -23,6 +23,7 @@ from typing import Any
 
 from vla_ros.core.errors import VlaError
 from vla_ros.core.files import write_json
+from vla_ros.core.picture_size import NOTATION, parse_size
 
 _PATIENCE = 60.0  # s for the nodes to find each other
 _LIFE = (0.3, 2.0)  # s that a recorder lives once it writes, before it is killed
@@ -35,8 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--episodes', type=int, default=3, help='to record in a row (default: 3)')
     add('--seconds', type=float, default=10.0, help='length of each (default: 10)')
     add('--cameras', type=int, default=3, help='(default: 3)')
-    add('--width', type=int, default=640, help='of the pictures (default: 640)')
-    add('--height', type=int, default=480, help='of the pictures (default: 480)')
+    add('--size', default='640x480', metavar=NOTATION, help='of the pictures (default: 640x480)')
     add('--fps', type=float, default=30.0, help='of each camera (default: 30)')
     add('--kills', type=int, default=0, metavar='N', help='kill the recorder N times as well')
     add('--seed', type=int, default=0, help='of the moments of the kills (default: 0)')
@@ -137,8 +137,7 @@ def _stage(args: Namespace, seconds: float) -> Iterator[tuple[Path, dict[str, st
     environment = {**os.environ, **isolate()}
     settings = {
         'cameras': ','.join(_cameras(args)),
-        'width': args.width,
-        'height': args.height,
+        **parse_size(args.size)._asdict(),
         'fps': float(args.fps),
         'seconds': float(seconds),
     }

@@ -6,7 +6,7 @@ What splitting a policy into nodes costs, against the same blocks in one process
 Both graphs run at once, and are shown the same random observations in turn; while one computes,
 the other waits. The time runs from the observation to the chunk, camera messages included. The
 policy is a bundle that ships, or a folder; for a policy with random weights and pictures of any
-size, give --height and --width (that needs LeRobot: pip install 'vla_ros[train]').
+size, give --size (that needs LeRobot: pip install 'vla_ros[train]').
 """
 
 import tempfile
@@ -17,10 +17,11 @@ import numpy as np
 
 from vla_ros.benchmarks.graphs import Graph, alternate
 from vla_ros.benchmarks.ratios import check_count
+from vla_ros.benchmarks.variants import read_size
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import POLICY
-from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json
+from vla_ros.core.picture_size import NOTATION
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.spec import BLOCKS
 
@@ -28,8 +29,12 @@ from vla_ros.policy.spec import BLOCKS
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument('--policy', default=POLICY, help='policy bundle (name or folder)')
-    parser.add_argument('--height', type=int, default=0, help='pictures of a random policy')
-    parser.add_argument('--width', type=int, default=0, help='pictures of a random policy')
+    parser.add_argument(
+        '--size',
+        default='',
+        metavar=NOTATION,
+        help='instead: a policy with random weights for such pictures',
+    )
     parser.add_argument('--placement', default='', help='threads and cores (name or file)')
     parser.add_argument('--rounds', type=int, default=100, help='observations')
 
@@ -37,8 +42,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Measure and print; return 0."""
     check_count('rounds', args.rounds)
-    if bool(args.height) != bool(args.width):
-        raise ConfigError('split: got one of --height and --width, expected both or neither')
     with tempfile.TemporaryDirectory(prefix='vla_ros_') as folder:
         policy = choose_policy(args, Path(folder))
         figures = measure(policy, args.placement, args.rounds)
@@ -50,13 +53,14 @@ def run(args: Namespace) -> int:
 
 def choose_policy(args: Namespace, folder: Path) -> Path:
     """Return the bundle to run; one with random weights is written into ``folder``."""
-    if not args.height:
+    if not args.size:
         return find_config('policies', args.policy)
+    size = read_size(args.size)
     from vla_ros.train.families.registry import DEFAULT
     from vla_ros.train.untrained import write_untrained
 
-    policy = folder / f'{DEFAULT}_{args.height}x{args.width}'
-    write_untrained(policy, DEFAULT, args.height, args.width)
+    policy = folder / f'{DEFAULT}_{size}'
+    write_untrained(policy, DEFAULT, size.height, size.width)
     return policy
 
 

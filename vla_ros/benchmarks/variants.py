@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ways to run a policy that a benchmark compares: bundles, recipes and placements."""
 
+import logging
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,8 @@ from vla_ros.benchmarks.cache import keep
 from vla_ros.benchmarks.contestants import observations
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.picture_size import NOTATION, PictureSize, parse_size
+from vla_ros.deployment.remarks import find_misnamed
 from vla_ros.policy.bundle import Bundle, load_bundle
 from vla_ros.policy.pipeline import Policy
 from vla_ros.policy.spec import BLOCKS
@@ -78,34 +81,34 @@ def parse_variant(text: str) -> Variant:
     path = find_config('policies', bundle)
     if not placement:
         return Variant(label, path)
-    return Variant(label, path, load_placement(find_config('placement', placement)))
+    file = find_config('placement', placement)
+    for remark in find_misnamed(file):
+        logging.warning(remark)
+    return Variant(label, path, load_placement(file))
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """Return the height and width (px) that ``HEIGHTxWIDTH`` says; raise ConfigError else."""
-    height, _, width = text.partition('x')
-    if not (height.isdecimal() and width.isdecimal() and int(height) * int(width)):
-        raise ConfigError(
-            f'--size: got {text!r}, expected HEIGHTxWIDTH in px, 240x320 for example'
+def read_size(text: str) -> PictureSize:
+    """Return the size of a policy's pictures; say so where they are taller than wide."""
+    size = parse_size(text)
+    if size.height > size.width:
+        logging.warning(
+            f'--size: got {text}, pictures {size.height - size.width} px taller than wide; '
+            f'{NOTATION} names the width first'
         )
-    return int(height), int(width)
+    return size
 
 
-def untrained(family: str, size: str, cache: Path) -> Bundle:
-    """
-    Return a policy with random weights for pictures of ``size``, HEIGHTxWIDTH in px.
-
-    It is kept in the folder ``cache``.
-    """
-    height, width = parse_size(size)
+def untrained(family: str, size: PictureSize, cache: Path) -> Bundle:
+    """Return a policy with random weights for such pictures; it is kept in ``cache``."""
     path = cache / f'{family}_{size}'
 
     def make() -> None:
         from vla_ros.train.untrained import write_untrained
 
-        write_untrained(path, family, height, width)
+        write_untrained(path, family, size.height, size.width)
 
-    return keep(path, {}, ('policy', 'train'), ('lerobot', 'onnx', 'torch'), make)
+    facts = size._asdict()  # what an older version called by such a name was of another size
+    return keep(path, facts, ('policy', 'train'), ('lerobot', 'onnx', 'torch'), make)
 
 
 def quantized(base: Bundle, name: str, cache: Path) -> Variant:

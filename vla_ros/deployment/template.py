@@ -12,15 +12,17 @@ from typing import NamedTuple
 import yaml
 
 from vla_ros.core.errors import ConfigError, repeated
+from vla_ros.core.picture_size import NOTATION, parse_size
 
 ROBOT, RUN, RECORD, PLAN = 'robot.yaml', 'run.yaml', 'record.yaml', 'plan.yaml'
 _NUMBER = r'[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?'
 _JOINT = re.compile(rf'([^=]+)(?:=({_NUMBER}):({_NUMBER})(rad|deg|m|mm)?)?')
-_CAMERA = re.compile(r'([^=]+)=(.+?)(?::(\d+)x(\d+))?(?:@([0-9]+(?:\.[0-9]+)?))?')
+_CAMERA = re.compile(r'([^=]+)=(.+?)(?::([0-9]+x[0-9]+))?(?:@([0-9]+(?:\.[0-9]+)?))?')
 _NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*')
 _GUESS = 3.14  # rad either side, where nobody says how far a joint turns
 _ON_ARM = ('gripper', 'wrist', 'hand')  # what cameras on the arm are called
 _LENGTHS = {'m': 1.0, 'mm': 1e-3}
+USUAL = '640x480'  # of a camera of which nobody says it
 _BLOCKS = ('vision_encoder', 'llm_backbone', 'action_expert')
 
 
@@ -229,14 +231,13 @@ def parse_camera(word: str) -> Camera:
     match = _CAMERA.fullmatch(word)
     if not match or not _NAME.fullmatch(match[1]):
         raise ConfigError(
-            f'cameras: got {word!r}, expected NAME=DEVICE:WIDTHxHEIGHT@FPS, such as '
+            f'cameras: got {word!r}, expected NAME=DEVICE:{NOTATION}@FPS, such as '
             'front=/dev/video0:640x480@30, with a name of letters, digits and _'
         )
-    name, device, width, height, fps = match.groups()
-    size = (int(width), int(height)) if width else (640, 480)
-    camera = Camera(name, device, *size, float(fps or 30.0))
-    if not (camera.width and camera.height and camera.fps):
-        raise ConfigError(f'cameras: got {word!r}, expected a size and a rate above zero')
+    name, device, size, fps = match.groups()
+    camera = Camera(name, device, *parse_size(size or USUAL, f'cameras: {name}'), float(fps or 30))
+    if not camera.fps:
+        raise ConfigError(f'cameras: got {word!r}, expected a rate above zero')
     return camera
 
 

@@ -16,6 +16,7 @@ from typing import IO, Any, NamedTuple
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import lock_file, write_text
+from vla_ros.core.picture_size import PictureSize
 from vla_ros.dataset import lerobot
 from vla_ros.dataset.from_bags import INFO
 from vla_ros.dataset.plan import PlannedEpisode
@@ -31,24 +32,17 @@ SHARD = 10  # episodes
 _FPS = 30  # Hz
 
 
-class Picture(NamedTuple):
-    """Size of the pictures in pixels."""
-
-    width: int = 128
-    height: int = 96
-
-
 class _Shard(NamedTuple):
     folder: Path
     episodes: list[PlannedEpisode]
-    picture: Picture
+    picture: PictureSize
     task: TaskChoice
 
 
 def generate(
     root: Path,
     plan: list[PlannedEpisode],
-    picture: Picture,
+    picture: PictureSize,
     workers: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     task: TaskChoice = DEFAULT,

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import TASK
-from vla_ros.core.errors import ConfigError
+from vla_ros.core.errors import ConfigError, suggest
+from vla_ros.core.picture_size import NOTATION, PictureSize, parse_size
 from vla_ros.dataset.plan import Plan, PlannedEpisode
 from vla_ros.tools.arguments import command, made, tell_end
 from vla_ros.tools.progress import progress
@@ -51,7 +52,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--size',
         nargs='+',
         default=['128x96'],
-        metavar='[CAMERA=]WIDTHxHEIGHT',
+        metavar=f'[CAMERA=]{NOTATION}',
         help='of the pictures, px; with --arrays each camera may have its own, as in '
         '128x96 top=256x192 (default 128x96)',
     )
@@ -154,17 +155,16 @@ def picture_sizes(words: Sequence[str], cameras: Sequence[str]) -> 'Sizes':
     sizes = {}
     for word in words:
         camera, _, size = word.rpartition('=')
-        width, _, height = size.partition('x')
-        known = width.isdecimal() and height.isdecimal() and camera in ('', *cameras)
-        if not known or not int(width) * int(height):
+        if camera not in ('', *cameras):
             raise ConfigError(
-                f'--size: got {word!r}, expected WIDTHxHEIGHT or CAMERA=WIDTHxHEIGHT with a '
-                f'camera of {", ".join(cameras)}'
+                f'--size: got {word!r}, expected {NOTATION} or CAMERA={NOTATION} with a camera of '
+                f'{", ".join(cameras)}{suggest(camera, cameras)}'
             )
-        sizes[camera] = (int(height), int(width))
+        width, height = parse_size(size)
+        sizes[camera] = (height, width)
     missing = [camera for camera in cameras if camera not in sizes and '' not in sizes]
     if missing:
-        raise ConfigError(f'--size: got none for {missing[0]}, expected WIDTHxHEIGHT for the rest')
+        raise ConfigError(f'--size: got none for {missing[0]}, expected {NOTATION} for the rest')
     return {camera: sizes.get(camera) or sizes[''] for camera in cameras}
 
 
@@ -244,7 +244,7 @@ def _generate_arrays(args: Namespace, recorder: 'Recorder') -> None:
 
 
 def _generate_videos(args: Namespace, task: 'TaskChoice', plan: Plan, sizes: 'Sizes') -> None:
-    from vla_ros.sim.generate import Picture, generate
+    from vla_ros.sim.generate import generate
 
     size, *others = {*sizes.values()}
     if others:
@@ -254,7 +254,7 @@ def _generate_videos(args: Namespace, task: 'TaskChoice', plan: Plan, sizes: 'Si
         generate(
             args.output,
             episodes,
-            Picture(*reversed(size)),
+            PictureSize(*reversed(size)),
             args.workers,
             on_progress,
             task,

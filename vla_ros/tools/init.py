@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_text
+from vla_ros.core.picture_size import NOTATION
 from vla_ros.tools.arguments import command, made, tell_end
 
 
@@ -30,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--cameras',
         nargs='+',
         required=True,
-        metavar='NAME=DEVICE:WIDTHxHEIGHT@FPS',
+        metavar=f'NAME=DEVICE:{NOTATION}@FPS',
         help='front=/dev/video0:640x480@30; size and rate may be left out',
     )
     parser.add_argument(
