@@ -22,7 +22,7 @@ from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import POLICY, ROBOT, TASK
 from vla_ros.core.executor import Executor
-from vla_ros.core.files import write_json
+from vla_ros.core.files import replacing, write_json
 from vla_ros.core.queue import PushResult
 from vla_ros.core.robot import RobotSpec, load_robot
 from vla_ros.core.settings import ExecutorConfig
@@ -281,7 +281,8 @@ def plot(outcomes: list[Outcome], robot: RobotSpec, path: Path) -> None:
     axes.flat[0].legend(fontsize=8)
     figure.supxlabel('seconds from the arrival of the new chunk', fontsize=9)
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=110)
     plt.close(figure)
 
 

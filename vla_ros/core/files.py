@@ -5,9 +5,12 @@
 import fcntl
 import json
 import os
+import re
+import shutil
+import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from math import isfinite
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +19,23 @@ from vla_ros.core.errors import ConfigError, VlaError, repeated
 
 LARGEST_JSON = 2**24  # bytes
 _LFS = b'version https://git-lfs.github.com/'
+
+
+@contextmanager
+def temporary_files(folder: Path | None = None) -> Iterator[None]:
+    """
+    Have what libraries leave in the folder for temporary files be gone at the end.
+
+    Of this process, meanwhile, they lie in a folder of their own, below ``folder`` if one is
+    named: what is large finds room, and is moved, where it is to be.
+    """
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix='.vla_ros.', dir=folder) as own:
+        tempfile.tempdir = own
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
 
 
 def find_damage(path: Path) -> str:
@@ -38,11 +58,11 @@ def check_writable(*paths: Path | None) -> None:
     Folders that are not there yet are made. None stands for a file that nobody asked for.
     """
     for path in filter(None, paths):
-        if path.exists() and not path.is_file() and not path.is_dir():
-            continue  # such as /dev/stdout
+        if descriptor(path) is not None or _is_device(path):
+            continue
         if path.is_dir():
             raise ConfigError(f'{path}: is a folder, expected the name of a file; name one in it')
-        _try_to_write(path, path.parent)
+        _try_to_write(path, _target(path).parent)
 
 
 def check_folder(path: Path) -> None:
@@ -108,7 +128,6 @@ def write_bytes(path: Path, content: bytes) -> None:
     Where it cannot be written, it is kept in the folder for temporary files, and VlaError says so.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, content)
     except OSError as error:
         kept = _keep(path, content)
@@ -116,17 +135,70 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    if path.exists() and not path.is_file():  # /dev/stdout is written, not replaced
+    number = descriptor(path)
+    if number is not None:
+        _write_all(number, content)
+    elif _is_device(path):
         path.write_bytes(content)
-        return
-    partial = path.with_name(f'.{path.name}.partial')
-    try:
+    else:
+        _replace_file(path, content)
+
+
+def _replace_file(path: Path, content: bytes) -> None:
+    with replacing(path) as partial:
         partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError:
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """
+    Yield a file to be written, of the same suffix, which takes the place of ``path`` at the end.
+
+    So that is there whole or as it was, whoever is killed and whatever loses its power. It keeps
+    its rights, and a link to it stays one. The folder need not be there yet.
+    """
+    target = _target(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    name = os.fsdecode(os.fsencode(target.name)[:150])  # it may be as long as a name can be
+    partial = target.with_name(f'.{name}.partial{target.suffix[:20]}')
+    try:
+        yield partial
+        with partial.open('rb') as file:
+            os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, partial)
+        os.replace(partial, target)
+    finally:
         with suppress(OSError):
             partial.unlink()
-        raise
+
+
+def descriptor(path: Path) -> int | None:
+    """Return the number of the open file that a path such as /dev/stdout is; else None."""
+    name = os.path.join(os.path.realpath(path.parent), path.name)
+    if name.startswith('/dev/') and path.is_symlink():
+        link = os.path.join('/dev', os.readlink(path))
+        name = os.path.join(os.path.realpath(os.path.dirname(link)), os.path.basename(link))
+    match = re.fullmatch(rf'/proc/{os.getpid()}/fd/([0-9]+)', name)
+    return int(match[1]) if match and path.exists() else None
+
+
+def _write_all(number: int, content: bytes) -> None:
+    """Write to an open file behind what was printed: opened anew it would begin with this."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    with os.fdopen(os.dup(number), 'wb') as file:
+        file.write(content)
+
+
+def _target(path: Path) -> Path:
+    """Return the file that is written: where ``path`` is a link, what it names."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _is_device(path: Path) -> bool:
+    """Say whether a path is one that is written, and can't be replaced, such as /dev/stdout."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _keep(path: Path, content: bytes) -> str:
@@ -137,6 +209,28 @@ def _keep(path: Path, content: bytes) -> str:
     except OSError as error:
         return f'nor could {other}: {error.strerror}; free the disk and run it again'
     return f'it is kept as {other}; move it where you want it'
+
+
+def append_json(path: Path, entry: object) -> None:
+    """Add a line with ``entry``, of JSON's types, to a file; it is on the disk at the return."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open('a', encoding='utf-8') as file:
+        file.write(to_json(entry) + '\n')
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_lines(path: Path) -> list[str]:
+    """
+    Return the lines of a file that `append_json` wrote; none where there is no file.
+
+    One at its end that was cut off, for whoever wrote it was killed, is dropped from the file.
+    """
+    text = path.read_text(encoding='utf-8', errors='replace') if path.is_file() else ''
+    whole = text[: text.rfind('\n') + 1]
+    if whole != text:
+        write_text(path, whole)
+    return whole.splitlines()
 
 
 def read_json(path: Path) -> Any:

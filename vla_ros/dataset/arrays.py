@@ -8,7 +8,6 @@ A dataset is a folder with ``meta.json`` and parts, each written by one process:
 may say what they show, which teaches a vision encoder to see it.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.files import read_json
+from vla_ros.core.files import read_json, write_json
 
 META = 'meta.json'
 PICTURES = 'observation.images.'  # before the camera's name, in LeRobot's keys
@@ -113,12 +112,10 @@ class ArrayDataset:
         """
         file = root / META
         if not file.exists():
-            partial = file.with_suffix('.partial')
             root.mkdir(parents=True, exist_ok=True)
-            if {*root.iterdir()} - {partial}:
+            if any(not entry.name.startswith('.') for entry in root.iterdir()):
                 raise ConfigError(f'dataset {root}: holds other files; name a new folder')
-            partial.write_text(json.dumps({'format': _FORMAT, **asdict(spec)}, indent=1))
-            os.replace(partial, file)
+            write_json(file, {'format': _FORMAT, **asdict(spec)})
         dataset = ArrayDataset(root)
         if dataset.spec != spec:
             raise ConfigError(

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.files import write_json
+from vla_ros.core.files import append_json, read_lines, write_json
 from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.evaluation.paired import paired_difference
 from vla_ros.evaluation.statistics import success_rate
@@ -85,9 +85,8 @@ class Session:
                 )
         else:
             write_json(folder / SESSION, described)
-        if self._file.exists():
-            for line in self._file.read_text(encoding='utf-8').splitlines():
-                self._take(line)
+        for line in read_lines(self._file):
+            self._take(line)
 
     @property
     def remaining(self) -> Iterator[Trial]:
@@ -97,8 +96,7 @@ class Session:
     def add(self, trial: Trial, outcome: Outcome) -> None:
         """Note what came of a trial, on the disk too."""
         self.outcomes[trial.number] = outcome
-        with self._file.open('a', encoding='utf-8') as file:
-            file.write(json.dumps({'trial': trial.number, **asdict(outcome)}) + '\n')
+        append_json(self._file, {'trial': trial.number, **asdict(outcome)})
 
     def summary(self) -> str:
         """Return the study's table of the trials so far, and how the policies differ."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.files import read_json, write_json
+from vla_ros.core.files import append_json, read_json, read_lines, write_json
 from vla_ros.core.robot import RobotSpec
 from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.dataset.samples import Sample
@@ -192,22 +192,16 @@ def _outcomes(
             'success': result.success,
             'duration': result.duration,
         }
-        with file.open('a', encoding='utf-8') as lines:
-            lines.write(json.dumps(line) + '\n')
+        append_json(file, line)
 
     if left:
-        file.parent.mkdir(parents=True, exist_ok=True)
         evaluate(bundle.path, robot, config, left, workers, keep)
     return [known[item.cluster, item.seed] for item in plan]
 
 
 def _read_outcomes(file: Path) -> dict[tuple[int, int], bool]:
-    """Return the episodes in a file by cluster and seed; a line cut off at its end is left out."""
-    text = file.read_text(encoding='utf-8') if file.is_file() else ''
-    whole = text[: text.rfind('\n') + 1]
-    if whole != text:
-        file.write_text(whole, encoding='utf-8')
-    lines = map(json.loads, whole.splitlines())
+    """Return the episodes in a file by cluster and seed."""
+    lines = map(json.loads, read_lines(file))
     return {(line['cluster'], line['seed']): bool(line['success']) for line in lines}
 
 

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, ScalarFormatter
 
+from vla_ros.core.files import replacing
+
 Rows = list[dict[str, float]]
 
 _COLOURS = {'loss': '#2e4057', 'test': '#00798c', 'validation': '#d1495b', 'both': '#8d96a3'}
@@ -24,9 +26,8 @@ def draw_curves(losses: Rows, success: Rows, best: int | None, path: Path) -> No
     if best is not None:
         _draw_success(axes[1], success, best)
     axes[-1].set_xlabel('step')
-    partial = path.with_suffix('.partial.png')
-    figure.savefig(partial)
-    partial.replace(path)
+    with replacing(path) as partial:
+        figure.savefig(partial)
 
 
 def smooth(values: np.ndarray) -> np.ndarray:

@@ -10,7 +10,6 @@ where it was interrupted.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import write_text
 from vla_ros.dataset.lerobot import read_tasks
 from vla_ros.dataset.pictures import PictureReader, picture_size
 from vla_ros.dataset.streams import LABELS
@@ -131,7 +131,7 @@ def _decoded_images(
         at = _decode_episode(reader, index, episodes[index], stride, images, at)
         for image in images.values():
             image.flush()
-        _write_atomically(state, json.dumps({'episodes': index + 1}))
+        write_text(state, json.dumps({'episodes': index + 1}))
         if progress:
             progress(index + 1, len(episodes))
     return dict(images)
@@ -166,9 +166,3 @@ def _decode_episode(
                 )
             image[place] = picture
     return at + len(rows)
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    partial = path.with_suffix('.partial')
-    partial.write_text(text)
-    os.replace(partial, path)

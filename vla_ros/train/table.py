@@ -3,7 +3,10 @@
 """A small table of numbers in a CSV file that grows while training."""
 
 import csv
+from io import StringIO
 from pathlib import Path
+
+from vla_ros.core.files import write_text
 
 
 class Table:
@@ -13,10 +16,11 @@ class Table:
         """Open the table, dropping rows after ``step``: training went on from before them."""
         self._path, self._columns = path, columns
         self.rows = [row for row in _read(path) if row['step'] <= step]
-        with path.open('w', newline='') as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(self.rows)
+        text = StringIO(newline='')
+        writer = csv.DictWriter(text, columns)
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_text(path, text.getvalue())
 
     def append(self, *values: float) -> None:
         """Add a row."""
@@ -29,6 +33,10 @@ class Table:
 def _read(path: Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
-    with path.open(newline='') as file:
-        rows = [row for row in csv.DictReader(file) if None not in row.values()]  # torn ones
-        return [{key: float(value) for key, value in row.items()} for row in rows]
+    with path.open(newline='', encoding='utf-8') as file:
+        whole = [line for line in file if line.endswith('\n')]  # the last one may be torn
+    return [
+        {key: float(value) for key, value in row.items()}
+        for row in csv.DictReader(whole)
+        if None not in row.values()
+    ]

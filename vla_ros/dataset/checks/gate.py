@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import write_bytes
 from vla_ros.dataset.bag import Message, header_time
 from vla_ros.dataset.camera_messages import read_picture
 from vla_ros.dataset.checks import cameras
@@ -164,10 +165,11 @@ class Gatekeeper:
 
 def save_reference(folder: Path, pictures: Mapping[str, list[np.ndarray]]) -> None:
     """Write the median of each camera's pictures as <folder>/<camera>.png."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name, taken in pictures.items():
         median = np.median(np.stack(taken), axis=0).astype(np.uint8)
-        cv2.imwrite(str(folder / f'{name}.png'), median[:, :, ::-1])
+        path = folder / f'{name}.png'
+        _, encoded = cv2.imencode(path.suffix, median[:, :, ::-1])
+        write_bytes(path, encoded.tobytes())
 
 
 def load_reference(folder: Path) -> dict[str, np.ndarray]:
