@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What holds for a session on every back end: named arrays, one kind of error, true facts."""
 
+import gc
 import sys
 import threading
 
@@ -148,12 +149,21 @@ def test_forks_run_at_the_same_time(tiny_bundle, placement):
     assert not wrong
 
 
-def test_layers_say_what_computed_them(tiny_bundle, placement):
+def test_layers_say_what_computed_them(tiny_bundle, placement, tmp_path, monkeypatch):
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
     session = load(tiny_bundle / 'action_expert.onnx', placement, profiling=True)
     session.warm_up()
     layers = session.layers()
     assert any('MatMul' in layer.operator or 'FullyConn' in layer.operator for layer in layers)
     assert all(layer.kernel and layer.seconds >= 0 for layer in layers)
+    assert not list(tmp_path.iterdir())
+
+
+def test_profile_that_nobody_asks_for_is_gone_with_its_session(tiny_bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    load(tiny_bundle / 'action_expert.onnx', NodePlacement(threads=1), profiling=True)
+    gc.collect()
+    assert not list(tmp_path.iterdir())
 
 
 def test_file_that_is_no_model_is_named(tmp_path, placement):

@@ -119,6 +119,17 @@ def test_a_damaged_checkpoint_is_told_in_one_line(checkpoint, dataset, tmp_path,
     assert '\n' not in str(error.value)
 
 
+def test_reading_a_checkpoint_leaves_nothing_in_the_folder_for_temporary_files(
+    checkpoint, dataset, tmp_path, monkeypatch
+):
+    path, folder = tmp_path / 'checkpoint', tmp_path / 'temporary'
+    checkpoint.save(path, dataset_facts([dataset.meta]))
+    folder.mkdir()
+    monkeypatch.setattr('tempfile.tempdir', str(folder))
+    load_checkpoint(path)
+    assert not list(folder.iterdir())
+
+
 def test_a_whole_dataset_is_read(dataset):
     pictures = list(PictureReader(dataset).read('observation.images.top', 1, range(11, 18)))
     assert [picture.shape for picture in pictures] == [(32, 64, 3)] * 7

@@ -23,7 +23,7 @@ from lerobot.processor import PolicyProcessorPipeline
 from safetensors import SafetensorError
 
 from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.core.files import find_damage
+from vla_ros.core.files import find_damage, temporary_files
 from vla_ros.dataset import feature_names
 from vla_ros.train.families.family import Size, family_of, split_features
 from vla_ros.train.frames import ACTION, STATE
@@ -276,7 +276,7 @@ def _read_config(
     """Return the configuration of a policy that holds ``files``, for this machine."""
     _check_files(path, files)
     family = family_of(policy_type(path), f'checkpoint {path}')
-    with _reading(path):
+    with _reading(path), temporary_files():  # LeRobot leaves one of each configuration it reads
         config = PreTrainedConfig.from_pretrained(path, cli_overrides=[f'--device={device}'])
     family.localise(config, vlm)
     return config

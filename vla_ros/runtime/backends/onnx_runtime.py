@@ -9,9 +9,11 @@ names CPUExecutionProvider as well.
 """
 
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import finalize
 
 import numpy as np
 import onnxruntime
@@ -91,7 +93,6 @@ class OnnxRuntimeSession(Session):
         """Load; the sizes are fixed."""
         self.path = wanted.path
         self._wanted = wanted
-        self._profile = ''
         asked = providers_of(wanted.placement)
         with_settings = [(name, provider_settings(name, wanted)) for name in asked]
         try:
@@ -119,7 +120,8 @@ class OnnxRuntimeSession(Session):
 
     def layers(self) -> list[Layer]:
         """Return the operators of the last run; ends the profiling."""
-        events = json.loads(Path(self._session.end_profiling()).read_text())
+        events = json.loads(Path(self._session.end_profiling()).read_text(encoding='utf-8'))
+        self._drop_profile()
         kernels = [item for item in events if str(item.get('name')).endswith('_kernel_time')]
         last: dict[str, Layer] = {}
         for item in kernels:
@@ -161,7 +163,9 @@ class OnnxRuntimeSession(Session):
             options.add_free_dimension_override_by_name(name, size)
         if wanted.profiling:
             options.enable_profiling = True
-            options.profile_file_prefix = str(Path(tempfile.mkdtemp(), wanted.path.stem))
+            folder = tempfile.mkdtemp(prefix='vla_ros.profile.')
+            self._drop_profile = finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            options.profile_file_prefix = str(Path(folder, 'profile'))
         return options
 
     def _take_facts(self) -> None:
