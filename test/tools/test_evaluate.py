@@ -3,6 +3,7 @@
 """The command evaluate: what its arguments make of the rollouts."""
 
 import json
+import shutil
 from argparse import ArgumentParser
 
 import pytest
@@ -95,3 +96,122 @@ def test_numbers_with_which_nothing_is_played_are_refused(
     short = ['--set', 'test', '--episodes', '1', '--timeout', '0.1', '--workers', '1']
     assert main(['evaluate', '--policy', str(tiny_bundle), *short, '--no-figures', *words]) == 2
     assert complaint in capsys.readouterr().err
+
+
+PLAYED = ['--set', 'test', '--episodes', '4', '--timeout', '0.2', '--latency', '0.05']
+
+
+def evaluated(bundle, file, *more):
+    """Run the command on a few short episodes; return its exit code."""
+    words = ['evaluate', '--policy', str(bundle), *PLAYED, '--workers', '1', '--no-figures']
+    return main([*words, '--json', str(file), *map(str, more)])
+
+
+def stop_after(monkeypatch, count):
+    """Have the next evaluation end, as by Ctrl-C, once so many episodes are over."""
+    from vla_ros.sim.rollout import Rollout
+
+    play, played = Rollout.play, []
+
+    def stopping(self, *args, **named):
+        if len(played) == count:
+            raise KeyboardInterrupt
+        played.append(args)
+        return play(self, *args, **named)
+
+    monkeypatch.setattr(Rollout, 'play', stopping)
+
+
+def without_measured(content):
+    """Return figures without those that a clock measures, which no two runs share."""
+    for part in content['sets'].values():
+        part |= {'latency_p50': None, 'latency_p95': None}
+    for episode in content['episodes']:
+        episode['latencies'] = len(episode['latencies'])
+    return content
+
+
+def test_an_evaluation_that_was_cut_off_goes_on_and_comes_to_the_same(
+    tiny_bundle, tmp_path, monkeypatch, capsys
+):
+    whole, cut = tmp_path / 'whole.json', tmp_path / 'cut.json'
+    assert evaluated(tiny_bundle, whole) == 0
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        assert evaluated(tiny_bundle, cut) == 130
+    kept = json.loads(cut.read_text())
+    assert len(kept['episodes']) == 2 and kept['planned'] == 4
+    assert kept['sets']['test']['episodes'] == 2
+    capsys.readouterr()
+    stop_after(monkeypatch, 2)  # no more than those that are missing
+    assert evaluated(tiny_bundle, cut) == 0
+    told = capsys.readouterr().out
+    assert f'{cut}: 2 of 4 episodes were played before; remove it' in told
+    assert '3 of 4  cluster' in told and '2 of 4  cluster' not in told
+    found = json.loads(cut.read_text())
+    assert found['episodes'][:2] == kept['episodes']  # latencies, too
+    assert without_measured(found) == without_measured(json.loads(whole.read_text()))
+
+
+def test_what_was_played_is_not_played_again_and_more_episodes_are_added(
+    tiny_bundle, tmp_path, monkeypatch, capsys
+):
+    file = tmp_path / 'figures.json'
+    assert evaluated(tiny_bundle, file) == 0
+    before = file.read_bytes()
+    with monkeypatch.context() as patch:
+        stop_after(patch, 0)
+        assert evaluated(tiny_bundle, file) == 0
+    assert '4 of 4 episodes were played before' in capsys.readouterr().out
+    assert file.read_bytes() == before
+    stop_after(monkeypatch, 1)
+    assert evaluated(tiny_bundle, file, '--episodes', 5) == 0
+    assert len(json.loads(file.read_text())['episodes']) == 5
+
+
+@pytest.mark.parametrize(
+    ('words', 'difference'),
+    [
+        (['--latency', 0.1], 'latency 0.05 (got 0.1)'),
+        (['--seed', 1], 'seed 0 (got 1)'),
+        (['--chunk-size-threshold', 0.5], 'chunk_size_threshold 0.2 (got 0.5)'),
+    ],
+)
+def test_an_unfinished_evaluation_of_other_settings_is_refused_by_name(
+    tiny_bundle, tmp_path, monkeypatch, capsys, words, difference
+):
+    file = tmp_path / 'figures.json'
+    with monkeypatch.context() as patch:
+        stop_after(patch, 1)
+        assert evaluated(tiny_bundle, file) == 130
+    before = file.read_bytes()
+    assert evaluated(tiny_bundle, file, *words) == 2
+    told = capsys.readouterr().err
+    assert f'{file}: holds 1 of 4 episodes, played with {difference}; give the same' in told
+    assert file.read_bytes() == before
+
+
+def test_the_weights_of_an_unfinished_evaluation_may_not_have_changed(
+    tiny_bundle, tmp_path, monkeypatch, capsys
+):
+    bundle, file = tmp_path / 'policy', tmp_path / 'figures.json'
+    shutil.copytree(tiny_bundle, bundle)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 1)
+        assert evaluated(bundle, file) == 130
+    facts = json.loads((bundle / 'policy.json').read_text())
+    (bundle / 'policy.json').write_text(json.dumps({**facts, 'instruction': 'Another.'}))
+    assert evaluated(bundle, file) == 2
+    assert 'played with policy.json ' in capsys.readouterr().err
+
+
+def test_a_whole_evaluation_of_other_settings_is_replaced(tiny_bundle, tmp_path):
+    file = tmp_path / 'figures.json'
+    assert evaluated(tiny_bundle, file, '--episodes', 1) == 0
+    assert evaluated(tiny_bundle, file, '--episodes', 1, '--seed', 3) == 0
+    assert json.loads(file.read_text())['settings']['seed'] == 3
+
+
+def test_figures_for_another_program_are_written_once(tiny_bundle, capfd):
+    assert evaluated(tiny_bundle, '/dev/stdout', '--episodes', 2) == 0
+    assert capfd.readouterr().out.count('"planned": 2') == 1

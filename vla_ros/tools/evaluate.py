@@ -7,6 +7,8 @@ test: 20 episodes (2 positions in each of 10 clusters), validation: 10 (cluster 
 recording holds), global: all 30. report.html in the output folder has the table, a video of each
 failure, and the action queue of an episode, synchronous against asynchronous.
 
+With --json whatever ends it leaves the episodes that were played, and the same command goes on.
+
 With --live the policy plays on a real arm: each trial runs a deployment, a person sets the scene
 up and judges, or a check does. Several policies are compared on the same scenes, blinded.
 """
@@ -15,16 +17,20 @@ import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import DEPLOYMENT, POLICY, ROBOT, TASK
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.files import write_json, write_text
+from vla_ros.core.files import replacing, write_text
 from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import SETS, Plan, PlannedEpisode
-from vla_ros.tools.arguments import add_json, command, existing, made, tell_end
+from vla_ros.policy.integrity import file_sha256
+from vla_ros.tools.arguments import command, existing, made, tell_end, written
+from vla_ros.tools.main import read_version
 
 if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
     from vla_ros.evaluation.protocol import Score
@@ -90,7 +96,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--workers', type=int, default=len(os.sched_getaffinity(0)), help='processes'
     )
-    add_json(parser, 'the figures')
+    parser.add_argument(
+        '--json',
+        type=written,
+        metavar='FILE',
+        help='write the figures to FILE, after each episode: the same command goes on with those '
+        'that are missing, as if nothing had ended it',
+    )
     parser.add_argument(
         '--compare',
         type=existing,
@@ -150,7 +162,7 @@ def run(args: Namespace) -> int:
             '--live'
         )
     from vla_ros.evaluation.comparison import compare, read_episodes
-    from vla_ros.evaluation.protocol import evaluate, evaluate_expert, plan_set
+    from vla_ros.evaluation.protocol import evaluate_expert, plan_set
     from vla_ros.evaluation.report import Evaluation, write_table
     from vla_ros.sim.task import TaskChoice
 
@@ -159,26 +171,48 @@ def run(args: Namespace) -> int:
     plan = _ask(args, task, plan_set(starts, args.set, args.episodes, args.seed))
     before = read_episodes(args.compare, plan) if args.compare else {}
     if args.expert:
-        results = evaluate_expert(task, plan, args.workers, _print_episode)
+        results = evaluate_expert(task, plan, args.workers, _Teller(len(plan)))
         scores = _scores(results, starts)
         print(write_table(Evaluation('scripted expert', 'no policy', scores, results)))
         return 0
     bundle = find_config('policies', args.policy)
-    robot = load_robot(find_config('robots', args.robot))
-    config = _config(args, args.mode)
-    keep = 0 if args.no_figures else max(1, round(args.rate / _FAILURE_FPS))
-    results = evaluate(bundle, robot, config, plan, args.workers, _print_episode, keep)
+    results = _play(args, bundle, plan, starts)
     scores = _scores(results, starts)
     notes = [*_goal_lines(args, scores, results), *_reuse_lines(args, scores)]
     if args.compare:
         notes.append(compare(args.compare, before, results))
     evaluation = Evaluation(bundle.name, args.mode, scores, results, notes)
     print('\n'.join([write_table(evaluation), *notes]))
-    if args.json:
-        _write(args, bundle.name, scores, results)
     page = None if args.no_figures else _draw(args, evaluation, bundle, plan[0])
     tell_end((args.json, page), command('vla_ros up {} policy:={}', DEPLOYMENT, args.policy))
     return 0
+
+
+def _play(
+    args: Namespace, bundle: Path, plan: list[PlannedEpisode], starts: Plan
+) -> 'list[EpisodeResult]':
+    """Play what nobody has played yet, and keep what comes of it in the file that is asked for."""
+    from vla_ros.evaluation.figures import Figures
+    from vla_ros.evaluation.protocol import evaluate
+
+    config = _config(args, args.mode)
+    settings = _settings(args, bundle, config, starts)
+    figures = Figures(args.json, settings, plan, partial(_scores, plan=starts))
+    tell = _Teller(len(plan), figures.kept)
+    if figures.kept:
+        told = f'{args.json}: {figures.kept} of {len(plan)} episodes were played before'
+        print(f'{told}; remove it to play them again', flush=True)
+
+    def note(result: 'EpisodeResult') -> None:
+        figures.add(result)
+        tell(result)
+
+    if figures.left:
+        keep = 0 if args.no_figures else max(1, round(args.rate / _FAILURE_FPS))
+        robot = load_robot(find_config('robots', args.robot))
+        evaluate(bundle, robot, config, figures.left, args.workers, note, keep)
+    figures.write()
+    return figures.results
 
 
 def _check(args: Namespace) -> None:
@@ -217,20 +251,25 @@ def _goal_lines(
         yield f'starts that reached every goal: {success_on_all(results)}'
 
 
-def _write(
-    args: Namespace, policy: str, scores: 'dict[str, Score]', results: 'list[EpisodeResult]'
-) -> None:
-    content = {
-        'policy': policy,
-        'mode': args.mode,
-        'set': args.set,
-        'chunk_size_threshold': args.chunk_size_threshold,
-        'aggregate_fn_name': args.aggregate_fn_name,
-        'reuse_threshold': args.reuse_threshold,
-        'sets': {name: part.as_dict() for name, part in scores.items()},
-        'episodes': [_episode_facts(result) for result in results],
+def _settings(
+    args: Namespace, bundle: Path, config: 'RolloutConfig', starts: Plan
+) -> dict[str, object]:
+    """Return all that decides what the episodes come to, by the names of its options."""
+    from vla_ros.policy.bundle import load_bundle
+
+    load_bundle(bundle, ())  # raises ConfigError where it is none
+    named = ('mode', 'set', 'seed', 'goal', 'instruction', 'switch_to', 'task', 'timeout', 'rate')
+    named += ('chunk_size_threshold', 'aggregate_fn_name', 'reuse_threshold')
+    return {
+        'policy': bundle.name,
+        **{name: getattr(args, name) for name in named},
+        'latency': config.latency,
+        # whatever they are called, this is what is in them
+        'policy.json': file_sha256(bundle / 'policy.json'),
+        'plan': sha256(repr(starts).encode()).hexdigest(),
+        'robot': file_sha256(find_config('robots', args.robot)),
+        'version': read_version(),
     }
-    write_json(args.json, content)
 
 
 def _reuse_lines(args: Namespace, scores: 'dict[str, Score]') -> Iterator[str]:
@@ -271,14 +310,21 @@ def _latency(args: Namespace) -> float | None:
     return sum(placed.seconds for placed in blocks.values())
 
 
-def _print_episode(result: 'EpisodeResult') -> None:
-    outcome = 'success' if result.success else 'FAILED '
-    goal = f'goal {result.goal}  ' if result.goal else ''
-    print(
-        f'cluster {result.cluster:2}  seed {result.seed}  {goal}{outcome}  '
-        f'{result.duration:5.1f} s',
-        flush=True,
-    )
+class _Teller:
+    """Prints a line for each episode that is over."""
+
+    def __init__(self, count: int, played: int = 0) -> None:
+        self._count, self._played = count, played
+
+    def __call__(self, result: 'EpisodeResult') -> None:
+        self._played += 1
+        outcome = 'success' if result.success else 'FAILED '
+        goal = f'goal {result.goal}  ' if result.goal else ''
+        print(
+            f'{self._played:{len(str(self._count))}} of {self._count}  cluster '
+            f'{result.cluster:2}  seed {result.seed}  {goal}{outcome}  {result.duration:5.1f} s',
+            flush=True,
+        )
 
 
 def _scores(results: 'list[EpisodeResult]', plan: Plan) -> 'dict[str, Score]':
@@ -300,23 +346,6 @@ def _scores(results: 'list[EpisodeResult]', plan: Plan) -> 'dict[str, Score]':
     if len(sets) > 1:
         sets['global'] = results
     return {name: score(part) for name, part in sets.items()}
-
-
-def _episode_facts(result: 'EpisodeResult') -> dict[str, object]:
-    return {
-        'cluster': result.cluster,
-        'seed': result.seed,
-        'asked': result.asked,
-        'goal': result.goal,
-        'success': result.success,
-        'at_other_goal': result.at_other_goal,
-        'duration': result.duration,
-        'idle': result.idle,
-        'starved': result.starved,
-        'latencies': result.latencies,
-        'pictures': result.pictures,
-        'reused': result.reused,
-    }
 
 
 def _draw(
@@ -345,7 +374,8 @@ def _draw(
         results[mode] = rollout.play(planned, keep_states=True)
         rollout.close()
     queues = draw_queues(results, 1 / spec.fps, threshold, spec.chunk_size)
-    queues.savefig(args.output / 'queue.png', dpi=130)
+    with replacing(args.output / 'queue.png') as partial_file:
+        queues.savefig(partial_file, dpi=130)
     shown = results['async']
     shown.states = shown.states[:: max(1, round(args.rate / _VIDEO_FPS))]
     film_episode(task, shown, chunk_time, threshold, args.output / EPISODE)
