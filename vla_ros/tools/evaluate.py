@@ -38,6 +38,20 @@ if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
     from vla_ros.sim.rollout import EpisodeResult, RolloutConfig
     from vla_ros.sim.task import TaskChoice
 
+_DECIDING = (  # options that decide what the episodes come to, besides files and the latency
+    'mode',
+    'set',
+    'seed',
+    'goal',
+    'instruction',
+    'switch_to',
+    'task',
+    'timeout',
+    'rate',
+    'chunk_size_threshold',
+    'aggregate_fn_name',
+    'reuse_threshold',
+)
 _VIDEO_FPS = 30.0
 _FAILURE_FPS = 15.0
 
@@ -258,11 +272,9 @@ def _settings(
     from vla_ros.policy.bundle import load_bundle
 
     load_bundle(bundle, ())  # raises ConfigError where it is none
-    named = ('mode', 'set', 'seed', 'goal', 'instruction', 'switch_to', 'task', 'timeout', 'rate')
-    named += ('chunk_size_threshold', 'aggregate_fn_name', 'reuse_threshold')
     return {
         'policy': bundle.name,
-        **{name: getattr(args, name) for name in named},
+        **{name: getattr(args, name) for name in _DECIDING},
         'latency': config.latency,
         # whatever they are called, this is what is in them
         'policy.json': file_sha256(bundle / 'policy.json'),
