@@ -40,3 +40,5 @@ def test_shipped_policy_answers_what_the_simulation_shows(name):
     assert np.abs(actions[0] - env.positions).max() < 0.5  # goes on from where the arm is
     assert (actions > robot.lower - 0.1).all() and (actions < robot.upper + 0.1).all()
     assert set(seconds) == {'vision_encoder', 'llm_backbone', 'action_expert'}
+    for stage in (policy.vision_encoder, policy.llm_backbone, policy.action_expert):
+        assert stage.session.answer_error < 1e-4

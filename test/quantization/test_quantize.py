@@ -4,6 +4,7 @@
 
 import errno
 import resource
+import shutil
 from collections import Counter
 from dataclasses import replace
 
@@ -13,8 +14,10 @@ import pytest
 from bundles import CAMERAS, OTHER_SIZE, write_bundle_of_two_sizes
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.policy.block_inputs import block_inputs
 from vla_ros.policy.bundle import load_bundle
-from vla_ros.quantization.block_inputs import block_inputs
+from vla_ros.policy.known_answer import read_answer
+from vla_ros.policy.spec import BLOCKS
 from vla_ros.quantization.compare import action_error, predict_all
 from vla_ros.quantization.quantize import (
     bundle_size,
@@ -95,6 +98,19 @@ def test_cameras_of_two_sizes_are_calibrated_on_both(two_sizes, tmp_path, method
     assert [entry['image'].shape[1:3] for entry in inputs] == [(24, 32), OTHER_SIZE]
     if target == 'onnxruntime':
         assert kernels(new, 'vision_encoder', inputs[0]) == {'QLinearConv': 1}
+
+
+def test_quantized_blocks_are_held_against_what_those_at_fp32_make_of_a_frame(
+    bundle, samples, make
+):
+    new = make(VISION | BACKBONE)
+    on_one_thread = NodePlacement(threads=1)
+    errors = {block: new.open(block, on_one_thread).answer_error for block in BLOCKS}
+    assert 0.0 < errors['vision_encoder'] < 0.2 and 0.0 < errors['llm_backbone'] < 0.2
+    assert errors['action_expert'] < 1e-6
+    spec = new.spec.blocks['vision_encoder']
+    answer = read_answer(new.path / spec.answer.file, spec.inputs, spec.outputs)
+    np.testing.assert_array_equal(answer.inputs['image'][0], samples[0].images[CAMERAS[0]])
 
 
 def test_only_the_named_blocks_change(bundle, make):
@@ -217,16 +233,15 @@ def test_nothing_is_left_where_the_disk_is_full_and_the_file_is_named(make, tmp_
     assert not list(tmp_path.glob('new*'))
 
 
-def test_a_bundle_of_files_that_are_read_only_gives_one_of_files_that_are_not(bundle, make):
-    files = list(bundle.path.iterdir())
-    for file in files:
+def test_a_bundle_of_files_that_are_read_only_gives_one_of_files_that_are_not(
+    bundle, samples, tmp_path
+):
+    path = tmp_path / 'read_only'
+    shutil.copytree(bundle.path, path)
+    for file in path.iterdir():
         file.chmod(0o444)
-    try:
-        new = make(BACKBONE)
-    finally:
-        for file in files:
-            file.chmod(0o644)
-    assert all(file.stat().st_mode & 0o200 for file in new.path.iterdir())
+    quantize_bundle(load_bundle(path), Recipe('mine', BACKBONE), samples, tmp_path / 'new')
+    assert all(file.stat().st_mode & 0o200 for file in (tmp_path / 'new').iterdir())
 
 
 def test_a_folder_that_exists_is_never_touched(make, tmp_path):

@@ -20,6 +20,7 @@ from torchvision.ops.misc import FrozenBatchNorm2d  # noqa: E402
 
 from vla_ros.core.errors import ConfigError, VlaError  # noqa: E402
 from vla_ros.policy.bundle import load_bundle  # noqa: E402
+from vla_ros.runtime.placement import NodePlacement  # noqa: E402
 from vla_ros.train.checkpoint import Checkpoint, DatasetFacts  # noqa: E402
 from vla_ros.train.export import (  # noqa: E402
     check,
@@ -72,6 +73,12 @@ def statistics(shape):
 def exported(tmp_path_factory):
     checkpoint, output = policy(), tmp_path_factory.mktemp('bundles') / 'wave'
     return checkpoint, output, export(checkpoint, FACTS, output, source={'made by': 'a test'})
+
+
+def test_every_block_is_written_with_an_answer_that_back_ends_are_tried_with(exported):
+    bundle = load_bundle(exported[1])
+    for block in bundle.spec.blocks:
+        assert bundle.open(block, NodePlacement(threads=1)).answer_error < 1e-6
 
 
 RANGES = dict.fromkeys(('STATE', 'ACTION', 'VISUAL'), NormalizationMode.MIN_MAX)

@@ -10,6 +10,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import read_json
 from vla_ros.policy.family import check_family
 from vla_ros.policy.integrity import Seal, check_seal, seal
+from vla_ros.policy.known_answer import answer_error, read_answer
 from vla_ros.policy.spec import BLOCKS, BlockSpec, FileSpec, PolicySpec, policy_spec
 from vla_ros.runtime.placement import NodePlacement
 from vla_ros.runtime.session import Session, TensorSpec, load
@@ -35,14 +36,13 @@ class Bundle:
         """
         Load one block where ``placement`` says; ``sizes`` fixes named dimensions.
 
-        What the placement leaves open, back end and precision, is as the bundle was made for.
+        What the placement leaves open, back end and precision, is as the bundle was made for. How
+        far it is from what the block is known to answer is noted in the session's `answer_error`.
         Raise ConfigError where it does not load there, where the model's arrays are not the ones
         of policy.json, and where the file was not the one that was checked while it was loaded.
         """
         wanted = self.spec.blocks[block]
-        path = self.path / wanted.file
-        checked = self.seals.get(wanted.file) or seal(path, wanted.sha256)
-        check_seal(path, checked)
+        path, checked = self._checked(wanted)
         made_for = '' if placement.providers else self.spec.recipe.get('target', '')
         backend = placement.backend or made_for
         session = self.load(
@@ -57,7 +57,24 @@ class Bundle:
         check_seal(path, checked)
         _check_tensors(f'{path}: inputs', session.inputs, wanted.inputs)
         _check_tensors(f'{path}: outputs', session.outputs, wanted.outputs)
+        session.answer_error = self._answer_error(wanted, session)
         return session
+
+    def _answer_error(self, block: BlockSpec, session: Session) -> float | None:
+        """Return how far a session is from what the block is known to answer; None: unknown."""
+        if block.answer is None:
+            return None
+        path, checked = self._checked(block.answer)
+        answer = read_answer(path, block.inputs, block.outputs)
+        check_seal(path, checked)
+        return answer_error(session, answer, block.inputs, block.outputs)
+
+    def _checked(self, item: BlockSpec | FileSpec) -> tuple[Path, Seal]:
+        """Return where a file is, and its seal: it is still the one that was checked."""
+        path = self.path / item.file
+        checked = self.seals.get(item.file) or seal(path, item.sha256)
+        check_seal(path, checked)
+        return path, checked
 
 
 def load_bundle(path: Path, blocks: Sequence[str] = BLOCKS) -> Bundle:
@@ -79,7 +96,7 @@ def load_bundle(path: Path, blocks: Sequence[str] = BLOCKS) -> Bundle:
         check_family(spec)
     except ConfigError as error:
         raise ConfigError(f'{file}: {error}') from None
-    needed: list[BlockSpec | FileSpec] = [spec.blocks[block] for block in blocks]
+    needed = [file for block in blocks for file in spec.blocks[block].files]
     if spec.language and 'llm_backbone' in blocks:
         needed += spec.language.files
     seals = {item.file: seal(path / item.file, item.sha256) for item in needed}

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole policy in one process: the same stages that the nodes run, one after another."""
 
+import logging
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import TypeVar
@@ -10,6 +11,7 @@ import numpy as np
 
 from vla_ros.policy.bundle import Bundle
 from vla_ros.policy.family import Ask, ExpertSettings, Queued, family_of
+from vla_ros.policy.known_answer import find_other_model
 from vla_ros.policy.vision import VisionEncoder
 from vla_ros.runtime.placement import Placement
 
@@ -34,6 +36,10 @@ class Policy:
         self.vision_encoder = VisionEncoder(bundle, vision, reuse_threshold)
         self.llm_backbone = family.backbone(bundle, placement.node('llm_backbone'))
         self.action_expert = family.expert(bundle, placement.node('action_expert'), settings)
+        for stage in (self.vision_encoder, self.llm_backbone, self.action_expert):
+            other = find_other_model(stage.session)
+            if other:
+                logging.warning(other)
 
     def predict(
         self,

@@ -49,26 +49,6 @@ class CameraSpec:
 
 
 @dataclass(frozen=True)
-class BlockSpec:
-    """One block of a policy: its file and its arrays."""
-
-    file: str  # beside policy.json
-    sha256: str
-    inputs: dict[str, TensorSpec]
-    outputs: dict[str, TensorSpec]
-    precision: str = ''  # that a back end which can choose computes in; '' leaves it its own
-    runs: int = 1  # for one answer
-
-    def __post_init__(self) -> None:
-        """Take the JSON form of the arrays; check the file's name and the shapes."""
-        integrity.check_file('block', self.file, self.sha256)
-        if not 1 <= self.runs <= MOST_RUNS:
-            raise ConfigError(f'runs: got {self.runs}, expected 1 to {MOST_RUNS}')
-        object.__setattr__(self, 'inputs', _tensors(self.inputs))
-        object.__setattr__(self, 'outputs', _tensors(self.outputs))
-
-
-@dataclass(frozen=True)
 class FileSpec:
     """A file beside policy.json."""
 
@@ -78,6 +58,34 @@ class FileSpec:
     def __post_init__(self) -> None:
         """Check that it can be one."""
         integrity.check_file('file', self.file, self.sha256)
+
+
+@dataclass(frozen=True)
+class BlockSpec:
+    """One block of a policy: its file and its arrays."""
+
+    file: str  # beside policy.json
+    sha256: str
+    inputs: dict[str, TensorSpec]
+    outputs: dict[str, TensorSpec]
+    precision: str = ''  # that a back end which can choose computes in; '' leaves it its own
+    runs: int = 1  # for one answer
+    answer: FileSpec | None = None  # a known one, to try a back end with
+
+    def __post_init__(self) -> None:
+        """Take the JSON form of the arrays; check the file's name and the shapes."""
+        integrity.check_file('block', self.file, self.sha256)
+        if not 1 <= self.runs <= MOST_RUNS:
+            raise ConfigError(f'runs: got {self.runs}, expected 1 to {MOST_RUNS}')
+        object.__setattr__(self, 'inputs', _tensors(self.inputs))
+        object.__setattr__(self, 'outputs', _tensors(self.outputs))
+        if self.answer is not None:
+            object.__setattr__(self, 'answer', _build(FileSpec, 'answer', self.answer))
+
+    @property
+    def files(self) -> tuple['BlockSpec | FileSpec', ...]:
+        """Return the files that it needs."""
+        return (self, self.answer) if self.answer else (self,)
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from typing import Any
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.samples import Sample
+from vla_ros.policy.block_inputs import block_inputs, write_answers
 from vla_ros.policy.bundle import Bundle, load_bundle
 from vla_ros.policy.integrity import file_sha256
 from vla_ros.policy.pipeline import Policy
 from vla_ros.policy.spec import BLOCKS, PolicySpec
-from vla_ros.quantization.block_inputs import block_inputs
 from vla_ros.quantization.quantizers import Inputs, quantize_block
 from vla_ros.quantization.recipe import FEWEST_FRAMES, Recipe
 from vla_ros.runtime.backends.table import BACKENDS, DEFAULT, is_here
@@ -59,6 +59,8 @@ def quantize_bundle(
             shutil.copyfile(file, partial / file.name)  # without its rights: it may be read-only
         counts = _quantize_blocks(bundle, recipe, samples, partial)
         _write_json(bundle, recipe, partial, output.name, len(samples))
+        if samples:  # pictures of noise are beyond what 8-bit activations are calibrated for
+            write_answers(bundle, samples[0], partial)
         on_cpu(load_bundle(partial))
         _check_target(load_bundle(partial), recipe)
         os.replace(partial, output)

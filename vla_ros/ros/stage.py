@@ -9,9 +9,11 @@ from typing import TypeVar
 
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import POLICY
+from vla_ros.core.errors import ConfigError
 from vla_ros.msg import Features, StageTiming
 from vla_ros.planning.blocks import predict
 from vla_ros.policy.bundle import Bundle, load_bundle
+from vla_ros.policy.known_answer import find_other_model
 from vla_ros.policy.spec import BLOCKS
 from vla_ros.ros import messages, qos
 from vla_ros.ros.lifecycle import VlaNode
@@ -37,6 +39,14 @@ class StageParams:
         'Board in config/boards that this machine plays: an answer comes when the time has passed '
         'that the block is predicted to take there. Empty: as fast as it is.',
     )
+    largest_answer_error: float = param(
+        0.5,
+        'Largest difference of a block from the answer that its bundle knows, as a share of that: '
+        'beyond it the back end computes another model, and the node is not configured. It warns '
+        'above 0.2.',
+        low=0.0,
+        high=1e9,
+    )
 
 
 class StageNode(VlaNode):
@@ -47,7 +57,7 @@ class StageNode(VlaNode):
         super().__init__(block)
         self._block = block
         self._stage_params = declare(self, StageParams, Change.CONFIGURE)
-        self._session: Session | None = None
+        self._sessions: list[Session] = []
         self._senders: list[TensorSender] = []
         self.received = TensorReceiver()
         self._answers = 0
@@ -75,10 +85,17 @@ class StageNode(VlaNode):
         """Give the shared memory back."""
         while self._senders:
             self._senders.pop().close()
+        self._sessions.clear()
 
     def ready(self, session: Session) -> None:
-        """Say on what the block really runs."""
-        self._session = session
+        """Say on what the block really runs; raise ConfigError where that is another model."""
+        other = find_other_model(session, self._stage_params.largest_answer_error)
+        if other:
+            raise ConfigError(f'{other}; parameter largest_answer_error lets it go')
+        doubt = find_other_model(session)
+        if doubt:
+            self.warn(doubt)
+        self._sessions.append(session)
         facts = ', '.join(f'{name} {value}' for name, value in session.facts.items())
         self.get_logger().info(f'{session.path.name} is ready: {facts}')
 
@@ -97,7 +114,13 @@ class StageNode(VlaNode):
         """Return what runs where and how fast."""
         return {
             'policy': self._stage_params.policy,
-            **(self._session.facts if self._session else {'providers': 'none loaded'}),
+            **(self._sessions[-1].facts if self._sessions else {'providers': 'none loaded'}),
+            'answer_error': self._answer_error(),
             'answers': str(self._answers),
             'duration': f'{self._duration:.4f} s',
         }
+
+    def _answer_error(self) -> str:
+        """Return how far the blocks are, at most, from the answers that the bundle knows."""
+        known = [s.answer_error for s in self._sessions if s.answer_error is not None]
+        return f'{max(known):.2g}' if known else 'unknown'

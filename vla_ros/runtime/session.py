@@ -88,6 +88,7 @@ class Session(ABC):
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
     facts: Mapping[str, str]  # backend, device, precision ... that really run
+    answer_error: float | None = None  # to what the model is known to answer; None: nobody tried
 
     def run(self, inputs: Arrays, outputs: Arrays | None = None) -> dict[str, np.ndarray]:
         """

@@ -53,8 +53,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Quantize, compare and print."""
     from vla_ros.dataset.samples import read_samples
+    from vla_ros.policy.block_inputs import block_inputs
     from vla_ros.policy.bundle import load_bundle
-    from vla_ros.quantization.block_inputs import block_inputs
     from vla_ros.quantization.compare import action_error, predict_all
     from vla_ros.quantization.quantize import bundle_size, on_cpu, quantize_bundle
 

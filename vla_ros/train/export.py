@@ -21,6 +21,7 @@ from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.units import RAD
 from vla_ros.dataset.feature_names import camera_name, camera_names
 from vla_ros.dataset.lerobot import open_dataset
+from vla_ros.policy.block_inputs import write_answers
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.family import ExpertSettings
 from vla_ros.policy.integrity import file_sha256
@@ -85,6 +86,7 @@ def export(
         texts = (facts.instruction, '', facts.instruction)
         seen = [*random_observations(checkpoint, texts), *observations]
         difference = check(partial, checkpoint, seen, tolerance)
+        write_answers(load_bundle(partial), seen[-1], partial)
         replace_folder(partial, output)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -25,6 +25,7 @@ from vla_ros.core.errors import ConfigError, VlaError  # noqa: E402
 from vla_ros.dataset.samples import Sample  # noqa: E402
 from vla_ros.planning.cost import operations  # noqa: E402
 from vla_ros.policy import smolvla  # noqa: E402
+from vla_ros.policy.block_inputs import block_inputs  # noqa: E402
 from vla_ros.policy.bundle import load_bundle  # noqa: E402
 from vla_ros.policy.family import ExpertSettings, Queued  # noqa: E402
 from vla_ros.policy.flow import noise  # noqa: E402
@@ -32,7 +33,6 @@ from vla_ros.policy.integrity import file_sha256  # noqa: E402
 from vla_ros.policy.pipeline import Policy  # noqa: E402
 from vla_ros.policy.sinusoids import time_embedding  # noqa: E402
 from vla_ros.policy.spec import BLOCKS  # noqa: E402
-from vla_ros.quantization.block_inputs import block_inputs  # noqa: E402
 from vla_ros.quantization.compare import action_error, predict_all  # noqa: E402
 from vla_ros.quantization.quantize import on_cpu, quantize_bundle  # noqa: E402
 from vla_ros.quantization.recipe import load_recipe, shipped_recipes  # noqa: E402

@@ -1,21 +1,49 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What each block of a policy is given: heard by sessions that pass everything on."""
+"""
+What each block of a policy is given: heard by sessions that pass everything on.
 
-from collections.abc import Callable, Sequence
+What the blocks make of one observation is kept with them, see known_answer.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from vla_ros.dataset.samples import Sample
+from vla_ros.core.files import read_json
 from vla_ros.policy.bundle import Bundle
+from vla_ros.policy.integrity import file_sha256
+from vla_ros.policy.known_answer import write_answer
+from vla_ros.policy.pipeline import Policy
 from vla_ros.policy.spec import BLOCKS
-from vla_ros.quantization.quantizers import Inputs
+from vla_ros.runtime.backends.table import DEFAULT
+from vla_ros.runtime.placement import NodePlacement, Placement
 from vla_ros.runtime.session import Arrays, Layer, Session
 
 Hear = Callable[[Arrays], None]
+ONE_BY_ONE = Placement(
+    default=NodePlacement(threads=1, backend=DEFAULT, precision='fp32', cameras='single')
+)
+
+
+class Seen(Protocol):
+    """What a policy is shown and told at one time."""
+
+    @property
+    def images(self) -> Mapping[str, np.ndarray]:
+        """Return the pictures by camera name, (height, width, 3) uint8."""
+
+    @property
+    def state(self) -> np.ndarray:
+        """Return the joints' positions, (joints,) rad."""
+
+    @property
+    def instruction(self) -> str | None:
+        """Return the task in words; None: the policy's own."""
 
 
 class HeardSession(Session):
@@ -49,7 +77,7 @@ class Heard:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self.inputs: list[Inputs] = []
+        self.inputs: list[Arrays] = []
 
     def hear(self, inputs: Arrays) -> None:
         """Keep a copy of ``inputs``."""
@@ -69,8 +97,8 @@ def heard(bundle: Bundle) -> tuple[Bundle, dict[str, Heard]]:
 
 
 def block_inputs(
-    bundle: Bundle, samples: Sequence[Sample], open_policy: Callable[[Bundle], Any]
-) -> dict[str, list[Inputs]]:
+    bundle: Bundle, samples: Sequence[Seen], open_policy: Callable[[Bundle], Any]
+) -> dict[str, list[Arrays]]:
     """
     Return what each block of the policy is given on ``samples``, in their order.
 
@@ -88,3 +116,20 @@ def block_inputs(
 def _kept(last: np.ndarray | None, new: np.ndarray) -> np.ndarray:
     """Return the last array where the new one is equal, else a copy."""
     return last if last is not None and np.array_equal(last, new) else np.array(new)
+
+
+def write_answers(bundle: Bundle, seen: Seen, folder: Path) -> None:
+    """
+    Write what each block of ``bundle`` makes of ``seen`` for the bundle in ``folder``.
+
+    Its policy.json names the files from then on. They are computed one picture at a time, in
+    fp32, on ONNX Runtime's CPU provider: a quantized policy is held against the one at fp32.
+    """
+    given = block_inputs(bundle, [seen], lambda listening: Policy(listening, ONE_BY_ONE))
+    file = folder / 'policy.json'
+    content = read_json(file)
+    for block, facts in content['blocks'].items():
+        path, inputs = folder / f'{block}_answer.npz', given[block][0]
+        write_answer(path, inputs, bundle.open(block, ONE_BY_ONE.default).run(inputs))
+        facts['answer'] = {'file': path.name, 'sha256': file_sha256(path)}
+    file.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')

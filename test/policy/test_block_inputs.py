@@ -5,8 +5,8 @@
 import numpy as np
 from bundles import CAMERAS, HEIGHT, WIDTH, pictures
 
+from vla_ros.policy.block_inputs import Heard, block_inputs, heard
 from vla_ros.policy.spec import BLOCKS
-from vla_ros.quantization.block_inputs import Heard, block_inputs, heard
 from vla_ros.quantization.quantize import on_cpu
 
 
