@@ -141,7 +141,7 @@ TO_SIMULATE = [
     'mujoco==4.0.0',  # one release: with another, contacts, images and trajectories differ
 ]
 TO_TRAIN = [
-    'lerobot[training,smolvla]==0.6.1',  # the policy classes that the export takes apart
+    'lerobot[training,smolvla,peft]==0.6.1',  # the policy classes that the export takes apart
     'torch<2.12',  # what that lerobot allows
     'onnx>=1.17',
     'onnxscript>=0.5',

@@ -27,6 +27,14 @@ def test_class_that_is_not_there_is_named_with_those_there_are(name):
         find('source', name, SOURCES)
 
 
+def test_module_that_is_not_on_the_path_is_told_how_to_get_there(tmp_path, monkeypatch):
+    tmp_path.joinpath('my_camera.py').write_text('from vla_ros.hardware.opencv import File\n')
+    with pytest.raises(ConfigError, match='module my_camera is not found: .* to PYTHONPATH'):
+        find('source', 'my_camera:File', SOURCES)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert issubclass(find('source', 'my_camera:File', SOURCES), CameraSource)
+
+
 def test_module_without_the_class_is_named():
     with pytest.raises(ConfigError, match="and collections has no 'Camera'"):
         find('source', 'collections:Camera', SOURCES)

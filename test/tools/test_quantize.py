@@ -4,6 +4,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ pytest.importorskip('matplotlib')
 
 from bundles import CAMERAS, HEIGHT, JOINTS, WIDTH
 
+from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.robot import load_robot
 from vla_ros.dataset.lerobot import DatasetSpec, DatasetWriter, Frame
 from vla_ros.dataset.samples import read_samples
 from vla_ros.policy.bundle import load_bundle
@@ -21,7 +24,7 @@ from vla_ros.runtime.backends.table import BACKENDS
 from vla_ros.tools.main import main
 
 FRAMES = 20
-KEYS = {name: f'observation.images.{name}' for name in CAMERAS}
+STEP = 0.1  # rad, of the first joint
 RECIPE = """
 calibration: {frames: 8, method: minmax}
 blocks:
@@ -33,16 +36,20 @@ blocks:
 @pytest.fixture(scope='module')
 def dataset(tmp_path_factory):
     """Return a dataset of one episode whose pictures get brighter and whose joints count up."""
-    root = tmp_path_factory.mktemp('data') / 'small'
+    joints = STEP * np.linspace(1.0, 0.5, len(JOINTS))
+    return write(tmp_path_factory.mktemp('data') / 'small', [i * joints for i in range(FRAMES)])
+
+
+def write(root, positions):
+    """Write an episode of these positions into the folder ``root`` and return it."""
     writer = DatasetWriter(
         root, DatasetSpec(30, JOINTS, dict.fromkeys(CAMERAS, (HEIGHT, WIDTH)), 'so101')
     )
-    joints = np.ones(len(JOINTS))
-    pictures = [np.full((HEIGHT, WIDTH, 3), 10 * i, np.uint8) for i in range(FRAMES)]
+    pictures = [np.full((HEIGHT, WIDTH, 3), 10 * i, np.uint8) for i in range(len(positions))]
     writer.write(
         [
-            Frame(i * joints, i * joints, dict.fromkeys(CAMERAS, picture))
-            for i, picture in enumerate(pictures)
+            Frame(position, position, dict.fromkeys(CAMERAS, picture))
+            for position, picture in zip(positions, pictures, strict=True)
         ],
         'Wave.',
     )
@@ -57,28 +64,70 @@ def recipe(tmp_path):
     return str(path)
 
 
-def test_samples_are_spread_over_the_dataset(dataset):
-    samples = read_samples(dataset, KEYS, 4)
-    assert [sample.state[0] for sample in samples] == [2, 7, 12, 17]
-    assert [sample.state[0] for sample in read_samples(dataset, KEYS, 4, 0.0)] == [0, 5, 10, 15]
-    for sample in samples:
+@pytest.fixture
+def spec(tiny_bundle):
+    return load_bundle(tiny_bundle).spec
+
+
+def rows(samples):
+    """Return which row of the dataset each sample is."""
+    return [round(sample.state[0] / STEP) for sample in samples]
+
+
+def test_samples_are_spread_over_the_dataset(dataset, spec):
+    samples = read_samples(dataset, spec, 4)
+    assert rows(samples) == [2, 7, 12, 17]
+    assert rows(read_samples(dataset, spec, 4, 0.0)) == [0, 5, 10, 15]
+    for sample, row in zip(samples, rows(samples), strict=True):
         assert sample.images['top'].shape == (HEIGHT, WIDTH, 3)
-        assert sample.images['top'].mean() == pytest.approx(10 * sample.state[0], abs=3)
+        assert sample.images['top'].mean() == pytest.approx(10 * row, abs=3)
 
 
-def test_more_samples_than_frames_are_refused(dataset):
+def test_joints_come_in_the_order_of_the_policy(dataset, spec):
+    turned = read_samples(dataset, replace(spec, joint_names=spec.joint_names[::-1]), 2)
+    straight = read_samples(dataset, spec, 2)
+    for one, other in zip(turned, straight, strict=True):
+        np.testing.assert_array_equal(one.state, other.state[::-1])
+        assert len(set(one.state)) == len(JOINTS)
+    others = tuple(f'axis_{i}' for i in range(len(JOINTS)))
+    for one, other in zip(
+        read_samples(dataset, replace(spec, joint_names=others), 2), straight, strict=True
+    ):
+        np.testing.assert_array_equal(one.state, other.state)
+
+
+def test_joints_of_another_robot_are_named(dataset, spec):
+    names = (*spec.joint_names[:-1], 'claw')
+    with pytest.raises(ConfigError, match='got .*gripper, expected .*claw; take a dataset of the'):
+        read_samples(dataset, replace(spec, joint_names=names), 2)
+
+
+def test_joints_in_degrees_become_rad_once_somebody_says_so(tmp_path, spec):
+    joints = np.full(len(JOINTS), 60.0)
+    root = write(tmp_path / 'degrees', [i / FRAMES * joints for i in range(FRAMES)])
+    with pytest.raises(ConfigError, match='goes to 57, expected .* say what they are: --units'):
+        read_samples(root, spec, 2)
+    arm = load_robot(find_config('robots', 'so101'))
+    state = read_samples(root, spec, 2, units='degrees', robot=arm)[1].state
+    np.testing.assert_allclose(state[:-1], np.radians(45.0))
+    share = arm.lower[-1] + 0.45 * (arm.upper[-1] - arm.lower[-1])  # of the gripper's 0 to 100
+    assert state[-1] == pytest.approx(share)
+
+
+def test_more_samples_than_frames_are_refused(dataset, spec):
     with pytest.raises(ConfigError, match=f'{FRAMES} frames, expected at least 99'):
-        read_samples(dataset, KEYS, 99)
+        read_samples(dataset, spec, 99)
 
 
-def test_a_camera_that_the_dataset_lacks_is_named(dataset):
+def test_a_camera_that_the_dataset_lacks_is_named(dataset, spec):
+    nose = replace(spec.cameras[0], name='nose', key='observation.images.nose')
     with pytest.raises(ConfigError, match='nose.*trained on'):
-        read_samples(dataset, {'nose': 'observation.images.nose'}, 2)
+        read_samples(dataset, replace(spec, cameras=(nose,)), 2)
 
 
-def test_a_folder_without_a_dataset_is_named(tmp_path):
+def test_a_folder_without_a_dataset_is_named(tmp_path, spec):
     with pytest.raises(ConfigError, match=r'info\.json.*vla_ros generate'):
-        read_samples(tmp_path, KEYS, 2)
+        read_samples(tmp_path, spec, 2)
 
 
 def test_quantize_writes_a_bundle_and_says_how_far_its_actions_are(

@@ -21,7 +21,7 @@ from vla_ros.policy.pipeline import Policy
 from vla_ros.runtime.placement import NodePlacement, Placement
 from vla_ros.runtime.workers import work
 from vla_ros.sim.episode import attempt_episode
-from vla_ros.sim.rollout import EpisodeResult, Rollout, RolloutConfig
+from vla_ros.sim.rollout import EpisodeResult, Rollout, RolloutConfig, check_playable
 from vla_ros.sim.task import Task, TaskChoice
 
 OnEpisode = Callable[[EpisodeResult], None]
@@ -132,8 +132,10 @@ def evaluate(
     """
     Play the planned episodes in worker processes of one thread each; return them in order.
 
-    Of those that fail every ``keep_every``th state is kept, for a video; 0: none.
+    Of those that fail every ``keep_every``th state is kept, for a video; 0: none. Raise
+    ConfigError as `check_playable` does.
     """
+    check_playable(load_bundle(bundle).spec, robot, config.task)
     start = partial(_start_policy, bundle, robot, config, keep_every)
     return _play_all(start, plan, workers, on_episode)
 

@@ -20,8 +20,10 @@ def find(what: str, name: str, table: Mapping[str, str]) -> Any:
     """
     module, colon, attribute = table.get(name, name).partition(':')
     if not (colon and _is_there(module)):
+        mend = f'; module {module} is not found: install it, or add its folder to PYTHONPATH'
         raise ConfigError(
             f'{what}: got {name!r}, expected one of {", ".join(table)}, or module:class'
+            f'{mend if colon and module else ""}'
         )
     try:
         found = getattr(import_module(module), attribute, None)

@@ -127,6 +127,8 @@ def operations(path: Path, sizes: Mapping[str, int] | None = None) -> list[Opera
     try:
         import onnx
         from google.protobuf.message import DecodeError
+
+        from vla_ros.runtime.constant_folding import fix_shapes
     except ModuleNotFoundError:
         raise ConfigError(
             'onnx is not installed, and operators cannot be counted without it; install it, or '
@@ -138,7 +140,7 @@ def operations(path: Path, sizes: Mapping[str, int] | None = None) -> list[Opera
             node.name = node.name or f'{node.op_type}_{number}'
         _fix_sizes(model, sizes or {})
         packed = _unpack_weights(model)
-        model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        model = fix_shapes(model)
     except (OSError, ValueError, RuntimeError, DecodeError) as error:
         raise ConfigError(f'{path}: its operators cannot be counted: {error}') from None
     graph = _Graph(model, packed, path)

@@ -16,9 +16,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from vla_ros.core.chunk import ActionChunk
+from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.executor import Executor, ExecutorConfig, Mode
-from vla_ros.core.robot import RobotSpec
+from vla_ros.core.robot import RobotSpec, load_robot
 from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.policy.family import Queued
 from vla_ros.policy.reuse import PictureMemory
@@ -116,7 +117,9 @@ class Rollout:
         Prepare to draw the pictures that the policy's cameras ask for.
 
         ``memory`` is the policy's own, which says what it re-used; each episode begins anew.
+        Raise ConfigError as `check_playable` does.
         """
+        check_playable(policy.spec, robot, config.task)
         self.task = task = config.task.make(config.rate)
         self.make_executor: Callable[[RobotSpec, ExecutorConfig], Executor] = Executor
         self._policy, self._robot, self._config = policy, robot, config
@@ -219,3 +222,20 @@ class Rollout:
         columns = [self._robot.joint_names.index(name) for name in names]
         rows = replace(rest, values=rest.values[:, columns], joint_names=names)
         return Queued(rows, now, executor.inference_delay)
+
+
+def check_playable(spec: PolicySpec, robot: RobotSpec, choice: TaskChoice) -> None:
+    """Raise ConfigError unless policy and robot are of a task: cameras and joints."""
+    task = choice.type
+    obstacle = task.find_obstacle([camera.name for camera in spec.cameras], spec.joint_names)
+    if obstacle:
+        raise ConfigError(
+            f'policy: cannot be played in the simulation of {choice.name}, for {obstacle}; score '
+            'it on recordings (vla_ros replay), or give the task of its robot: --task module:class'
+        )
+    arm = load_robot(find_config('robots', task.robot)).joint_names
+    if robot.joint_names != arm:
+        raise ConfigError(
+            f'robot {robot.name}: got joints {", ".join(robot.joint_names)}, expected '
+            f'{", ".join(arm)} as the arm of {choice.name} has; leave --robot out'
+        )

@@ -9,7 +9,7 @@ and what is held out, stands in a plan file: config/plans/<task>.yaml, or one na
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -321,6 +321,22 @@ class Task(ABC):
         Raises VlaError where the scene was not set up for it, and ConfigError for no such goal.
         """
         self.goal = self.find_goal(name)
+
+    @classmethod
+    def find_obstacle(cls, cameras: Iterable[str], joint_names: Sequence[str]) -> str:
+        """Return why a policy with these cameras and joints cannot be played; '' where it can."""
+        joints = load_robot(find_config('robots', cls.robot)).joint_names
+        if not set(cameras) <= set(cls.cameras):
+            return (
+                f'its cameras are {", ".join(sorted(cameras))}, those of the simulated scene '
+                f'{", ".join(cls.cameras)}'
+            )
+        if set(joint_names) != set(joints):
+            return (
+                f'its joints are {", ".join(joint_names) or "not named"}, those of the '
+                f'simulated arm {", ".join(joints)}'
+            )
+        return ''
 
     @classmethod
     def find_goal(cls, name: str) -> Any:

@@ -9,12 +9,14 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from vla_ros.core.defaults import TASK
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import check_folder, check_writable
 
 if TYPE_CHECKING:
     from vla_ros.core.robot import RobotSpec
     from vla_ros.dataset.streams import TopicChoice
+    from vla_ros.sim.task import TaskChoice
 
 
 def add_topic_choice(parser: ArgumentParser) -> None:
@@ -140,6 +142,37 @@ def tell_end(reports: Iterable[Path | str | None] = (), following: str = '') -> 
         print(f'next: {following}', flush=True)
 
 
+def add_task(parser: ArgumentParser) -> None:
+    """Declare what is simulated."""
+    parser.add_argument('--task', default=TASK, help='that is simulated: a name, or module:class')
+    parser.add_argument('--plan', default='', help="a name, or a file (default: the task's)")
+
+
+def add_arm(parser: ArgumentParser) -> None:
+    """Declare whose limits are kept in a simulation."""
+    parser.add_argument(
+        '--robot',
+        default='',
+        metavar='NAME',
+        help="limits of the arm: a name or a file (default: the task's)",
+    )
+
+
+def chosen_task(args: Namespace) -> 'TaskChoice':
+    """Return what the arguments of `add_task` say."""
+    from vla_ros.sim.task import TaskChoice
+
+    return TaskChoice(args.task, args.plan)
+
+
+def chosen_arm(args: Namespace) -> 'RobotSpec':
+    """Return the robot that --robot names, else that of the task; raise ConfigError."""
+    from vla_ros.core.config import find_config
+    from vla_ros.core.robot import load_robot
+
+    return load_robot(find_config('robots', args.robot or chosen_task(args).type.robot))
+
+
 def add_units(parser: ArgumentParser) -> None:
     """Declare in what unit the joints of LeRobot's data are."""
     parser.add_argument(
@@ -157,6 +190,15 @@ def add_units(parser: ArgumentParser) -> None:
         help='the arm that recorded the data, in config/robots, or the path of its file: its '
         'limits are the ends of shares, and what goes beyond them is refused',
     )
+
+
+def refuse_units(args: Namespace, root: Path) -> None:
+    """Raise ConfigError where a unit is said of bags, which ROS has in rad."""
+    if args.units not in ('', 'rad'):
+        raise ConfigError(
+            f'--units: got {args.units} for the bags in {root}, expected rad, in which '
+            'sensor_msgs/JointState is; leave it out, and mend the driver where they are not'
+        )
 
 
 def chosen_robot(args: Namespace) -> 'RobotSpec | None':

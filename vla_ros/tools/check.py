@@ -21,9 +21,12 @@ from vla_ros.tools.arguments import (
     add_dataset,
     add_json,
     add_topic_choice,
+    add_units,
     chosen_dataset,
+    chosen_robot,
     command,
     existing,
+    refuse_units,
     tell_end,
     topic_choice,
     written,
@@ -32,7 +35,6 @@ from vla_ros.tools.progress import progress
 
 if TYPE_CHECKING:
     from vla_ros.dataset.checks.episodes import Episodes
-    from vla_ros.dataset.streams import TopicChoice
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -59,6 +61,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='pairs of pictures to look at in each episode (default: 12)',
     )
     add_topic_choice(parser)
+    add_units(parser)
     add_json(parser, 'the findings')
     parser.add_argument(
         '--html', type=written, metavar='FILE', help='write a report with pictures'
@@ -74,11 +77,10 @@ def run(args: Namespace) -> int:
     from vla_ros.dataset.plan import find_plan
 
     _check_arguments(args)
-    choice = topic_choice(args)
     root = chosen_dataset(args)
-    episodes = _read(root, args.pairs, choice)
+    episodes = _read(root, args)
     if args.reference:
-        episodes = set_reference(episodes, _read(args.reference, args.pairs, choice, most=1))
+        episodes = set_reference(episodes, _read(args.reference, args, most=1))
     plan = find_plan(args.plan)
     if args.held_out is not None:
         plan = replace(plan, held_out=args.held_out)
@@ -101,17 +103,20 @@ def run(args: Namespace) -> int:
     return int(not passed)
 
 
-def _read(root: Path, pairs: int, choice: 'TopicChoice', most: int | None = None) -> 'Episodes':
+def _read(root: Path, args: Namespace, most: int | None = None) -> 'Episodes':
     """Read a dataset or a recording, and show how far it is."""
+    pairs = args.pairs
     with progress('episode') as on_progress:
         if is_dataset(root):
             from vla_ros.dataset.checks.reader import read_dataset
 
-            return read_dataset(root, pairs, most, on_progress)
+            robot = chosen_robot(args)
+            return read_dataset(root, pairs, most, on_progress, args.units, robot)
 
         from vla_ros.dataset.checks.recording import read_recording
 
-        return read_recording(root, pairs, most, on_progress, choice)
+        refuse_units(args, root)
+        return read_recording(root, pairs, most, on_progress, topic_choice(args))
 
 
 def _check_arguments(args: Namespace) -> None:

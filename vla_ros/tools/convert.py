@@ -19,6 +19,7 @@ from vla_ros.tools.arguments import (
     command,
     existing,
     made,
+    refuse_units,
     tell_end,
     topic_choice,
 )
@@ -80,6 +81,7 @@ def _to_datasets(args: Namespace) -> int:
     from vla_ros.dataset.lerobot import check_new
     from vla_ros.dataset.plan import find_plan
 
+    refuse_units(args, args.source)
     episodes = open_bags(args.source, topic_choice(args))
     if args.clusters:
         chosen = [e for e in episodes if e.info.cluster in args.clusters]

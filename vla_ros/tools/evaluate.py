@@ -23,13 +23,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vla_ros.core.config import find_config
-from vla_ros.core.defaults import DEPLOYMENT, POLICY, ROBOT, TASK
+from vla_ros.core.defaults import DEPLOYMENT, POLICY
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import replacing, write_text
-from vla_ros.core.robot import load_robot
 from vla_ros.dataset.plan import SETS, Plan, PlannedEpisode
 from vla_ros.policy.integrity import file_sha256
-from vla_ros.tools.arguments import command, existing, made, tell_end, written
+from vla_ros.tools.arguments import (
+    add_arm,
+    add_task,
+    chosen_arm,
+    chosen_task,
+    command,
+    existing,
+    made,
+    tell_end,
+    written,
+)
 from vla_ros.tools.main import read_version
 
 if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
@@ -65,8 +74,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument('--episodes', type=int, help="number of episodes (default: the study's)")
     parser.add_argument('--seed', type=int, default=0, help='other seeds, other episodes')
-    parser.add_argument('--task', default=TASK, help='a name, or module:class')
-    parser.add_argument('--plan', default='', help="a name, or a file (default: the task's)")
+    add_task(parser)
     parser.add_argument(
         '--goal',
         nargs='+',
@@ -106,7 +114,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument('--timeout', type=float, default=30.0, help='s for an episode')
     parser.add_argument('--rate', type=float, default=60.0, help='commands per second')
-    parser.add_argument('--robot', default=ROBOT)
+    add_arm(parser)
     parser.add_argument(
         '--workers', type=int, default=len(os.sched_getaffinity(0)), help='processes'
     )
@@ -178,9 +186,8 @@ def run(args: Namespace) -> int:
     from vla_ros.evaluation.comparison import compare, read_episodes
     from vla_ros.evaluation.protocol import evaluate_expert, plan_set
     from vla_ros.evaluation.report import Evaluation, write_table
-    from vla_ros.sim.task import TaskChoice
 
-    task = TaskChoice(args.task, args.plan)
+    task = chosen_task(args)
     starts = task.load_plan()
     plan = _ask(args, task, plan_set(starts, args.set, args.episodes, args.seed))
     before = read_episodes(args.compare, plan) if args.compare else {}
@@ -223,8 +230,7 @@ def _play(
 
     if figures.left:
         keep = 0 if args.no_figures else max(1, round(args.rate / _FAILURE_FPS))
-        robot = load_robot(find_config('robots', args.robot))
-        evaluate(bundle, robot, config, figures.left, args.workers, note, keep)
+        evaluate(bundle, chosen_arm(args), config, figures.left, args.workers, note, keep)
     figures.write()
     return figures.results
 
@@ -279,7 +285,7 @@ def _settings(
         # whatever they are called, this is what is in them
         'policy.json': file_sha256(bundle / 'policy.json'),
         'plan': sha256(repr(starts).encode()).hexdigest(),
-        'robot': file_sha256(find_config('robots', args.robot)),
+        'robot': file_sha256(find_config('robots', args.robot or config.task.type.robot)),
         'version': read_version(),
     }
 
@@ -295,7 +301,6 @@ def _reuse_lines(args: Namespace, scores: 'dict[str, Score]') -> Iterator[str]:
 def _config(args: Namespace, mode: str) -> 'RolloutConfig':
     from vla_ros.core.executor import ExecutorConfig
     from vla_ros.sim.rollout import RolloutConfig
-    from vla_ros.sim.task import TaskChoice
 
     executor = ExecutorConfig(
         mode=mode,
@@ -308,7 +313,7 @@ def _config(args: Namespace, mode: str) -> 'RolloutConfig':
         args.timeout,
         _latency(args),
         args.reuse_threshold,
-        TaskChoice(args.task, args.plan),
+        chosen_task(args),
     )
 
 
@@ -369,9 +374,8 @@ def _draw(
     from vla_ros.policy.bundle import load_bundle
     from vla_ros.policy.pipeline import Policy
     from vla_ros.sim.rollout import Rollout
-    from vla_ros.sim.task import TaskChoice
 
-    task, robot = TaskChoice(args.task).type, load_robot(find_config('robots', args.robot))
+    task, robot = chosen_task(args).type, chosen_arm(args)
     policy = Policy(load_bundle(bundle), reuse_threshold=args.reuse_threshold)
     spec, threshold = policy.spec, args.chunk_size_threshold
     chunk_time = spec.chunk_size / spec.fps

@@ -9,12 +9,14 @@ blocks, one after the other, give the same actions as the torch policy.
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vla_ros.core.errors import ConfigError
 from vla_ros.tools.arguments import add_units, chosen_robot, command, existing, made, tell_end
 
 if TYPE_CHECKING:
-    from vla_ros.train.checkpoint import DatasetFacts
+    from vla_ros.train.checkpoint import Checkpoint, DatasetFacts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--dataset',
         type=existing,
         metavar='FOLDER',
-        help='the LeRobotDataset v3 that it was trained on: joint names, rate and instruction, '
-        'and observations to compare on (not needed for what `vla_ros train` trained)',
+        help='the LeRobotDataset v3 that it was trained on: joint names, rate, instruction and '
+        'sizes of the pictures, and observations to compare on (not needed for what `vla_ros '
+        'train` trained, nor where lerobot-train did and the data are on this machine)',
     )
     add_units(parser)
     add('--joint-names', nargs='+', metavar='NAME', help="instead of the dataset's")
@@ -84,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
 
     checkpoint = load_checkpoint(args.checkpoint, vlm=args.vlm)
     facts = _facts(args)
+    _show(checkpoint, args)
     seen = dataset_observations(args.dataset) if args.dataset else []
     source = {'checkpoint': args.checkpoint.resolve().name, 'units': args.units or 'rad'}
     if args.blend:
@@ -105,6 +109,7 @@ def _facts(args: argparse.Namespace) -> 'DatasetFacts':
     from vla_ros.train.checkpoint import DatasetFacts, dataset_facts, holds_facts, load_facts
 
     names = tuple(args.joint_names or ())
+    args.dataset = args.dataset or _find_dataset(args)
     if args.dataset:
         known = dataset_facts([open_dataset(args.dataset).meta])
     elif names and args.fps:
@@ -119,3 +124,35 @@ def _facts(args: argparse.Namespace) -> 'DatasetFacts':
         joint_names=names or known.joint_names,
         instruction=args.instruction or known.instruction,
     )
+
+
+def _find_dataset(args: argparse.Namespace) -> Path | None:
+    """
+    Return the dataset that a checkpoint of LeRobot's names, where the user names none.
+
+    Raise ConfigError where it is not on this machine, and nothing else says what it holds.
+    """
+    from vla_ros.train.checkpoint import holds_facts
+    from vla_ros.train.origins import read_origin
+
+    origin = None if holds_facts(args.checkpoint) else read_origin(args.checkpoint)
+    if origin is None or origin.is_here:
+        if origin:
+            print(f'dataset: {origin.root}, as train_config.json of the checkpoint says')
+        return origin and origin.root
+    if origin.tuned or not (args.joint_names and args.fps):
+        raise ConfigError(
+            f'checkpoint {args.checkpoint}: was trained on {origin.dataset}, which is not at '
+            f'{origin.root}, expected it for what the checkpoint does not say: joint names, rate, '
+            'sizes of the pictures; copy it to this machine and give its folder: --dataset FOLDER'
+        )
+    return None
+
+
+def _show(checkpoint: 'Checkpoint', args: argparse.Namespace) -> None:
+    """Have the policy's inputs be those of its data; say which cameras these do not have."""
+    from vla_ros.dataset.lerobot import read_features
+    from vla_ros.train.origins import show
+
+    for key in show(checkpoint, read_features(args.dataset) if args.dataset else {}):
+        print(f'{key}: was in none of the data; the policy goes without it, as in LeRobot')

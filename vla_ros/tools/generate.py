@@ -21,11 +21,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vla_ros.core.config import find_config
-from vla_ros.core.defaults import TASK
 from vla_ros.core.errors import ConfigError, suggest
 from vla_ros.core.picture_size import NOTATION, PictureSize, parse_size
 from vla_ros.dataset.plan import Plan, PlannedEpisode
-from vla_ros.tools.arguments import command, made, tell_end
+from vla_ros.tools.arguments import add_task, chosen_task, command, made, tell_end
 from vla_ros.tools.progress import progress
 
 if TYPE_CHECKING:
@@ -39,8 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     add, default = parser.add_argument, '(default %(default)s)'
     add('--output', type=made, required=True, help='new dataset folder')
-    add('--task', default=TASK, help=f'a name, or module:class {default}')
-    add('--plan', default='', help="a name, or a file (default: the task's)")
+    add_task(parser)
     planned = "(default: the plan's)"
     add('--starts', type=int, help=f'plain episodes per cluster {planned}')
     add('--recoveries', type=int, help=f'recoveries per cluster {planned}')
@@ -120,9 +118,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Generate the dataset."""
-    from vla_ros.sim.task import TaskChoice
-
-    task = TaskChoice(args.task, args.plan)
+    task = chosen_task(args)
     plan = _plan(args, task.load_plan())
     sizes = picture_sizes(args.size, task.type.cameras)
     if args.arrays:

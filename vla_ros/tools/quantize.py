@@ -18,7 +18,15 @@ from vla_ros.core.defaults import POLICY
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json
 from vla_ros.runtime.backends.table import DEFAULT
-from vla_ros.tools.arguments import add_json, command, existing, made, tell_end
+from vla_ros.tools.arguments import (
+    add_json,
+    add_units,
+    chosen_robot,
+    command,
+    existing,
+    made,
+    tell_end,
+)
 
 if TYPE_CHECKING:  # ONNX is loaded when the command runs
     from vla_ros.policy.bundle import Bundle
@@ -47,6 +55,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--frames', type=int, help="frames of it to calibrate on (default: the recipe's number)"
     )
+    add_units(parser)
     add_json(parser, 'size and error')
 
 
@@ -60,10 +69,10 @@ def run(args: Namespace) -> int:
 
     bundle = load_bundle(find_config('policies', args.policy))
     recipe = _recipe(args)
-    cameras = {camera.name: camera.key for camera in bundle.spec.cameras}
+    known = {'units': args.units, 'robot': chosen_robot(args)}
     count = recipe.calibration.frames if recipe.calibrated else 0
-    samples = read_samples(args.dataset, cameras, count)
-    seen = read_samples(args.dataset, cameras, _CHECKED, offset=0.0)
+    samples = read_samples(args.dataset, bundle.spec, count, **known)
+    seen = read_samples(args.dataset, bundle.spec, _CHECKED, offset=0.0, **known)
     counts = quantize_bundle(bundle, recipe, samples, args.output)
     written = load_bundle(args.output)
     inputs = block_inputs(bundle, seen[:1], on_cpu)

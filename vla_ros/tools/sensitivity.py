@@ -14,17 +14,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vla_ros.core.config import config_names, find_config
-from vla_ros.core.defaults import DEPLOYMENT, POLICY, ROBOT, TASK
+from vla_ros.core.defaults import DEPLOYMENT, POLICY
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json, write_text
-from vla_ros.core.robot import load_robot
-from vla_ros.dataset.plan import SETS, find_plan
-from vla_ros.tools.arguments import add_json, command, existing, made, tell_end
+from vla_ros.dataset.plan import SETS
+from vla_ros.tools.arguments import (
+    add_json,
+    add_task,
+    add_units,
+    chosen_arm,
+    chosen_robot,
+    chosen_task,
+    command,
+    existing,
+    made,
+    tell_end,
+)
 
 if TYPE_CHECKING:
     from vla_ros.dataset.samples import Sample
     from vla_ros.policy.bundle import Bundle
+    from vla_ros.policy.spec import PolicySpec
 
+_EPISODES = 200
 _STUDY = ('cpu_int8', 'cpu_int8_all')  # ends of the recipes' names
 
 
@@ -49,7 +61,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--frames', type=int, default=64, help='of it, that actions are compared on')
     add('--rounds', type=int, default=50, help='latencies measured of each variant, in turn')
     add('--threads', type=int, default=1, help='of inference, while latency is measured')
-    add('--episodes', type=int, default=200, help='to play with each variant; 0 plays none')
+    add(
+        '--episodes',
+        type=int,
+        help='to play with each variant; 0 plays none (default 200, and 0 where the policy is of '
+        'another robot than the simulated one)',
+    )
     add('--set', '--clusters', choices=SETS, default='test', help='which episodes')
     add('--seed', type=int, default=0, help='another one gives other episodes')
     add(
@@ -76,7 +93,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='of a flow policy, instead: the error of each variant by denoising step, and what '
         'becomes of it',
     )
-    add('--robot', default=ROBOT, help='joints and limits of the arm')
+    add_task(parser)
+    add_units(parser)
     add('--workers', type=int, default=len(os.sched_getaffinity(0)), help='processes that play')
     add_json(parser, 'the figures')
     add('--work', type=made, default=Path('outputs/sensitivity'), help='folder of results')
@@ -91,20 +109,21 @@ def run(args: Namespace) -> int:
 
     _check(args)
     bundle = load_bundle(find_config('policies', args.policy))
+    episodes = _episodes(args, bundle.spec)
     recipes = [load_recipe(find_config('recipes', name)) for name in args.recipe or ()]
     recipes = recipes or [r for r in shipped_recipes(bundle.spec.type) if r.name.endswith(_STUDY)]
-    cameras = {camera.name: camera.key for camera in bundle.spec.cameras}
+    known = {'units': args.units, 'robot': chosen_robot(args)}
     frames = max(recipe.calibration.frames for recipe in recipes)
-    calibration = read_samples(args.dataset, cameras, frames)
-    seen = read_samples(args.dataset, cameras, args.frames, offset=0.0)
+    calibration = read_samples(args.dataset, bundle.spec, frames, **known)
+    seen = read_samples(args.dataset, bundle.spec, args.frames, offset=0.0, **known)
     variants = sensitivity.make_variants(recipes)
     bundles = sensitivity.build(bundle, variants, calibration, args.work, _note)
     if args.denoising:
         return _denoising(args, bundles, seen)
     findings = sensitivity.measure(bundles, variants, seen, args.rounds, args.threads)
-    if args.episodes:
+    if episodes:
         print(sensitivity_report.text_table(findings), flush=True)
-        findings = _play(args, findings, bundles)
+        findings = _play(args, episodes, findings, bundles)
     chosen = sensitivity_report.recommend(findings, args.max_drop, args.max_error)
     print(sensitivity_report.text_table(findings, chosen))
     print(sensitivity_report.explain(chosen, args.max_drop))
@@ -113,7 +132,7 @@ def run(args: Namespace) -> int:
         'dataset': args.dataset.name,
         'frames': args.frames,
         'set': args.set,
-        'episodes': args.episodes,
+        'episodes': episodes,
         'recommended': chosen.variant.name,
         'variants': [sensitivity_report.as_dict(finding) for finding in findings],
     }
@@ -155,16 +174,38 @@ def _denoising(args: Namespace, bundles: 'dict[str, Bundle]', seen: 'list[Sample
     return 0
 
 
-def _play(args: Namespace, findings: list, bundles: dict) -> list:
+def _episodes(args: Namespace, spec: 'PolicySpec') -> int:
+    """
+    Return how many episodes each variant plays, none where there is no such robot in simulation.
+
+    Raise ConfigError where they are asked for all the same.
+    """
+    if args.episodes == 0 or args.denoising:
+        return 0
+    obstacle = chosen_task(args).type.find_obstacle(
+        [c.name for c in spec.cameras], spec.joint_names
+    )
+    if obstacle and args.episodes:
+        raise ConfigError(
+            f'--episodes: got {args.episodes}, expected 0: {spec.name} cannot be played in '
+            f'simulation, for {obstacle}'
+        )
+    if obstacle:
+        _note(f'no episodes in simulation (as with --episodes 0): {obstacle}')
+        return 0
+    return _EPISODES if args.episodes is None else int(args.episodes)
+
+
+def _play(args: Namespace, episodes: int, findings: list, bundles: dict) -> list:
     from vla_ros.core.executor import ExecutorConfig
     from vla_ros.evaluation.protocol import plan_set
     from vla_ros.evaluation.sensitivity import play
     from vla_ros.sim.rollout import RolloutConfig
 
-    config = RolloutConfig(ExecutorConfig(mode='async'), latency=args.latency)
-    plan = plan_set(find_plan(TASK), args.set, args.episodes, args.seed)
-    robot = load_robot(find_config('robots', args.robot))
-    return play(findings, bundles, plan, robot, config, args.work, args.workers, _note)
+    task = chosen_task(args)
+    config = RolloutConfig(ExecutorConfig(mode='async'), latency=args.latency, task=task)
+    plan = plan_set(config.task.load_plan(), args.set, episodes, args.seed)
+    return play(findings, bundles, plan, chosen_arm(args), config, args.work, args.workers, _note)
 
 
 def _check(args: Namespace) -> None:
@@ -172,7 +213,7 @@ def _check(args: Namespace) -> None:
     for name in ('episodes', 'latency', 'max_drop', 'max_error'):
         least[name] = 0
     for name, number in least.items():
-        if not getattr(args, name) >= number:
+        if getattr(args, name) is not None and not getattr(args, name) >= number:
             option = name.replace('_', '-')
             raise ConfigError(f'--{option}: got {getattr(args, name)}, expected {number} or more')
 

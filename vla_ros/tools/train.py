@@ -14,7 +14,7 @@ from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.streams import INTERVENTION, PHASE
-from vla_ros.tools.arguments import command, existing, made, tell_end
+from vla_ros.tools.arguments import add_task, chosen_task, command, existing, made, tell_end
 
 _EPISODES = 20  # of an evaluation, on each set
 HUMAN = 'human'  # what a person led
@@ -160,11 +160,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='episodes of an evaluation in simulation on each set; 0 evaluates nothing (default '
         f'{_EPISODES}, and 0 where the data are of another robot than the simulated one)',
     )
+    add_task(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, and print where the best checkpoint is."""
-    from vla_ros.sim.task import TaskChoice
     from vla_ros.train.batches import Augmentation
     from vla_ros.train.families.family import family_of
     from vla_ros.train.loop import train
@@ -172,7 +172,8 @@ def run(args: argparse.Namespace) -> int:
     from vla_ros.train.training_plan import TrainingPlan
 
     family = family_of(_policy_type(args))
-    phases = TaskChoice().type.phases
+    task = chosen_task(args)
+    phases = task.type.phases
     emphasis = _emphasis(args.emphasize, phases, [root.name for root in args.dataset])
     plan = TrainingPlan(
         steps=args.steps,
@@ -199,7 +200,7 @@ def run(args: argparse.Namespace) -> int:
     episodes = _episodes(args)
 
     def evaluate(checkpoint: Path) -> Mapping[str, float]:
-        return measure_success(checkpoint, episodes, args.device, args.vlm)
+        return measure_success(checkpoint, episodes, args.device, args.vlm, task)
 
     best = train(
         args.dataset,
@@ -233,7 +234,7 @@ def _episodes(args: argparse.Namespace) -> int:
         return 0
     root = args.dataset[0]
     features = ArrayDataset(root).features if holds_arrays(root) else read_features(root)
-    obstacle = find_obstacle(features)
+    obstacle = find_obstacle(features, chosen_task(args))
     if obstacle and args.episodes:
         raise ConfigError(
             f'--episodes: got {args.episodes}, expected 0: {args.dataset[0]} cannot be evaluated '

@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.files import find_damage, temporary_files
 from vla_ros.dataset import feature_names
+from vla_ros.train import adapters
 from vla_ros.train.families.family import Size, family_of, split_features
 from vla_ros.train.frames import ACTION, STATE
 
@@ -95,7 +96,7 @@ def load_checkpoint(path: Path, device: str = 'cpu', vlm: str | None = None) -> 
     overrides = {'device_processor': {'device': device}, **own}
     with _reading(path):
         return Checkpoint(
-            get_policy_class(config.type).from_pretrained(path, config=config),
+            _load_policy(path, config),
             *make_pre_post_processors(config, str(path), preprocessor_overrides=overrides),
         )
 
@@ -118,7 +119,7 @@ def start_checkpoint(
         return checkpoint
     config.input_features, config.output_features = split_features(metas[0].features)
     with _reading(path):
-        policy = get_policy_class(config.type).from_pretrained(path, config=config)
+        policy = _load_policy(path, config)
     return Checkpoint(policy, *_new_processors(config, metas))
 
 
@@ -270,6 +271,14 @@ def _new_processors(
     return make_pre_post_processors(config, dataset_stats=chosen)
 
 
+def _load_policy(path: Path, config: PreTrainedConfig) -> PreTrainedPolicy:
+    """Return the policy in ``path``, with its adapter where it has one."""
+    policy_class = get_policy_class(config.type)
+    if adapters.is_adapter(path):
+        return adapters.merge_adapter(path, policy_class, config)
+    return policy_class.from_pretrained(path, config=config)
+
+
 def _read_config(
     path: Path, device: str, vlm: str | None, files: tuple[str, ...]
 ) -> PreTrainedConfig:
@@ -301,6 +310,9 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def _check_files(path: Path, files: tuple[str, ...]) -> None:
+    if adapters.is_adapter(path):
+        weights = {_POLICY[1]: adapters.WEIGHTS}
+        files = (adapters.CONFIG, *(weights.get(name, name) for name in files))
     missing = [name for name in files if not (path / name).is_file()]
     if missing:
         raise ConfigError(

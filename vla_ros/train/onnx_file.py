@@ -11,7 +11,7 @@ import onnx
 import torch
 from torch import nn
 
-from vla_ros.train.constant_folding import fold_constants
+from vla_ros.runtime.constant_folding import fold_constants
 
 OPSET = 17  # of ONNX; old enough for the run times of boards
 

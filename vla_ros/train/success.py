@@ -25,36 +25,28 @@ from vla_ros.train.checkpoint import (
 )
 from vla_ros.train.export import export
 
+TASK = TaskChoice()
 SETS = ('test', 'validation')
 _SEED = 1  # of the episodes that choose a checkpoint; `vla_ros evaluate` plays others
 
 
-def find_obstacle(features: Mapping[str, dict[str, Any]]) -> str:
+def find_obstacle(features: Mapping[str, dict[str, Any]], task: TaskChoice = TASK) -> str:
     """Return why policies of a dataset with these features cannot be played in simulation."""
     pictures = [key for key, item in features.items() if item['dtype'] in ('video', 'image')]
-    cameras = {camera_name(key) for key in pictures}
-    task = TaskChoice().type
-    robot = load_robot(find_config('robots', task.robot))
-    if not cameras <= set(task.cameras):
-        return (
-            f'its cameras are {", ".join(sorted(cameras))}, those of the simulated scene '
-            f'{", ".join(task.cameras)}'
-        )
-    if set(joint_names(features)) != set(robot.joint_names):
-        return (
-            f'its joints are {", ".join(joint_names(features)) or "not named"}, those of the '
-            f'simulated arm {", ".join(robot.joint_names)}'
-        )
-    return ''
+    return task.type.find_obstacle({*map(camera_name, pictures)}, joint_names(features))
 
 
 def measure_success(
-    path: Path, episodes: int, device: str = 'cpu', vlm: str | None = None
+    path: Path,
+    episodes: int,
+    device: str = 'cpu',
+    vlm: str | None = None,
+    task: TaskChoice = TASK,
 ) -> Mapping[str, float]:
     """Return the share of ``episodes`` in which the checkpoint succeeds, for each set."""
     policy = open_policy(load_checkpoint(path, device, vlm), load_facts(path))
-    config = RolloutConfig()
-    rollout = Rollout(policy, load_robot(find_config('robots', config.task.type.robot)), config)
+    robot = load_robot(find_config('robots', task.type.robot))
+    rollout = Rollout(policy, robot, RolloutConfig(task=task))
     plan = rollout.task.plan
     try:
         played = {

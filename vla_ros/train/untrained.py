@@ -11,11 +11,18 @@ import torch
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import ROBOT
 from vla_ros.core.robot import load_robot
-from vla_ros.train.checkpoint import Checkpoint, DatasetFacts, load_checkpoint, load_facts
+from vla_ros.train.checkpoint import (
+    Checkpoint,
+    DatasetFacts,
+    holds_facts,
+    load_checkpoint,
+    load_facts,
+)
 from vla_ros.train.export import export
 from vla_ros.train.families.family import family_of
 from vla_ros.train.families.split import SplitOptions
 from vla_ros.train.frames import ACTION, STATE
+from vla_ros.train.origins import show
 from vla_ros.train.torch_policy import TorchPolicy
 
 CAMERAS = ('top', 'left', 'gripper')
@@ -82,7 +89,10 @@ def untrained(kind: str, height: int, width: int, folder: Path) -> Checkpoint:
 def torch_policy(checkpoint: Path, threads: int) -> TorchPolicy:
     """Return LeRobot's own policy from a checkpoint, on so many threads of torch."""
     torch.set_num_threads(threads)
-    return TorchPolicy(load_checkpoint(checkpoint), load_facts(checkpoint))
+    policy = load_checkpoint(checkpoint)
+    show(policy, {})
+    facts = load_facts(checkpoint) if holds_facts(checkpoint) else DatasetFacts(0.0, (), '', ())
+    return TorchPolicy(policy, facts)
 
 
 def _statistics(count: int) -> dict[str, np.ndarray]:

@@ -112,6 +112,9 @@ VARIANTS = {
     'pictures that are made smaller': {'cameras': {'a': (90, 160)}},
     'pictures that are higher than wide': {'cameras': {'a': (50, 30)}},
     'pictures smaller than the tower knows': {'resize_imgs_with_padding': (16, 16)},
+    'cameras of several sizes': {
+        'cameras': {'a': (24, 32), 'b': (32, 32), 'c': (24, 32), 'd': (90, 70), 'e': (33, 31)}
+    },
     'three cameras': {'cameras': dict.fromkeys('abc', (24, 32))},
     'prompt padded to its longest': {'pad_language_to': 'max_length'},
     'empty cameras': {'cameras': ONE, 'empty_cameras': 2},
@@ -147,7 +150,14 @@ def test_blocks_give_what_lerobot_gives_for_the_same_noise(make, tmp_path, setti
         ({'resize_imgs_with_padding': (64, 32)}, 'got pictures of 64 x 32, expected as high'),
         ({'cameras': ONE, 'resize_imgs_with_padding': None}, 'got pictures of 32 x 24'),
         ({'resize_imgs_with_padding': (40, 40)}, 'and a multiple of 16 px'),
-        ({'cameras': {'a': (24, 32), 'b': (32, 32)}}, 'got pictures .* expected one size'),
+        (
+            {'cameras': {'a': (32, 32), 'b': (48, 48)}, 'resize_imgs_with_padding': None},
+            'got pictures of 32 x 32 and 48 x 48, expected one size',
+        ),
+        (
+            {'cameras': {'a': (24, 32), 'b': (35, 56)}, 'resize_imgs_with_padding': (48, 48)},
+            'got pictures of .* which LeRobot brings to .* by a rounding error',
+        ),
         (
             {'normalization_mapping': RANGES | {'VISUAL': NormalizationMode.MEAN_STD}},
             'expected VISUAL: IDENTITY',

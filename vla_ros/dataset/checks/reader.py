@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.robot import RobotSpec
+from vla_ros.core.units import to_rad
 from vla_ros.dataset.bag import CALIBRATION, hash_file
 from vla_ros.dataset.checks import skew
 from vla_ros.dataset.checks.episodes import (
@@ -29,6 +31,7 @@ from vla_ros.dataset.feature_names import camera_names, joint_names
 from vla_ros.dataset.from_bags import read_infos
 from vla_ros.dataset.lerobot import open_dataset
 from vla_ros.dataset.pictures import PictureReader
+from vla_ros.dataset.stored import stored_bounds
 
 
 def read_dataset(
@@ -36,13 +39,18 @@ def read_dataset(
     pairs: int = 12,
     most: int | None = None,
     on_progress: Progress = lambda done, total: None,
+    units: str = '',
+    robot: RobotSpec | None = None,
 ) -> Episodes:
     """
     Read the dataset in the folder ``root``, with ``pairs`` pairs of pictures per episode.
 
-    ``most``: how many episodes to read. Raises ConfigError for a dataset that cannot be used.
+    ``most``: how many episodes to read. Joints that are said to be in ``units`` become rad, see
+    `units.to_rad`. Raises ConfigError for a dataset that cannot be used.
     """
     dataset = _Dataset(root, pairs)
+    if units:
+        dataset.convert(units, robot)
     total = min(len(dataset), most or len(dataset))
     watched = skew.choose(total)
     episodes = []
@@ -99,6 +107,14 @@ class _Dataset:
     def names(self, key: str) -> tuple[str, ...]:
         """Return what the elements of a vector are called."""
         return joint_names(self.features[key])
+
+    def convert(self, units: str, robot: RobotSpec | None) -> None:
+        """Have states and actions be in rad; raise ConfigError as `units.to_rad` does."""
+        for key in self._vectors():
+            bounds = stored_bounds(self.meta.stats or {}, key)
+            what = f'dataset {self.root}: {key}'
+            convert = to_rad(what, units, self.names(key), bounds, robot)
+            self._columns[key] = convert(self._columns[key])
 
     def episode(self, index: int, watched: bool = False) -> Episode:
         """Return one episode; of one that is ``watched``, with a stretch picture by picture."""

@@ -20,7 +20,7 @@ def check_units(episodes: Episodes, limits: Thresholds) -> list[Finding]:
             'rad',
             Limit(high=TURNING.position),
             'the joints are in degrees, or in shares of their range, as lerobot-record has them: '
-            'say so, --units degrees or --units normalized, when you convert or export',
+            'say so, --units degrees or --units normalized, here and wherever you give the data',
         )
     ]
 

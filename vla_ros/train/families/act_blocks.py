@@ -13,6 +13,7 @@ import copy
 from typing import Any
 
 import torch
+from lerobot.configs import FeatureType
 from lerobot.policies.act.modeling_act import ACT, ACTPolicy
 from torch import nn
 from torchvision.ops.misc import FrozenBatchNorm2d
@@ -152,7 +153,7 @@ def split(checkpoint: Checkpoint, options: SplitOptions) -> Split:
         raise ConfigError(f'words: got {options.words} for an ACT, which reads none; leave it out')
     policy, folded = checkpoint.policy.eval(), options.folded
     cameras = policy.config.image_features
-    check_inputs(checkpoint, cameras)
+    check_inputs(checkpoint, cameras, read=(FeatureType.ENV,))
     model, positions = policy.model, token_positions(policy)
     images = input_normalisation(checkpoint, cameras)
     state, action = images.pop(STATE), output_normalisation(checkpoint)

@@ -1,16 +1,14 @@
 # SPDX-FileCopyrightText: 2026 vla_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-LeRobot's SmolVLA as three modules in a row, made for inference.
+What comes after the vision encoder of LeRobot's SmolVLA, as modules made for inference.
 
-vision_encoder: resizing, SigLIP and connector, any number of pictures. llm_backbone: the prefill
-of the language model over pictures, words and state; its keys and values are the memory, as the
-expert reads them. action_expert: one denoising step. What does not depend on the noise is computed
-in the backbone, once for an observation; what does not depend on the observation is stored.
+llm_backbone: the prefill of the language model over pictures, words and state; its keys and values
+are the memory, as the expert reads them. action_expert: one denoising step. What does not depend
+on the noise is computed in the backbone, once for an observation; what does not depend on the
+observation is stored.
 """
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,83 +23,6 @@ from vla_ros.train.families.split import Affine
 # Finite, also in fp16: a row with nothing to see must not give NaN. And a power of two: a back end
 # may compute (1 - mask) * MASKED as MASKED - MASKED * mask, and what is there must get 0 in bf16.
 MASKED = -(2.0**14)
-
-
-class VisionLayer(nn.Module):
-    """One layer of the vision tower."""
-
-    def __init__(self, layer: nn.Module, heads: int) -> None:
-        """Take the parts of SigLIP's layer."""
-        super().__init__()
-        attention = layer.self_attn
-        self.q_proj, self.k_proj = attention.q_proj, attention.k_proj
-        self.v_proj, self.out_proj = attention.v_proj, attention.out_proj
-        self.layer_norm1, self.layer_norm2 = layer.layer_norm1, layer.layer_norm2
-        self.mlp = layer.mlp
-        self._heads, self._width = heads, attention.q_proj.out_features
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (n, patches, width) to that shape."""
-        count, size, h = int(x.shape[1]), self._width // self._heads, self.layer_norm1(x)
-        q, k, v = (
-            projection(h).reshape(-1, count, self._heads, size).transpose(1, 2)
-            for projection in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        seen = torch.matmul((torch.matmul(q * size**-0.5, k.transpose(2, 3))).softmax(-1), v)
-        x = x + self.out_proj(seen.transpose(1, 2).reshape(-1, count, self._width))
-        return x + self.mlp(self.layer_norm2(x))
-
-
-class VisionEncoder(nn.Module):
-    """Raw pictures of any cameras to features."""
-
-    positions: torch.Tensor  # (1, patches, width)
-
-    def __init__(self, policy: SmolVLAPolicy, height: int, width: int) -> None:
-        """Take vision tower and connector, for pictures of that size (px)."""
-        super().__init__()
-        vlm = policy.model.vlm_with_expert
-        model = vlm.get_vlm_model()
-        tower, self.connector = model.vision_model, model.connector
-        self.patch_embedding = tower.embeddings.patch_embedding
-        heads = tower.config.num_attention_heads
-        self.layers = nn.ModuleList(VisionLayer(item, heads) for item in tower.encoder.layers)
-        self.post_layernorm = tower.post_layernorm
-        self._gain = math.sqrt(vlm.config.text_config.hidden_size)
-        wanted = policy.config.resize_imgs_with_padding  # width, height
-        self._size = (height, width) if wanted is None else (wanted[1], wanted[0])
-        self._inner = _inner_size((height, width), self._size)
-        self._resized = self._inner != (height, width)
-        self._patches = [side // tower.config.patch_size for side in self._size]
-        self.register_buffer('positions', self._positions(tower.embeddings))
-
-    def forward(self, image: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
-        """Map (n, height, width, 3) uint8 and the (n, 3) statistics to (n, tokens, size)."""
-        x = image.permute(0, 3, 1, 2).float() / 255
-        if self._resized:
-            x = F.interpolate(x, self._inner, mode='bilinear', align_corners=False)
-        if self._inner != self._size:
-            top, left = (a - b for a, b in zip(self._size, self._inner, strict=True))
-            x = F.pad(x, (left, 0, top, 0))
-        x = (x - mean[:, :, None, None]) / std[:, :, None, None]
-        x = self.patch_embedding(x).flatten(2).transpose(1, 2) + self.positions
-        for layer in self.layers:
-            x = layer(x)
-        return self._connect(self.post_layernorm(x)) * self._gain
-
-    def _connect(self, x: torch.Tensor) -> torch.Tensor:
-        """Gather the patches of a square in one token, and project it."""
-        r, width = self.connector.scale_factor, self.positions.shape[2]
-        rows, columns = (side // r for side in self._patches)
-        x = x.reshape(-1, rows, r, columns, r * width).transpose(2, 3)
-        return self.connector.modality_projection(x.reshape(-1, rows * columns, r * r * width))
-
-    def _positions(self, embeddings: nn.Module) -> torch.Tensor:
-        """Ask the tower which embedding each patch of a whole picture gets."""
-        blank = torch.zeros(1, 3, *self._size)
-        whole = torch.ones(1, *self._patches, dtype=torch.bool)
-        patches = embeddings.patch_embedding(blank).flatten(2).transpose(1, 2)
-        return embeddings(blank, whole) - patches
 
 
 class PrefillLayer(nn.Module):
@@ -342,15 +263,6 @@ def attended(
 def _sharing(text: Any) -> int:
     """Return how many heads share keys and values in a language model of that configuration."""
     return int(text.num_attention_heads // text.num_key_value_heads)
-
-
-def _inner_size(picture: Sequence[int], wanted: tuple[int, int]) -> tuple[int, int]:
-    """Return to what size (height, width) LeRobot's resize_with_pad brings a picture."""
-    ratio = max(a / b for a, b in zip(picture, wanted, strict=True))
-    height, width = picture
-    return (
-        (height, width) if tuple(picture) == wanted else (int(height / ratio), int(width / ratio))
-    )
 
 
 def _prefill_layers(policy: SmolVLAPolicy) -> nn.ModuleList:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What of a SmolVLA checkpoint becomes which block, and what can't be a block."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.feature_names import camera_name
 from vla_ros.policy.integrity import file_sha256
 from vla_ros.train.checkpoint import Checkpoint
-from vla_ros.train.families.smolvla_blocks import ActionExpert, Backbone, VisionEncoder
+from vla_ros.train.families.smolvla_blocks import ActionExpert, Backbone
+from vla_ros.train.families.smolvla_vision import VisionEncoder, fitted_size, fitted_size_of
 from vla_ros.train.families.split import (
     Affine,
     Model,
@@ -51,12 +52,11 @@ def split(checkpoint: Checkpoint, options: SplitOptions) -> Split:
     check_config(config)
     given = input_normalisation(checkpoint, cameras)
     _check_pictures({key: given[key] for key in cameras})
-    (height, width), count = _picture_size(cameras), len(cameras)
-    _check_square(policy, (height, width))
+    sizes, count = _picture_sizes(policy, cameras), len(cameras)
     words = _words(config, options)
-    vision = VisionEncoder(policy, height, width).eval()
+    vision = VisionEncoder(policy, sizes).eval()
     pictures = {
-        'image': torch.zeros(2, height, width, 3, dtype=torch.uint8),
+        'image': torch.zeros(2, *sizes[0], 3, dtype=torch.uint8),
         'mean': UNIT.offset.repeat(2, 1),
         'std': UNIT.scale.repeat(2, 1),
     }
@@ -79,6 +79,8 @@ def split(checkpoint: Checkpoint, options: SplitOptions) -> Split:
         'rotation': expert.alone.clone(),  # else taken for the constant
     }
     varying = {name: {0: 'n'} for name in (*pictures, 'features')}
+    if len(sizes) > 1:
+        varying['image'] |= {1: 'height', 2: 'width'}
     blocks = {
         'vision_encoder': Model(vision, pictures, ('features',), varying),
         'llm_backbone': Model(backbone, seen, ('memory', 'prefix_mask')),
@@ -130,21 +132,41 @@ def _check_pictures(given: Mapping[str, Affine]) -> None:
             )
 
 
-def _picture_size(cameras: Mapping[str, PolicyFeature]) -> tuple[int, int]:
-    """Return height and width (px) of all cameras; raise ConfigError where they differ."""
-    sizes = {key: feature.shape[1:] for key, feature in cameras.items()}
-    if len(set(sizes.values())) > 1:
+def _picture_sizes(
+    policy: SmolVLAPolicy, cameras: Mapping[str, PolicyFeature]
+) -> list[tuple[int, int]]:
+    """Return the sizes (height, width), px, of the cameras' pictures, each once."""
+    sizes = [*dict.fromkeys((f.shape[1], f.shape[2]) for f in cameras.values())]
+    wanted = policy.config.resize_imgs_with_padding
+    if wanted is None and len(sizes) > 1:
         raise ConfigError(
-            f'cameras: got pictures {sizes}, expected one size: the vision encoder of a SmolVLA '
-            'resizes them all alike; record them at one size'
+            f'cameras: got pictures of {_listed(sizes)}, expected one size where '
+            'resize_imgs_with_padding is null; train with a size to which all are brought'
         )
-    height, width = next(iter(sizes.values()))
-    return height, width
+    _check_square(policy, wanted or sizes[0][::-1])
+    for size in sizes if wanted and len(sizes) > 1 else ():
+        _check_fit(size, (wanted[1], wanted[0]))
+    return sizes
 
 
-def _check_square(policy: SmolVLAPolicy, picture: tuple[int, int]) -> None:
-    """Raise ConfigError where LeRobot itself can't take such pictures."""
-    wanted = policy.config.resize_imgs_with_padding or picture[::-1]
+def _check_fit(size: tuple[int, int], frame: tuple[int, int]) -> None:
+    """Raise ConfigError where the model would find out another size than LeRobot has."""
+    theirs = fitted_size(size, frame)
+    ours = tuple(map(int, fitted_size_of(*size, frame)))
+    if ours != theirs:
+        raise ConfigError(
+            f'cameras: got pictures of {_listed([size])} among others, which LeRobot brings to '
+            f'{_listed([theirs])} by a rounding error, expected {_listed([ours])}; give all '
+            'cameras one size, or train with another resize_imgs_with_padding'
+        )
+
+
+def _listed(sizes: Iterable[tuple[int, ...]]) -> str:
+    return ' and '.join(f'{width} x {height}' for height, width in sizes)
+
+
+def _check_square(policy: SmolVLAPolicy, wanted: Sequence[int]) -> None:
+    """Raise ConfigError where LeRobot itself can't take pictures of that width and height."""
     model = policy.model.vlm_with_expert.get_vlm_model()
     patch, together = model.config.vision_config.patch_size, model.connector.scale_factor
     if wanted[0] != wanted[1] or wanted[0] // patch % together:

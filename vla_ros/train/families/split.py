@@ -8,12 +8,33 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from lerobot.configs import FeatureType
+from lerobot.processor import (
+    AddBatchDimensionProcessorStep,
+    DeviceProcessorStep,
+    NewLineTaskProcessorStep,
+    NormalizerProcessorStep,
+    RenameObservationsProcessorStep,
+    TokenizerProcessorStep,
+    UnnormalizerProcessorStep,
+)
 from torch import nn
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.train.checkpoint import Checkpoint
 from vla_ros.train.frames import ACTION, STATE
 from vla_ros.train.onnx_file import Axes
+
+# what LeRobot does around a policy, and the blocks and their stages do, too
+STEPS = (
+    AddBatchDimensionProcessorStep,
+    DeviceProcessorStep,
+    NewLineTaskProcessorStep,
+    NormalizerProcessorStep,
+    RenameObservationsProcessorStep,
+    TokenizerProcessorStep,
+    UnnormalizerProcessorStep,
+)
 
 
 class Affine(NamedTuple):
@@ -58,15 +79,29 @@ class SplitOptions:
     words: int | None = None  # tokens of an instruction; None: as many as the policy reads
 
 
-def check_inputs(checkpoint: Checkpoint, cameras: Collection[str]) -> None:
-    """Raise ConfigError unless the policy looks at pictures and at the state of the joints."""
-    config = checkpoint.policy.config
-    known = {STATE, *config.image_features}
-    if set(config.input_features) != known or not cameras:
+def check_inputs(
+    checkpoint: Checkpoint, cameras: Collection[str], read: Collection[FeatureType] = ()
+) -> None:
+    """
+    Raise ConfigError unless the policy looks at pictures and at the state of the joints alone.
+
+    ``read`` are kinds of inputs that it reads besides. Others LeRobot names as inputs where the
+    data have them, and its policy never looks at them.
+    """
+    inputs = checkpoint.policy.config.input_features
+    if STATE not in inputs or not cameras or any(item.type in read for item in inputs.values()):
         raise ConfigError(
-            f'policy: got inputs {sorted(config.input_features)}, expected {STATE} and one or '
+            f'policy: got inputs {sorted(inputs)}, expected {STATE} and one or '
             'more observation.images.<camera>; train it on these alone'
         )
+    for pipeline in (checkpoint.preprocess, checkpoint.postprocess):
+        for step in pipeline.steps:
+            if type(step) not in STEPS and getattr(step, 'enabled', True):
+                name = getattr(type(step), '_registry_name', type(step).__name__)
+                raise ConfigError(
+                    f'{pipeline.name}: got the step {name}, which no block computes, expected '
+                    'those that normalise, rename, tokenize and move; train without it'
+                )
 
 
 def input_normalisation(checkpoint: Checkpoint, cameras: Collection[str]) -> dict[str, Affine]:

@@ -3,6 +3,7 @@
 """Compute the nodes of an ONNX model that depend on constants alone."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,9 +13,13 @@ from onnx.reference import ReferenceEvaluator
 LARGEST = 1 << 20  # bytes of a result that is stored: a large one is cheaper to compute
 
 
-def fold_constants(model: onnx.ModelProto, largest: int = LARGEST) -> None:
+def fold_constants(
+    model: onnx.ModelProto, largest: int = LARGEST, sizes_alone: bool = False
+) -> None:
     """
     Replace nodes whose inputs are all constants by what they give, in place.
+
+    With ``sizes_alone`` only those of 64-bit integers, which sizes are, and no weights.
 
     The exporter leaves chains of arithmetic on shapes, which back ends fold when they load the
     model, but which shape inference does not follow. Results are computed by ONNX's reference.
@@ -25,11 +30,15 @@ def fold_constants(model: onnx.ModelProto, largest: int = LARGEST) -> None:
         name: numpy_helper.to_array(item)
         for name, item in stored.items()
         if np.prod(item.dims) * 8 <= largest
+        and (not sizes_alone or item.data_type == onnx.TensorProto.INT64)
     }
     kept = []
     for node in graph.node:
         results = _results(node, known, model.opset_import)
-        if results is None or any(result.nbytes > largest for result in results):
+        if results is None or any(
+            result.nbytes > largest or sizes_alone and result.dtype != np.int64
+            for result in results
+        ):
             kept.append(node)
         else:
             known |= dict(zip(node.output, results, strict=True))
@@ -43,6 +52,32 @@ def fold_constants(model: onnx.ModelProto, largest: int = LARGEST) -> None:
     del graph.node[:], graph.initializer[:]
     graph.node.extend(kept)
     graph.initializer.extend([*old, *new])
+
+
+def fix_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """
+    Return the model with every shape that the sizes of its inputs decide.
+
+    ONNX's inference alone does not follow all arithmetic on them.
+    """
+    model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    graph = model.graph
+    sizes = {v.name: v.type.tensor_type.shape.dim for v in (*graph.input, *graph.value_info)}
+    asked = [n for n in graph.node if n.op_type == 'Shape' and _is_known(sizes.get(n.input[0]))]
+    if not asked:
+        return model
+    for node in asked:
+        shape = np.array([dim.dim_value for dim in sizes[node.input[0]]], np.int64)
+        ends = {item.name: item.i for item in node.attribute}
+        chosen = shape[slice(ends.get('start'), ends.get('end'))]
+        graph.initializer.append(numpy_helper.from_array(chosen, node.output[0]))
+        graph.node.remove(node)
+    fold_constants(model, sizes_alone=True)
+    return onnx.shape_inference.infer_shapes(model, data_prop=True)
+
+
+def _is_known(sizes: Any) -> bool:
+    return sizes is not None and all(size.HasField('dim_value') for size in sizes)
 
 
 def _results(

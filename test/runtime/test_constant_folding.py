@@ -9,7 +9,7 @@ from bundles import floats, model
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from vla_ros.train.constant_folding import fold_constants
+from vla_ros.runtime.constant_folding import fix_shapes, fold_constants
 
 
 def chain(constants, *nodes):
@@ -72,3 +72,44 @@ def test_constant_that_is_a_result_is_kept():
     )
     fold_constants(same)
     assert [item.name for item in same.graph.initializer] == ['y']
+
+
+def test_sizes_alone_are_computed_where_only_these_are_asked_for():
+    both = chain(
+        {
+            'sizes': np.array([2, 8], np.int64),
+            'half': np.int64(2),
+            'weight': np.eye(4, dtype=np.float32),
+        },
+        helper.make_node('Div', ['sizes', 'half'], ['halves']),
+        helper.make_node('Neg', ['weight'], ['turned']),
+        helper.make_node('Reshape', ['x', 'halves'], ['same']),
+        helper.make_node('MatMul', ['same', 'turned'], ['y']),
+    )
+    fold_constants(both, sizes_alone=True)
+    assert [node.op_type for node in both.graph.node] == ['Neg', 'Reshape', 'MatMul']
+
+
+def test_shapes_that_follow_from_those_of_the_inputs_by_arithmetic_are_known():
+    """ONNX's own inference follows no division."""
+    picture = helper.make_tensor_value_info('x', TensorProto.FLOAT, [1, 3, 24, 32])
+    halved = model(
+        [
+            helper.make_node('Shape', ['x'], ['all']),
+            helper.make_node('Slice', ['all', 'two', 'four'], ['sides']),
+            helper.make_node('Div', ['sides', 'half'], ['halves']),
+            helper.make_node('Concat', ['outer', 'halves'], ['wanted'], axis=0),
+            helper.make_node('Resize', ['x', '', '', 'wanted'], ['small'], mode='linear'),
+            helper.make_node('Neg', ['small'], ['y']),
+        ],
+        [picture],
+        [helper.make_tensor_value_info('y', TensorProto.FLOAT, ['n', 'c', 'h', 'w'])],
+        {
+            name: np.array(value, np.int64)
+            for name, value in {'two': [2], 'four': [4], 'half': [2], 'outer': [1, 3]}.items()
+        },
+    )
+    fixed = fix_shapes(halved)
+    known = {value.name: value.type.tensor_type.shape.dim for value in fixed.graph.value_info}
+    assert [size.dim_value for size in known['small']] == [1, 3, 12, 16]
+    assert [node.op_type for node in fixed.graph.node] == ['Resize', 'Neg']
