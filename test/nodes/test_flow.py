@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The nodes of a flow policy: instruction, steps and seed, and the queue that is continued."""
 
+import json
+
 import numpy as np
 import pytest
 from bundles import CHUNK, FPS, JOINTS, pictures
@@ -81,6 +83,42 @@ def test_instruction_takes_effect_at_the_next_chunk(start_policy, path):
     policy = Policy(load_bundle(path))
     expected, _ = policy.predict(pictures(), STATE, 'Put it on the saucer.', 2)
     np.testing.assert_array_equal(values(after), expected)
+
+
+@pytest.mark.parametrize('nodes', [SPLIT, (PolicyNode,)], ids=['split', 'in one node'])
+def test_policy_of_several_tasks_waits_until_it_is_told_which(start_graph, tmp_path, capfd, nodes):
+    path = without_instruction(tmp_path / 'several')
+    graph = start_graph(f'policy:={path}')
+    for node in nodes:
+        graph.start(node())
+    chunks, robot = graph.collect(ActionChunk, 'action_chunk', qos.LATEST), Robot(graph)
+    robot.observe()
+    robot.ask(1)
+    graph.spin(0.5)
+    assert (
+        not chunks
+        and 'instruction: got none, and the policy knows several' in capfd.readouterr().err
+    )
+    graph.publisher(String, 'instruction', qos.LATCHED).publish(String(data='Put it there.'))
+    graph.spin(0.2)
+    _, answer = ask(graph, robot, chunks)
+    np.testing.assert_array_equal(values(answer), fused(path, instruction='Put it there.'))
+
+
+def test_policy_of_several_tasks_is_told_which_by_a_parameter(start_graph, tmp_path):
+    path = without_instruction(tmp_path / 'several')
+    graph = start_graph(f'policy:={path}', 'instruction:=Put it there.')
+    graph.start(PolicyNode())
+    chunks = graph.collect(ActionChunk, 'action_chunk', qos.LATEST)
+    _, answer = ask(graph, Robot(graph), chunks)
+    np.testing.assert_array_equal(values(answer), fused(path, instruction='Put it there.'))
+
+
+def without_instruction(path):
+    """Write the flow bundle as one that learned several tasks; return it."""
+    file = write_flow_bundle(path) / 'policy.json'
+    file.write_text(json.dumps(json.loads(file.read_text()) | {'instruction': ''}))
+    return path
 
 
 @pytest.mark.parametrize('how', ['guide', 'hold'])

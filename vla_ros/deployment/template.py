@@ -85,6 +85,7 @@ description: A policy on @name.
 
 arguments:
   policy: {default: '', description: 'policy bundle: a name or a folder (needed)'}
+  instruction: {default: '', description: "what to do, in words (default: the policy's own)"}
   placement: {default: cpu, config: placement, description: processors of each node}
 @port  dry_run: {default: false, description: compute everything but command nothing}
   chunk_size_threshold: {default: 0.2, description: fill at which the next chunk is asked for}
@@ -185,7 +186,7 @@ _BLOCK = _Text("""\
   - name: @name
     executable: @name
     respawn: true
-    parameters: {policy: '${policy}'}
+    parameters: {policy: '${policy}'@more}
 """)
 
 
@@ -284,7 +285,7 @@ class RobotFiles:
             port=_PORT if self.driver else '',
             driver=driver,
             cameras=''.join(map(_camera, self.cameras)),
-            blocks=''.join(_BLOCK.substitute(name=name) for name in _BLOCKS).rstrip('\n'),
+            blocks=''.join(map(_block, _BLOCKS)).rstrip('\n'),
             watched=','.join(watched),
             names=_word(','.join(cameras)),
             fps=min(camera.fps for camera in self.cameras),
@@ -309,6 +310,11 @@ def _joint(joint: Joint) -> str:
 def _camera(camera: Camera) -> str:
     words = {'word': _word(camera.name), 'device': _quoted(camera.device)}
     return _CAMERA_NODE.substitute(camera._asdict() | words)
+
+
+def _block(name: str) -> str:
+    more = ", instruction: '${instruction}'" if name == _BLOCKS[0] else ''
+    return _BLOCK.substitute(name=name, more=more)
 
 
 def _word(text: str) -> str:

@@ -41,7 +41,7 @@ class PolicyNode(VisionEncoderNode):
         self._backbone = family.backbone(bundle, self.placement)
         self._being_played = BeingPlayed(bundle.spec)
         self._expert = family.expert(bundle, self.placement, self._expert_params.settings)
-        self._instruction = self._spec.instruction
+        self._instruction = self._told_at_first
         self._chunks = self.advertise(ActionChunk, 'action_chunk', qos.LATEST)
         for stage in (self._encoder, self._backbone, self._expert):
             self.ready(stage.session)

@@ -47,6 +47,9 @@ class VisionEncoderParams:
         high=255.0,
     )
     compressed_cameras: str = param('', COMPRESSED_CAMERAS)
+    instruction: str = param(
+        '', "What to do, in words, until the topic instruction says it; empty: the policy's own."
+    )
 
 
 class VisionEncoderNode(StageNode):
@@ -71,7 +74,7 @@ class VisionEncoderNode(StageNode):
         bundle = self.load_bundle()
         self._spec = bundle.spec
         self._encoder = self.open_encoder(bundle)
-        self._instruction = self._spec.instruction
+        self._instruction = self._told_at_first
         self._carried = self._spec.carried('vision_encoder')
         self._features = self.advertise_tensors('vision_features')
         self.ready(self._encoder.session)
@@ -139,7 +142,12 @@ class VisionEncoderNode(StageNode):
         return messages.seconds(header.stamp) or self.now()
 
     def _on_instruction(self, msg: String) -> None:
-        self._instruction = msg.data.strip() or self._spec.instruction
+        self._instruction = msg.data.strip() or self._told_at_first
+
+    @property
+    def _told_at_first(self) -> str:
+        """Return what is to be done where nobody says it while the node runs."""
+        return self._params.instruction.strip() or self._spec.instruction
 
     def _on_queue_status(self, msg: QueueStatus) -> None:
         request = msg.request_id if msg.request and msg.request_id != self._answered else None
@@ -165,6 +173,7 @@ class VisionEncoderNode(StageNode):
     def _encode(self, observation: Observation, request: int) -> None:
         """Publish the answer; where that fails, the request stays open for the next pictures."""
         try:
+            self._check_told()
             observation = _whole(observation)
             self._check_alive(observation)
             self._publish_answer(observation, request)
@@ -172,6 +181,14 @@ class VisionEncoderNode(StageNode):
             self.report('encoding', str(error))
         else:
             self._answered, self._request = request, None
+
+    def _check_told(self) -> None:
+        """Raise VlaError where a policy that reads what to do was not told."""
+        if self._spec.language is not None and not self._instruction:
+            raise VlaError(
+                'instruction: got none, and the policy knows several, expected what to do, in '
+                'words; publish it on the topic instruction, or set the parameter instruction'
+            )
 
     def _images(self, observation: Observation) -> dict[str, np.ndarray]:
         return {name: observation.values[topic] for name, topic in self._topics.items()}
