@@ -5,6 +5,7 @@
 import numpy as np
 from report_page import read_page
 
+from vla_ros.view.course import Course
 from vla_ros.view.film import Moment
 from vla_ros.view.run_report import Outcome, RunReport, page
 
@@ -12,25 +13,28 @@ CAMERAS = ('top', 'left')
 WHITE = np.full((48, 64, 3), 255, np.uint8)
 
 
-def moments(count=30, starved=0):
-    return [
-        Moment(
-            100.0 + 0.1 * i,
-            1.0 - (i % 10) / 10,
-            'STARVED' if starved and i == 15 else 'RUNNING',
-            0.2,
-            accepted=i // 10,
-            starved=starved,
-            limited=2,
-            latency=0.1,
+def course(count=30, starved=0):
+    """Return a queue that is filled once a second, and dry once where it is to be."""
+    made = Course()
+    for i in range(count):
+        made.add(
+            Moment(
+                100.0 + 0.1 * i,
+                1.0 - (i % 10) / 10,
+                'STARVED' if starved and i == 15 else 'RUNNING',
+                0.2,
+                accepted=i // 10,
+                starved=starved,
+                limited=2,
+                latency=0.1,
+            )
         )
-        for i in range(count)
-    ]
+    return made
 
 
 def test_the_video_and_the_page_are_in_the_folder(tmp_path):
     report = RunReport(tmp_path, CAMERAS, 10.0)
-    report.moments += moments()
+    report.course = course()
     for _ in range(3):
         report.film({'top': WHITE})
     report.outcomes.append(Outcome(0, '3', 'success', '', 7.5))
@@ -46,7 +50,7 @@ def test_failures_stand_before_successes_with_what_is_known_of_them():
         Outcome(0, '3', 'success', '', 7.0),
         Outcome(1, '4', 'timeout', 'never <moved>', 30),
     ]
-    text = page(outcomes, moments(starved=1), True)
+    text = page(outcomes, course(starved=1), True)
     seen = read_page(text)
     assert seen.verdict == '1 of 2 episodes succeeded' and seen.good is False
     assert seen.rows == [

@@ -73,7 +73,7 @@ class RunReportNode(VlaNode):
         self._pictures[name] = read_image(msg, f'camera {name}')
 
     def _on_status(self, msg: QueueStatus) -> None:
-        self._report.moments.append(
+        self._report.course.add(
             Moment(
                 messages.seconds(msg.header.stamp),
                 msg.fill,

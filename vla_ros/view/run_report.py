@@ -5,11 +5,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
 from vla_ros.core.files import write_text
+from vla_ros.view.course import STARVED, Course
 from vla_ros.view.film import Film, Moment
 from vla_ros.view.report import (
     Verdict,
@@ -47,7 +47,7 @@ class RunReport:
     folder: Path
     cameras: Sequence[str]
     rate: float  # frames of the video per second
-    moments: list[Moment] = field(default_factory=list)
+    course: Course = field(default_factory=Course)
     outcomes: list[Outcome] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -56,17 +56,17 @@ class RunReport:
 
     def film(self, pictures: Mapping[str, np.ndarray]) -> None:
         """Add a frame of the newest pictures, as Film.add does."""
-        self._film.add(pictures, self.moments)
+        self._film.add(pictures, self.course.recent)
 
     def write(self) -> Path:
         """Finish the video and write the page; return its path."""
         self._film.close()
         path = self.folder / 'report.html'
-        write_text(path, page(self.outcomes, self.moments, bool(self._film.frames)))
+        write_text(path, page(self.outcomes, self.course, bool(self._film.frames)))
         return path
 
 
-def page(outcomes: Sequence[Outcome], moments: Sequence[Moment], has_video: bool) -> str:
+def page(outcomes: Sequence[Outcome], course: Course, has_video: bool) -> str:
     """Return the report as one HTML page; what failed comes first."""
     succeeded = sum(outcome.event == 'success' for outcome in outcomes)
     good = succeeded == len(outcomes) if outcomes else None
@@ -79,29 +79,12 @@ def page(outcomes: Sequence[Outcome], moments: Sequence[Moment], has_video: bool
     return write_page(
         'vla_ros: report of a run',
         Verdict(verdict, good),
-        paragraph(figures(moments), quiet=True),
+        paragraph(course.figures, quiet=True),
         section(
             'What the cameras saw', film if has_video else paragraph('No camera showed anything.')
         ),
         section('Episodes', table(HEAD, [_row(item) for item in ordered], marks)),
-        section('Action queue', draw_queue(moments)),
-    )
-
-
-def figures(moments: Sequence[Moment]) -> str:
-    """Return the figures of a run in words."""
-    latencies = [
-        after.latency
-        for before, after in zip(moments, moments[1:], strict=False)
-        if after.accepted > before.accepted
-    ]
-    if not latencies:
-        return 'No chunk was played.'
-    last = moments[-1]
-    return (
-        f'{len(latencies)} chunks, each {1e3 * median(latencies):.0f} ms after its observation '
-        f'(median; {1e3 * max(latencies):.0f} ms at most). The queue ran dry {last.starved} '
-        f'times, {last.limited} commands were held within the limits of the arm.'
+        section('Action queue', draw_queue(course.moments)),
     )
 
 
@@ -120,7 +103,7 @@ def draw_queue(moments: Sequence[Moment]) -> str:
     threshold = height * (1 - moments[-1].threshold)
     marks = []
     for before, after in zip(moments, moments[1:], strict=False):
-        if before.mode == 'STARVED':
+        if before.mode == STARVED:
             share = f'x="{x(before):.1f}" width="{x(after) - x(before) + 0.5:.1f}"'
             marks.append(
                 f'<rect {share} y="0" height="{height}" fill="var(--bad)" opacity=".25"/>'
