@@ -38,7 +38,7 @@ from vla_ros.ros.controllers import command_topic, make_commands
 from vla_ros.ros.diagnostics import REPORT_PERIOD
 from vla_ros.ros.emergency_stop import EmergencyStop
 from vla_ros.ros.felt_joints import FeltJoints
-from vla_ros.ros.lifecycle import VlaNode
+from vla_ros.ros.lifecycle import NOT_ACTIVE, VlaNode
 from vla_ros.ros.params import Change, declare, parse_names
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.publishers import Rivals
@@ -60,7 +60,6 @@ LAST_TICK = 0.5  # s, at most, that a deactivated arm stands after it has braked
 WAITING_CHUNKS = 8  # that are kept for the next tick; of more, the newest
 SWITCH_INTERVAL = 2e-4  # s that a tick waits for the callbacks beside it; Python's own is 5 ms
 NO_EPISODE = 'no episode follows'
-NOT_ACTIVE = 'not active: activate the node first'
 
 
 class ActionQueueNode(VlaNode):
@@ -113,12 +112,9 @@ class ActionQueueNode(VlaNode):
             QueueStatus, 'queue_status', qos.periodic(qos.LATEST, STATUS_PERIOD)
         )
         self._timelines = self.advertise(ActionChunk, 'queued_actions', qos.SENSOR)
-        for service in (
-            self.create_service(SetBool, '~/enable', self._on_enable),
-            self.create_service(Trigger, '~/estop', self._estop.on_estop),
-            self.create_service(Trigger, '~/rearm', self._on_rearm),
-        ):
-            self._held.callback(self.destroy_service, service)
+        self.serve(SetBool, '~/enable', self._on_enable)
+        self.serve(Trigger, '~/estop', self._estop.on_estop)
+        self.serve(Trigger, '~/rearm', self._on_rearm)
 
     def activate(self) -> None:
         """Listen, and start the control loop."""
@@ -147,7 +143,7 @@ class ActionQueueNode(VlaNode):
         self._felt.forget()
 
     def cleanup(self) -> None:
-        """End the services, and let others command the robot."""
+        """Let others command the robot."""
         self._held.close()
 
     def retune(self) -> None:

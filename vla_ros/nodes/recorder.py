@@ -43,7 +43,7 @@ from vla_ros.dataset.streams import LABELS
 from vla_ros.msg import EpisodeEvent
 from vla_ros.ros import messages, qos
 from vla_ros.ros.camera_topics import camera_topics
-from vla_ros.ros.lifecycle import VlaNode
+from vla_ros.ros.lifecycle import NOT_ACTIVE, VlaNode
 from vla_ros.ros.params import declare, parse_names
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.recorder_params import RecorderParams, parse_cameras, parse_files
@@ -100,8 +100,7 @@ class RecorderNode(VlaNode):
             'redo': self._redo,
         }
         for name, handler in handlers.items():
-            service = self.create_service(Trigger, f'~/{name}', self._answer(handler))
-            self._open.callback(self.destroy_service, service)
+            self.serve(Trigger, f'~/{name}', self._answer(handler))
 
     def activate(self) -> None:
         """Listen, and say what to record first."""
@@ -133,7 +132,7 @@ class RecorderNode(VlaNode):
             self._drop('recorder stopped')
 
     def cleanup(self) -> None:
-        """End the services and let go of the folder."""
+        """Let go of the folder."""
         self._open.close()
 
     def diagnostics(self) -> dict[str, str]:
@@ -341,13 +340,10 @@ class RecorderNode(VlaNode):
         """Return the service callback that runs ``handler`` and tells its outcome."""
 
         def answer(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-            try:
-                if not self.active:
-                    raise VlaError('not active: activate the node first')
-                response.message = handler()
-                response.success = True
-            except VlaError as error:
-                response.message = str(error)
+            if not self.active:
+                raise VlaError(NOT_ACTIVE)
+            response.message = handler()
+            response.success = True
             return response
 
         return answer

@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from rclpy.service import Service
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Int64, String
 from std_srvs.srv import Trigger
@@ -40,7 +39,7 @@ from vla_ros.ros import messages, qos
 from vla_ros.ros.bounds import bounded
 from vla_ros.ros.commands import command_msg
 from vla_ros.ros.emergency_stop import EmergencyStop
-from vla_ros.ros.lifecycle import VlaNode
+from vla_ros.ros.lifecycle import NOT_ACTIVE, VlaNode
 from vla_ros.ros.params import declare, param
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.publishers import Speakers
@@ -49,7 +48,6 @@ from vla_ros.runtime.pacing import Pacer
 IDLE_CURRENT = 0.05  # A, of a motor that is off, at most
 LAST_TICK = 0.5  # s for the last look at an arm that stands
 DEAD_MAN_TIME = 0.25  # s without a word after which nobody presses: a little more than a fifth
-NOT_ACTIVE = 'not active: activate the node first'
 LED = 'a person leads it'
 TWO = 'two publishers that command the arm at once'
 
@@ -114,7 +112,6 @@ class RobotNode(VlaNode):
         self._estop = EmergencyStop(self)
         self._spared = False  # whether it was stopped, since then, for the sake of a motor
         self._driven = False  # whether it was sent anywhere since it was opened, or let go
-        self._offered: list[Service] = []
         self._pressed = -np.inf  # s, monotonic, when the dead man last said so
         self._pacer = Pacer(1.0 / self._params.rate)
         self._running = self._closing = False
@@ -142,11 +139,9 @@ class RobotNode(VlaNode):
         # what was said before may be another's, who is gone
         self._told: tuple[str | None, str | None] = (None, None)
         self._driven = False
-        self._offered = [
-            self.create_service(Trigger, '~/estop', self._estop.on_estop),
-            self.create_service(Trigger, '~/rearm', self._on_rearm),
-            self.create_service(Trigger, '~/relax', self._on_relax),
-        ]
+        self.serve(Trigger, '~/estop', self._estop.on_estop)
+        self.serve(Trigger, '~/rearm', self._on_rearm)
+        self.serve(Trigger, '~/relax', self._on_relax)
 
     def activate(self) -> None:
         """Listen, and start the control loop."""
@@ -174,8 +169,6 @@ class RobotNode(VlaNode):
         if self._driver is not None:
             self._driver.close()
             self._driver = None
-        while self._offered:
-            self.destroy_service(self._offered.pop())
 
     def halt(self) -> None:
         """Brake from the next tick on."""

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from rclpy.service import Service
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
@@ -90,7 +89,6 @@ class ServoBusNode(VlaNode):
         self._robot = load_robot(find_config('robots', self._params.robot))
         self._bus: SimulatedBus | None = None
         self._placed = 0.0  # s, monotonic, when somebody put the arm elsewhere
-        self._offered: list[Service] = []
 
     def configure(self) -> None:
         """Plug the bus in."""
@@ -105,7 +103,7 @@ class ServoBusNode(VlaNode):
         self._bus = SimulatedBus(servos, self._plant, Path(self._params.port))
         self._bus.weather = Weather(self._params.lost, self._params.broken)
         self._commands = self.advertise(JointTrajectory, 'plant/joint_commands', qos.LATEST)
-        self._offered = [self.create_service(SetBool, '~/unplug', self._on_unplug)]
+        self.serve(SetBool, '~/unplug', self._on_unplug)
 
     def activate(self) -> None:
         """Couple the servos to the plant."""
@@ -115,8 +113,6 @@ class ServoBusNode(VlaNode):
 
     def cleanup(self) -> None:
         """Take the bus away."""
-        while self._offered:
-            self.destroy_service(self._offered.pop())
         if self._bus is not None:
             self._bus.close()
             self._bus = None

@@ -26,7 +26,6 @@ from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.parameter import Parameter
-from rclpy.service import Service
 from rosgraph_msgs.msg import Clock as ClockMsg
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
@@ -39,7 +38,7 @@ from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.deployment.restarts import EPISODES_FAILED
 from vla_ros.msg import EpisodeEvent, SimState
 from vla_ros.ros import messages, qos
-from vla_ros.ros.lifecycle import VlaNode
+from vla_ros.ros.lifecycle import NOT_ACTIVE, VlaNode
 from vla_ros.ros.params import Change, declare, param
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.speech import Voice
@@ -97,7 +96,6 @@ class SimNode(VlaNode):
         self._by_expert = self._params.driver == 'expert'
         self._demonstrator: Demonstration | None = None  # of the running episode
         self.add_on_set_parameters_callback(self._check_parameters)
-        self._offered: list[Service] = []
         self._episode = 0
         self._successes = 0
 
@@ -114,6 +112,7 @@ class SimNode(VlaNode):
         self._instructions = Voice(self.advertise(String, 'instruction', qos.LATCHED))
         if self._by_expert:
             self._commands = self.advertise(JointTrajectory, 'joint_commands', qos.LATEST)
+        self.serve(Trigger, '~/reset', self._on_reset)
 
     def activate(self) -> None:
         """Start the clock and the first episode."""
@@ -123,7 +122,6 @@ class SimNode(VlaNode):
         self._time_start = self._system.now().nanoseconds * 1e-9
         self._steps = 0
         self._begin()
-        self._offered = [self.create_service(Trigger, '~/reset', self._on_reset)]
         self.repeat(1.0 / self._params.rate, self._on_timer)
         if self._by_expert:
             self.subscribe(EpisodeEvent, 'next_start', self._on_next_start, qos.LATCHED)
@@ -132,11 +130,6 @@ class SimNode(VlaNode):
         self.subscribe(
             String, 'instruction', self._on_instruction, qos.LATCHED, info=True, newest=True
         )
-
-    def deactivate(self) -> None:
-        """Stop the clock."""
-        while self._offered:
-            self.destroy_service(self._offered.pop())
 
     def diagnostics(self) -> dict[str, str]:
         """Tell how the episodes went."""
@@ -367,9 +360,10 @@ class SimNode(VlaNode):
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Give the running episode up and begin the next one."""
+        if not self.active:
+            raise VlaError(NOT_ACTIVE)
         if self._by_expert:
-            response.message = 'the expert takes its starts from next_start, not from ~/reset'
-            return response
+            raise VlaError('the expert takes its starts from next_start, not from ~/reset')
         self._episode += 1
         self._begin()
         response.success = True

@@ -3,9 +3,10 @@
 """
 The base of every node: lifecycle, placement, faults and diagnostics.
 
-A node overrides ``configure`` (load, warm up, advertise), ``activate`` (subscribe, run) and, where
-it holds more than publishers and subscriptions, ``deactivate`` and ``cleanup``. It raises VlaError
-where it can't go on; the transition then fails with that one line in the log.
+A node overrides ``configure`` (load, warm up, advertise, serve), ``activate`` (subscribe, run)
+and, where it holds more than publishers, services and subscriptions, ``deactivate`` and
+``cleanup``. It raises VlaError where it can't go on; the transition then fails with that one line
+in the log.
 """
 
 import threading
@@ -26,6 +27,7 @@ from rclpy.event_handler import (
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.service import Service
 from rclpy.timer import Timer
 from std_msgs.msg import Empty
 
@@ -34,11 +36,12 @@ from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.ros import qos
 from vla_ros.ros.diagnostics import Diagnostics, MeasuredPublisher
 from vla_ros.ros.params import Change, declare, declare_qos, param
+from vla_ros.ros.publishers import clock_objection
 from vla_ros.ros.speech import Ear
 from vla_ros.runtime.placement import NodePlacement, Placement, apply, load_placement
 
 FLUSH_TIME = Duration(seconds=0.5)  # for a reader that does not answer any more
-CLOCK = '/clock'
+NOT_ACTIVE = 'not active: activate the node first'
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class VlaNode(LifecycleNode):
         self._repeated: list[Timer] = []
         self._loops: list[threading.Thread] = []
         self._advertised: list[MeasuredPublisher] = []
+        self._served: list[Service] = []
         self._alive: list[Publisher] = []  # there while the node is active
         self._settings = declare(self, NodeParams, Change.CONFIGURE)
         self._diagnostics = Diagnostics(self)
@@ -106,7 +110,7 @@ class VlaNode(LifecycleNode):
         """Stop working; subscriptions made with ``subscribe`` end by themselves."""
 
     def cleanup(self) -> None:
-        """Let go of what ``configure`` loaded; publishers end by themselves."""
+        """Let go of what ``configure`` loaded; publishers and services end by themselves."""
 
     def retune(self) -> None:
         """Go on with parameters that were set while the node works."""
@@ -155,6 +159,22 @@ class VlaNode(LifecycleNode):
         publisher.now = self.now
         self._advertised.append(publisher)
         return publisher
+
+    def serve(self, srv_type: type, name: str, callback: Callable[[Any, Any], Any]) -> None:
+        """
+        Offer a service until the node is cleaned up.
+
+        A VlaError of ``callback`` is the answer, of a type with ``success`` and ``message``.
+        """
+
+        def guarded(request: Any, response: Any) -> Any:
+            try:
+                return callback(request, response)
+            except VlaError as error:
+                response.success, response.message = False, str(error)
+                return response
+
+        self._served.append(self.create_service(srv_type, name, guarded))
 
     def subscribe(
         self,
@@ -288,7 +308,7 @@ class VlaNode(LifecycleNode):
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Run ``cleanup`` and end the publishers."""
+        """Run ``cleanup`` and end the publishers and services."""
         self._succeeds(self._release)
         return super().on_cleanup(state)
 
@@ -356,28 +376,16 @@ class VlaNode(LifecycleNode):
         if not self._configured:
             return
         self._configured = False
+        while self._served:  # first: what they speak of is about to go
+            self.destroy_service(self._served.pop())
         self.cleanup()
         while self._advertised:
             self.destroy_publisher(self._advertised.pop())
 
-    def _check_clock(self) -> None:
-        """Report several nodes that set the time: it jumps to and fro between them."""
-        tells = any(publisher.topic_name == CLOCK for publisher in self._advertised)
-        if not tells and not self.get_parameter('use_sim_time').value:
-            return
-        if self.count_publishers(CLOCK) > 1:
-            names = sorted(
-                f'{each.node_namespace.rstrip("/")}/{each.node_name}'
-                for each in self.get_publishers_info_by_topic(CLOCK)
-            )
-            self.report(
-                'clock',
-                f'{CLOCK}: got {len(names)} publishers ({", ".join(names)}), expected one: time '
-                'jumps between theirs; end all but one',
-            )
-
     def _on_diagnostics(self) -> None:
-        self._check_clock()
+        objection = clock_objection(self, {each.topic_name for each in self._advertised})
+        if objection:
+            self.report('clock', objection)
         self._diagnostics.traffic.publishers = self._advertised
         state = self._state_machine.current_state[1]
         values = {'device': self.placement.device, **self.diagnostics()}

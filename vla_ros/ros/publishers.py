@@ -4,7 +4,7 @@
 
 import struct
 from collections import deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from typing import Any
 
 from builtin_interfaces.msg import Time
@@ -17,6 +17,7 @@ from vla_ros.ros import qos
 LOST = 1000  # messages in a row that may be lost before they count as those of a newcomer
 LOOK_PERIOD = 0.1  # s
 REMEMBERED = 200  # statuses of one's own
+CLOCK = '/clock'
 GONE = 30.0  # s after which the middleware has forgotten a process that was killed (20 s)
 
 
@@ -145,3 +146,23 @@ class Rivals:
 
     def _now(self) -> float:
         return Clock(clock_type=ClockType.STEADY_TIME).now().nanoseconds * 1e-9
+
+
+def clock_objection(node: Node, advertised: Collection[str]) -> str:
+    """
+    Return what is wrong where several nodes set the time that ``node`` lives by, else ''.
+
+    It does so, too, where it sets the time itself: it publishes on the topics ``advertised``.
+    """
+    if CLOCK not in advertised and not node.get_parameter('use_sim_time').value:
+        return ''
+    if node.count_publishers(CLOCK) <= 1:
+        return ''
+    names = sorted(
+        f'{each.node_namespace.rstrip("/")}/{each.node_name}'
+        for each in node.get_publishers_info_by_topic(CLOCK)
+    )
+    return (
+        f'{CLOCK}: got {len(names)} publishers ({", ".join(names)}), expected one: time jumps '
+        'between theirs; end all but one'
+    )
