@@ -36,7 +36,8 @@ def test_enabling_again_begins_at_the_measured_position_with_an_empty_queue():
     assert brake.send and brake.positions == pytest.approx([0.1, 0.1])  # it stands
     assert np.array_equal(executor.tick(0.16, 3 * HOME).positions, 3 * HOME)
     executor.enable()
-    tick = executor.tick(0.2, -HOME)
+    assert executor.tick(0.2, -HOME).mode is Mode.HOLDING  # it was moved, just now
+    tick = executor.tick(0.5, -HOME)
     assert np.array_equal(tick.positions, -HOME) and tick.mode is Mode.WAITING
 
 

@@ -112,10 +112,12 @@ def test_clock_that_steps_back_counts_as_a_reset():
     executor.tick(100.0, np.zeros(2))
     executor.push(ramp(ROWS, start=100.0), 100.0)
     executor.tick(100.5, HOME)
-    tick = executor.tick(3.0, -HOME)
-    assert np.array_equal(tick.positions, -HOME) and tick.mode is Mode.WAITING
-    assert executor.push(ramp(ROWS, start=3.0, sequence=tick.request), 3.1) is PushResult.ACCEPTED
-    assert executor.tick(3.2, HOME).mode is Mode.RUNNING
+    ticks = [executor.tick(3.0 + 0.1 * k, -HOME) for k in range(9)]
+    assert ticks[0].mode is Mode.HOLDING and ticks[-1].mode is Mode.WAITING
+    assert np.array_equal(ticks[-1].positions, -HOME)
+    chunk = ramp(ROWS, start=3.8, sequence=executor.request)
+    assert executor.push(chunk, 3.9) is PushResult.ACCEPTED
+    assert executor.tick(3.95, HOME).mode is Mode.RUNNING
 
 
 def test_clock_that_jumps_forward_moves_nothing_and_the_arm_goes_on_from_rest():

@@ -97,12 +97,16 @@ def test_gripper_that_squeezes_goes_on_squeezing_after_a_stop():
             assert command is None or abs(command[1]) < 1e-9
 
 
-def test_arm_that_gives_way_is_sent_to_where_it_is():
+def test_arm_that_was_let_go_begins_where_it_is():
     world = World().run(2.0, [1.0, 0.0])
-    world.follower.give_way()
+    world.follower.forget()
     world.follower.take(np.array([1.0, 0.0]), world.now)
     command = world.follower.tick(world.now, TICK, np.array([0.6, 0.2]))
     assert command.tolist() == [0.6, 0.2]
+
+
+def test_nothing_is_known_to_give_way_to_before_a_command():
+    assert not World().run(0.1).follower.give_way()
 
 
 @pytest.mark.parametrize('target', [[1.0], [np.nan, 0.0], [np.inf, 0.0], [1.0, 2.0, 3.0]])

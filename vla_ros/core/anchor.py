@@ -4,15 +4,20 @@
 Anchor: where the arm was told to be, how it is braked, and where it goes on from once it stands.
 
 After a stop the first command is the measured position, but for joints that stand off from their
-command as they did before it: a gripper that squeezes goes on squeezing. An arm that could not be
-seen may still move when it is seen again, and is watched for a moment first.
+command as they did before it: a gripper that squeezes goes on squeezing. An arm that is far behind
+when its command has come to rest is met by it (see Retreat): no command ever steps back to an arm
+that moves. An arm that could not be seen may still move when it is seen again, and is watched for
+a moment first.
 """
 
 import numpy as np
 
 from vla_ros.core.errors import VlaError
 from vla_ros.core.limits import Motion
+from vla_ros.core.retreat import Retreat
 from vla_ros.core.robot import RobotSpec
+
+SMOOTHED = 0.1  # s, over which the speed of a joint is looked at: an encoder has steps
 
 
 class Anchor:
@@ -24,6 +29,10 @@ class Anchor:
         self._robot = robot
         self._told = False  # whether the arm was told to be there; else it is where it was found
         self._lag: np.ndarray = np.full(len(robot.joint_names), np.nan)  # measured less commanded
+        self._kept = True  # whether the arm goes on from there, with what it squeezes
+        self._retreat: Retreat | None = None
+        self._felt: np.ndarray | None = None  # (joints,) rad, measured at the last brake
+        self._speed: np.ndarray = np.zeros(len(robot.joint_names))  # (joints,) rad/s
         self._stood = 0.0  # s, since it was braked
         self._seen = 0.0  # s, since its state was not known
         self._measured: np.ndarray | None = None  # (joints,) rad, when it was seen last
@@ -39,6 +48,20 @@ class Anchor:
     def take(self, motion: Motion | None) -> None:
         """Go on from ``motion``, which the arm was told; None: it was told nothing."""
         self.motion, self._told = motion, motion is not None
+        self._retreat = None
+
+    def give_way(self) -> bool:
+        """
+        Brake, and lead every joint back to where it is: then nothing is pressed any more.
+
+        Say whether that can be done: not where nobody knows what the arm was told.
+        """
+        if self.motion is None or not self._told:
+            self.take(None)
+            return False
+        self._retreat = Retreat(self._robot, self._lag, yielding=True)
+        self._stood, self._kept = 0.0, False
+        return True
 
     def doubt(self) -> None:
         """Take note that somebody may have put the arm elsewhere: where it is next seen tells."""
@@ -62,34 +85,70 @@ class Anchor:
 
     def lose_sight(self, elapsed: float) -> None:
         """Take note that for ``elapsed`` s the state of the arm was not known."""
-        self._seen = 0.0
+        self._seen, self._felt = 0.0, None
         self._unseen += elapsed
 
     def forget_lag(self) -> None:
-        """Begin at the measured position next time, whatever a joint squeezes."""
-        self._lag[:] = np.nan
+        """Begin at the measured position next time, whatever a joint squeezes until then."""
+        self._kept = False
 
     def note_lag(self, measured: np.ndarray) -> None:
         """Take note of how the joints (joints,) stand off from their commands while they move."""
         assert self.motion is not None
         self._lag = measured - self.motion.position
-        self._stood, self._told = 0.0, True
+        self._stood, self._told, self._kept = 0.0, True, True
+        self._retreat, self._felt, self._speed = None, measured, np.zeros(len(measured))
 
-    def brake(self, elapsed: float) -> bool:
-        """Brake; return whether the robot has to be told so: the last time, that it stands."""
+    def brake(self, elapsed: float, measured: np.ndarray | None = None) -> bool:
+        """
+        Brake; return whether the robot has to be told so: the last time, that it stands.
+
+        Where the arm is known to be far from where that is, (joints,) rad, its command is led
+        back.
+        """
         if self.motion is None:
             return False
-        moved = self.motion.moving
-        self.motion.stop(elapsed)
-        self._stood = 0.0 if self.motion.moving else self._stood + elapsed
-        return moved
+        coming = self._coming(self.motion, measured, elapsed)
+        moved, target = self.motion.moving, self._way_back(self.motion, coming)
+        if target is None:
+            self.motion.stop(elapsed)
+        else:
+            self.motion.follow(target, elapsed)
+        comes = coming is not None and self._stood <= self._robot.settle_time and coming.any()
+        self._stood = 0.0 if comes or self.motion.moving else self._stood + elapsed
+        return moved or self.motion.moving
+
+    def _coming(
+        self, motion: Motion, measured: np.ndarray | None, elapsed: float
+    ) -> np.ndarray | None:
+        """Say which joints (joints,) are on the way to their commands; None: nobody knows."""
+        seen = measured if measured is not None and np.isfinite(measured).all() else None
+        before, self._felt = self._felt, seen
+        if seen is None or before is None or elapsed <= 0.0:
+            return None
+        share = min(elapsed / SMOOTHED, 1.0)
+        self._speed = (1.0 - share) * self._speed + share * (seen - before) / elapsed
+        ahead, slow = motion.position - seen, self._robot.same_lag / self._robot.settle_time
+        far: np.ndarray = np.abs(ahead) > self._robot.same_lag
+        return far & (self._speed * np.sign(ahead) > slow)
+
+    def _way_back(self, motion: Motion, coming: np.ndarray | None) -> np.ndarray | None:
+        """Return where the command of an arm that is far behind is led to; None: it brakes."""
+        rests = self._stood > self._robot.settle_time or not self._told
+        if coming is None or rests or (self._retreat is None and motion.moving):
+            return None
+        if self._retreat is None:
+            self._retreat = Retreat(self._robot, self._lag)
+        assert self._felt is not None
+        return self._retreat.target(motion, self._felt, coming)
 
     def settle(self, measured: np.ndarray, elapsed: float) -> bool:
         """
         Say whether the arm has come to rest; then it goes on from where it is.
 
-        That is the measured position (joints,) for every joint that is not where it was left.
-        Raises VlaError for one that is no number.
+        That is the measured position (joints,) for every joint that is not where it was left;
+        just after it was braked its command is led there first. Raises VlaError for one that is
+        no number.
         """
         self._seen += elapsed
         if self.motion is not None and (
@@ -100,6 +159,8 @@ class Anchor:
         if self.motion is None or not self._told:
             self.motion, self._told = Motion(self._robot, measured), False
         elif not (left := self._are_left(measured, self.motion)).all():
+            if self._stood <= self._robot.settle_time:
+                return False
             found = np.where(left, self.motion.position, measured)
             self.motion, self._told = Motion(self._robot, found), False
         return True
@@ -112,9 +173,10 @@ class Anchor:
         something stops, be it what the gripper holds. Who was disabled is where it is measured.
         """
         lag = measured - motion.position
+        usual = self._lag if self._kept else np.full(len(lag), np.nan)
         if self._stood > self._robot.settle_time:
-            return np.abs(lag - self._lag) <= self._robot.same_lag
-        off = np.fmin(np.abs(lag), np.abs(lag - self._lag))
+            return np.abs(lag - usual) <= self._robot.same_lag
+        off = np.fmin(np.abs(lag), np.abs(lag - usual))
         return np.full(len(off), off.max() <= self._robot.largest_lag)
 
     def _checked(self, measured: np.ndarray) -> np.ndarray:

@@ -227,7 +227,7 @@ class Executor:
         elapsed = self._elapse(now, elapsed)
         self._anchor.see(measured, elapsed)
         if not (self._enabled and self._anchored):
-            moved, motion = self._anchor.brake(elapsed), self._anchor.motion
+            moved, motion = self._anchor.brake(elapsed, measured), self._anchor.motion
             if not self._anchor.settle(measured, elapsed):
                 return self._tick(elapsed, send=moved)
             if not self._enabled:

@@ -62,8 +62,18 @@ class Follower:
         """Brake from the next tick on, and forget the command."""
         self._target = None
 
-    def give_way(self) -> None:
-        """Have the arm go on from where it is measured, so that nothing is pressed any more."""
+    def give_way(self) -> bool:
+        """
+        Have the arm be led back to where it is, so that nothing is pressed any more.
+
+        Say whether the next ticks do that: not where nobody knows what the arm was told.
+        """
+        self.stop()
+        self._following = False
+        return self._anchor.give_way()
+
+    def forget(self) -> None:
+        """Take note that the arm was let go: it goes on from wherever it is then."""
         self.stop()
         self._anchor.take(None)
         self._following = False
@@ -81,7 +91,7 @@ class Follower:
             self._following = False
         elif self._following:
             return self._follow(self._target, measured, elapsed)
-        moved = self._anchor.brake(elapsed)
+        moved = self._anchor.brake(elapsed, measured)
         if measured is None:
             self._anchor.lose_sight(elapsed)
         elif self._anchor.settle(measured, elapsed) and self._target is not None:

@@ -66,6 +66,13 @@ class Motion:
         """Whether the last command was another one than that before."""
         return bool(self.velocity.any())
 
+    @property
+    def rest(self) -> np.ndarray:
+        """Return where the joints come to rest, (joints,) rad, that brake from now on."""
+        way = self.velocity * np.abs(self.velocity) / (2.0 * self._robot.acceleration)
+        resting: np.ndarray = self.position + way
+        return resting
+
     def follow(self, target: np.ndarray, elapsed: float) -> np.ndarray:
         """
         Return the command (joints,) that is nearest to ``target`` after ``elapsed`` seconds.

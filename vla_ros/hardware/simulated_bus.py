@@ -52,6 +52,7 @@ class FreeArm:
     def __init__(self, positions: Mapping[int, float]) -> None:
         """Begin at these encoder ticks, by servo."""
         self.positions = dict(positions)
+        self.speed = SPEED  # ticks/s
         self.blocked: set[int] = set()
 
     def turn(self, goals: Mapping[int, float | None], elapsed: float) -> Mapping[int, float]:
@@ -59,7 +60,7 @@ class FreeArm:
         for servo, goal in goals.items():
             if goal is not None and servo not in self.blocked:
                 step = goal - self.positions[servo]
-                reach = SPEED * elapsed
+                reach = self.speed * elapsed
                 self.positions[servo] += min(max(step, -reach), reach)
         return self.positions
 

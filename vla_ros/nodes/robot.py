@@ -233,7 +233,7 @@ class RobotNode(VlaNode):
 
     def _relax(self) -> None:
         assert self._driver is not None
-        self._follower.give_way()
+        self._follower.forget()
         self._driver.relax()
         self._driven = False
 
@@ -331,9 +331,8 @@ class RobotNode(VlaNode):
         if reading is None or not objection or self._spared:
             return
         self._spared = True
-        self._follower.give_way()
         self.report('motor', f'{objection}; the arm stops until ~/rearm')
-        if self._driven or _is_on(reading):
+        if not self._follower.give_way() and (self._driven or _is_on(reading)):
             self._write(reading.positions)
         self._estop.add(objection)
 
