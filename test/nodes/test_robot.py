@@ -10,6 +10,7 @@ import rclpy.subscription
 
 pytest.importorskip('scservo_sdk')
 
+from builtin_interfaces.msg import Duration
 from sensor_msgs.msg import JointState
 from servos import CALIBRATION, ROBOT, simulated_arm
 from std_msgs.msg import Bool, String
@@ -22,7 +23,7 @@ from vla_ros.core.robot import load_robot
 from vla_ros.core.workspace import workspace_of
 from vla_ros.hardware import sts3215
 from vla_ros.nodes.robot import RobotNode
-from vla_ros.ros import qos
+from vla_ros.ros import messages, qos
 from vla_ros.runtime.latch import RUN
 
 INFO = getattr(rclpy.subscription, 'MessageInfo', None)  # Jazzy has none
@@ -45,6 +46,18 @@ class Operator:
     def send(self, target):
         """Command this from now on, 50 times a second; None: fall silent."""
         self._target = target
+
+    def play(self, *points, stamp=None):
+        """Command to be at places at times, s, once."""
+        msg = JointTrajectory(joint_names=ROBOT.joint_names)
+        for seconds, target in points:
+            place = JointTrajectoryPoint(positions=[float(value) for value in target])
+            place.time_from_start = Duration(nanosec=round(1e9 * (seconds % 1)), sec=int(seconds))
+            msg.points.append(place)
+        if stamp is not None:
+            now = self.graph.peer.get_clock().now().nanoseconds * 1e-9
+            msg.header.stamp = messages.stamp(now + stamp)
+        self._commands.publish(msg)
 
     def _command(self):
         if self._target is not None:
@@ -92,6 +105,65 @@ def test_arm_goes_where_it_is_sent_and_tells_where_it_is(operate):
     assert list(arm.states[-1].name) == list(ROBOT.joint_names)
     arm.send(here + 0.2)
     arm.arrives(here + 0.2)
+
+
+def test_trajectory_is_played_in_its_time_and_stays_at_its_end(operate):
+    arm = operate()
+    here = arm.position
+    arm.play((1.5, here + 0.6), (2.5, here + 0.6), (3.5, here + 0.2))
+    began = len(arm.states)
+    arm.graph.spin(0.75)
+    assert 0.1 < (arm.position - here).min() <= (arm.position - here).max() < 0.5  # half-way
+    arm.graph.until(lambda: np.abs(arm.position - here - 0.6).max() < 0.02)
+    arm.arrives(here + 0.2)
+    arm.graph.spin(1.0)
+    np.testing.assert_allclose(arm.position, here + 0.2, atol=0.01)
+    seen = np.array([state.position[0] for state in arm.states[began:]]) - here[0]
+    times = np.array([messages.seconds(state.header.stamp) for state in arm.states[began:]])
+    assert ((times - times[0])[seen > 0.58]).max() > 2.2  # it stayed at the second point
+
+
+def test_new_trajectory_replaces_the_one_that_is_played(operate):
+    arm = operate()
+    here = arm.position
+    arm.play((4.0, here + 1.0))
+    arm.graph.until(lambda: (arm.position - here).min() > 0.2)
+    arm.play((1.0, here))
+    arm.arrives(here)
+    arm.graph.spin(4.0)
+    np.testing.assert_allclose(arm.position, here, atol=0.01)
+
+
+def test_stop_ends_a_trajectory_and_nothing_of_it_is_left(operate):
+    arm = operate()
+    here = arm.position
+    arm.play((3.0, here + 0.9))
+    arm.graph.until(lambda: (arm.position - here).min() > 0.2)
+    assert arm.call('estop').success
+    arm.graph.spin(0.5)
+    held = arm.position
+    assert arm.call('rearm').success
+    arm.graph.spin(3.0)
+    np.testing.assert_allclose(arm.position, held, atol=0.01)
+
+
+def test_trajectory_that_is_over_or_out_of_order_moves_nothing_and_is_told(operate, capfd):
+    arm = operate()
+    here = arm.position
+    arm.play((1.0, here + 0.5), (2.0, here + 0.5), stamp=-5.0)
+    arm.graph.until(lambda: 'got a trajectory that ended 3.' in capfd.readouterr().err)
+    arm.play((1.0, here + 0.5), (1.0, here + 0.6))
+    arm.graph.spin(0.5)
+    np.testing.assert_allclose(arm.position, here, atol=0.005)
+
+
+def test_trajectory_with_a_stamp_begins_then(operate):
+    arm = operate()
+    here = arm.position
+    arm.play((0.2, here), (1.2, here + 0.4), stamp=1.0)
+    arm.graph.spin(0.9)
+    np.testing.assert_allclose(arm.position, here, atol=0.01)
+    arm.arrives(here + 0.4)
 
 
 def test_arm_that_is_not_commanded_is_not_switched_on(operate):
@@ -356,7 +428,7 @@ def test_command_that_is_no_position_is_reported_and_survived(operate, capfd):
     points = [JointTrajectoryPoint(positions=bad.tolist())] * 2000
     person = arm.graph.publisher(JointTrajectory, 'teleop_commands', qos.LATEST)
     person.publish(JointTrajectory(joint_names=ROBOT.joint_names, points=points))
-    arm.graph.until(lambda: 'bytes, expected at most 16384' in capfd.readouterr().err, 20.0)
+    arm.graph.until(lambda: 'got 2000 points, expected at most' in capfd.readouterr().err, 20.0)
     here = arm.position
     arm.send(here + 0.1)
     arm.arrives(here + 0.1)

@@ -5,11 +5,13 @@
 import pytest
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import JointState
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_ros.core.chunk import MOST_ROWS
 from vla_ros.core.errors import VlaError
+from vla_ros.core.trajectory import MOST_POINTS
 from vla_ros.msg import ActionChunk, StageTiming
-from vla_ros.ros.bounds import bounded, check_chunk
+from vla_ros.ros.bounds import bounded, check_chunk, check_trajectory
 
 NAMES = ['shoulder_pan', 'lift', 'elbow_flex']
 
@@ -83,3 +85,29 @@ def test_message_without_long_fields_has_a_size_that_it_can_not_exceed():
     assert receive(usual, JointState, None) == usual
     with pytest.raises(VlaError, match='expected at most 16384'):
         receive(JointState(name=['j'] * 5000), JointState, None)
+
+
+def trajectory(count, names=NAMES, **fields):
+    """Return a trajectory of ``count`` points, as a planner sends it."""
+    full = {name: [0.5] * len(names) for name in ('positions', 'velocities', 'accelerations')}
+    point = JointTrajectoryPoint(**{**full, **fields})
+    return JointTrajectory(joint_names=names, points=[point] * count)
+
+
+@pytest.mark.parametrize('count', [0, 1, MOST_POINTS])
+def test_sound_trajectory_arrives_as_it_was_sent(count):
+    sent = trajectory(count)
+    assert receive(sent, JointTrajectory, check_trajectory) == sent
+
+
+@pytest.mark.parametrize(
+    'sent, complaint',
+    [
+        (trajectory(MOST_POINTS + 1), f'got {MOST_POINTS + 1} points, expected at most'),
+        (trajectory(1, ['j'] * 257), 'got 257 joints, expected at most 256'),
+        (trajectory(2, effort=[0.0] * 100_000), r'got \d+ bytes, expected at most'),
+    ],
+)
+def test_trajectory_with_too_much_in_it_is_refused_before_it_is_opened(sent, complaint):
+    with pytest.raises(VlaError, match=f'trajectory: {complaint}'):
+        receive(sent, JointTrajectory, check_trajectory)

@@ -4,7 +4,7 @@
 Follower: what an arm does with commands that come from elsewhere, and may stop coming.
 
 Whoever sends them (a policy, a leader arm, a keyboard), the arm stays within its limits, begins
-where it stands, and brakes and holds when the commands end.
+where it stands, and brakes and holds when the commands end. A trajectory is played in its time.
 """
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from vla_ros.core.anchor import Anchor
 from vla_ros.core.errors import VlaError
 from vla_ros.core.robot import RobotSpec
+from vla_ros.core.trajectory import Trajectory
 
 
 class Follower:
@@ -21,8 +22,10 @@ class Follower:
         """Begin with an arm that was told nothing; commands end ``silence`` s after the last."""
         self._robot, self._silence = robot, silence
         self._anchor = Anchor(robot)
-        self._target: np.ndarray | None = None
-        self._heard = -np.inf  # s
+        self._command: Trajectory | None = None  # what is followed
+        self._began = 0.0  # s, when its time began
+        self._joined = False  # whether it leads on from where the arm was
+        self._heard = self._ends = -np.inf  # s, when it came, and when it leads nowhere further
         self._following = False
 
     @property
@@ -56,11 +59,20 @@ class Follower:
                 f'command: got {target}, expected a finite position for each of '
                 f'{", ".join(self._robot.joint_names)}'
             )
-        self._target, self._heard = target.astype(np.float64), now
+        self.play(Trajectory.to(target), now, now)
+
+    def play(self, trajectory: Trajectory, now: float, begin: float) -> None:
+        """
+        Follow a trajectory that came ``now`` and begins at ``begin`` (s), in place of any other.
+
+        The commands end ``silence`` s after it did, or after it came.
+        """
+        self._command, self._began, self._joined = trajectory, begin, False
+        self._heard, self._ends = now, max(now, begin + trajectory.settled)
 
     def stop(self) -> None:
         """Brake from the next tick on, and forget the command."""
-        self._target = None
+        self._command = None
 
     def give_way(self) -> bool:
         """
@@ -85,20 +97,28 @@ class Follower:
         ``measured`` (joints,) is where they are, None where that is not known, and ``elapsed``
         the seconds since the last tick.
         """
-        if self._target is not None and not abs(now - self._heard) <= self._silence:
+        if not self._heard - self._silence <= now <= self._ends + self._silence:
             self.stop()
-        if self._target is None or measured is None:
+        if self._command is None or measured is None:
             self._following = False
         elif self._following:
-            return self._follow(self._target, measured, elapsed)
+            return self._follow(self._command, measured, now, elapsed)
         moved = self._anchor.brake(elapsed, measured)
         if measured is None:
             self._anchor.lose_sight(elapsed)
-        elif self._anchor.settle(measured, elapsed) and self._target is not None:
+        elif self._anchor.settle(measured, elapsed) and self._command is not None:
             self._following = moved = True
+            self._joined = False
         return self._anchor.position if moved else None
 
-    def _follow(self, target: np.ndarray, measured: np.ndarray, elapsed: float) -> np.ndarray:
-        assert self._anchor.motion is not None
+    def _follow(
+        self, command: Trajectory, measured: np.ndarray, now: float, elapsed: float
+    ) -> np.ndarray:
+        """Return where to be at the next tick, which comes as long after this as the last did."""
+        motion = self._anchor.motion
+        assert motion is not None
         self._anchor.note_lag(measured)
-        return self._anchor.motion.follow(target, elapsed).copy()
+        if not self._joined:
+            command = command.joined(motion.position, motion.velocity, now - self._began)
+            self._command, self._began, self._joined = command, now, True
+        return motion.follow(command.at(now + elapsed - self._began), elapsed).copy()

@@ -9,6 +9,9 @@ at the end of the node, and stays switched on: only ~/relax lets it go. It stops
 until ~/rearm, for an emergency stop (topic estop), for a motor that complains, gets too hot or
 draws too much current for too long. arm_obstacle tells why it does not follow, '' while it does.
 
+A command of one place is followed at once, a trajectory is played in its time, from where the arm
+is; a new one replaces it, and whatever holds the arm ends it.
+
 A person comes first: while teleop_commands come (see nodes/teleoperate.py), joint_commands wait.
 commander tells who drives: policy, human, or nobody. followed_commands is where the arm is sent,
 by whomever, and intervention labels each moment for a dataset: 1 while a person leads, else 0.
@@ -36,7 +39,7 @@ from vla_ros.hardware.driver import DRIVERS, Driver, DriverSettings, Reading
 from vla_ros.hardware.lookup import find
 from vla_ros.hardware.overload import OverloadWatch
 from vla_ros.ros import messages, qos
-from vla_ros.ros.bounds import bounded
+from vla_ros.ros.bounds import bounded, check_trajectory
 from vla_ros.ros.commands import command_msg
 from vla_ros.ros.emergency_stop import EmergencyStop
 from vla_ros.ros.lifecycle import NOT_ACTIVE, VlaNode
@@ -148,7 +151,7 @@ class RobotNode(VlaNode):
         callbacks = {'joint_commands': self._on_command, 'teleop_commands': self._on_teleop}
         self._speakers = {topic: Speakers(self._params.command_timeout) for topic in callbacks}
         for topic, callback in callbacks.items():
-            on_bytes = bounded(JointTrajectory, callback)
+            on_bytes = bounded(JointTrajectory, callback, check_trajectory)
             self.subscribe(JointTrajectory, topic, on_bytes, qos.LATEST, raw=True, info=True)
         self.subscribe(Bool, 'estop', self._estop.on_button, qos.LATCHED, info=True)
         if self._params.dead_man:
@@ -186,7 +189,7 @@ class RobotNode(VlaNode):
         return told | (describe(self._reading, self._robot.joint_names) if self._reading else {})
 
     def _on_command(self, msg: JointTrajectory, info: Mapping[str, Any]) -> None:
-        """Take the last point of the trajectory as the target, unless a person leads."""
+        """Have the arm follow a command, unless a person leads."""
         if not self._is_led:
             self._take('joint_commands', msg, info)
 
@@ -201,8 +204,9 @@ class RobotNode(VlaNode):
         if self._speakers[topic].note(info, now):
             self._contested = now
             raise VlaError(f'{topic}: got {TWO}, expected one; end the other')
-        target = messages.command_positions(msg, self._robot.joint_names)
-        self._inbox.append(lambda: self._follower.take(target, now))
+        trajectory = messages.trajectory_from_msg(msg, self._robot.joint_names)
+        begin = now + messages.begins_in(msg.header.stamp, trajectory, self.now())
+        self._inbox.append(lambda: self._follower.play(trajectory, now, begin))
 
     @property
     def _is_led(self) -> bool:

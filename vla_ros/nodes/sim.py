@@ -34,6 +34,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_ros.core.defaults import TASK
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.trajectory import Trajectory
 from vla_ros.dataset.plan import PlannedEpisode
 from vla_ros.deployment.restarts import EPISODES_FAILED
 from vla_ros.msg import EpisodeEvent, SimState
@@ -168,6 +169,8 @@ class SimNode(VlaNode):
         """Forget the last episode: the arm rests, and nothing has happened."""
         self._rotation = self._env.rotation
         self._target = self._home = self._env.positions
+        self._way: Trajectory | None = None  # what is followed
+        self._way_began = self._time
         self._began = self._time + 0.5 / self._params.rate  # after every state of before
         self._followed = False  # whoever commands the arm may not know of it yet
         self._started = self._succeeded = math.inf
@@ -204,24 +207,16 @@ class SimNode(VlaNode):
         self._told, self._asked = text, goal
 
     def _on_command(self, msg: JointTrajectory) -> None:
-        """Take the last point of the trajectory as the target."""
-        if not msg.points:
-            raise VlaError('joint_commands: got no points, expected one')
-        position = dict(zip(msg.joint_names, msg.points[-1].positions, strict=False))
-        names = self._env.arm.joint_names
-        missing = [name for name in names if name not in position]
-        target = np.array([position.get(name, math.nan) for name in names])
-        if missing or not np.isfinite(target).all():
-            raise VlaError(
-                f'joint_commands: joints missing {missing}, positions {target.tolist()}: '
-                f'expected finite positions of {", ".join(names)}'
-            )
-        moved = np.max(np.abs(target - self._home)) > FIRST_MOTION
+        """Follow a command: one place at once, a trajectory in its time."""
+        way = messages.trajectory_from_msg(msg, self._env.arm.joint_names)
+        late = -messages.begins_in(msg.header.stamp, way, self._time)
+        moved = np.max(np.abs(way.positions - self._home)) > FIRST_MOTION
         since = (messages.seconds(msg.header.stamp) or self.now()) - self._began
         self._followed |= since >= (RESET_TIME if moved else 0.0)
         if not self._followed:
             return
-        self._target = target
+        still = np.zeros(len(self._target))
+        self._way, self._way_began = way.joined(self._target, still, late), self._time
         if moved and self._started == math.inf:
             self._started = self._time
             self._announce(EpisodeEvent.START)
@@ -233,6 +228,7 @@ class SimNode(VlaNode):
         behind = elapsed - self._steps / self._params.rate
         if behind > LATEST_CATCH_UP:
             self._wall_start += behind
+            self._way_began += behind
             self._time_start += behind  # the world stood still, its clock did not
             self.report(
                 'real time',
@@ -255,12 +251,15 @@ class SimNode(VlaNode):
         if abs(off) > CLOCK_STEP and at_once:
             self._time_start += off
             self._began += off
+            self._way_began += off
             self._started += off
             self._succeeded += off
 
     def _step(self) -> None:
         if self._demonstrator and self._time >= self._began + STILL:
             self._demonstrate(self._demonstrator)
+        elif self._way is not None:
+            self._target = self._way.at(self._time + 1.0 / self._params.rate - self._way_began)
         self._env.step(self._target)
         self._steps += 1
         stamp = messages.stamp(self._time)

@@ -17,6 +17,7 @@ from rclpy.serialization import deserialize_message
 from vla_ros.core.chunk import MOST_ROWS
 from vla_ros.core.errors import VlaError
 from vla_ros.core.robot import MOST_JOINTS
+from vla_ros.core.trajectory import MOST_POINTS
 
 LARGEST = 2**14  # bytes of a message without long fields; joint states of 256 joints have less
 MOST_TIMINGS = 64  # of a chunk: one for each stage
@@ -66,9 +67,23 @@ def check_chunk(data: bytes) -> None:
     _check('timings', fields.count(), MOST_TIMINGS)
 
 
-def _check(what: str, got: int, most: int) -> None:
+def check_trajectory(data: bytes) -> None:
+    """Raise VlaError for the bytes of a JointTrajectory with more in it than is read in time."""
+    fields = _Fields(data)
+    fields.skip(8, 4)  # header.stamp
+    fields.skip(fields.count(), 1)  # header.frame_id
+    names = fields.count()
+    _check('joints', names, MOST_JOINTS, 'trajectory')
+    for _ in range(names):
+        fields.skip(fields.count(), 1)
+    _check('points', fields.count(), MOST_POINTS, 'trajectory')
+    size, most = len(data), LARGEST + MOST_POINTS * 4 * 8 * names  # four values of each joint
+    _check('bytes', size, most, 'trajectory')
+
+
+def _check(what: str, got: int, most: int, message: str = 'action chunk') -> None:
     if got > most:
-        raise VlaError(f'action chunk: got {got} {what}, expected at most {most}')
+        raise VlaError(f'{message}: got {got} {what}, expected at most {most}')
 
 
 def _check_size(data: bytes) -> None:

@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from builtin_interfaces.msg import Time
+from builtin_interfaces.msg import Duration, Time
 from sensor_msgs.msg import Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
@@ -21,11 +21,13 @@ from vla_ros.core.errors import VlaError
 from vla_ros.core.joint_states import check_once
 from vla_ros.core.picture import picture_from_bytes
 from vla_ros.core.robot import MOST_JOINTS
+from vla_ros.core.trajectory import Trajectory
 from vla_ros.msg import ActionChunk as ActionChunkMsg
 from vla_ros.msg import EpisodeEvent, Features, StageTiming, Tensor
 from vla_ros.policy.spec import PolicySpec
 from vla_ros.runtime.shared_memory import DTYPES, MOST_AXES
 
+LONGEST_WAIT = 60.0  # s until a trajectory begins
 # how an episode ends, in a word
 ENDS = {
     EpisodeEvent.SUCCESS: 'success',
@@ -39,8 +41,8 @@ def type_name(msg_type: type) -> str:
     return f'{msg_type.__module__.split(".")[0]}/msg/{msg_type.__name__}'
 
 
-def seconds(time: Time) -> float:
-    """Return a builtin_interfaces/Time as seconds."""
+def seconds(time: Time | Duration) -> float:
+    """Return a builtin_interfaces/Time, or a Duration, as seconds."""
     return time.sec + 1e-9 * time.nanosec
 
 
@@ -209,6 +211,51 @@ def command_positions(msg: JointTrajectory, joint_names: Sequence[str]) -> np.nd
             f'{", ".join(joint_names)}'
         )
     return positions
+
+
+def trajectory_from_msg(msg: JointTrajectory, joint_names: Sequence[str]) -> Trajectory:
+    """
+    Return the trajectory of ``joint_names``, in that order.
+
+    Velocities count where every point has them. Raise VlaError where there is no point, a joint
+    is missing, a value is not finite, or the times do not ascend.
+    """
+    columns, count = _columns('joint command', msg.joint_names, joint_names), len(msg.joint_names)
+    if not msg.points or any(len(point.positions) != count for point in msg.points):
+        raise VlaError(
+            f'joint command: got {len(msg.points)} points, expected one or more, each with a '
+            'position for each joint'
+        )
+    positions = np.array([point.positions for point in msg.points], np.float64)[:, columns]
+    if not np.isfinite(positions).all():
+        raise VlaError(
+            f'joint command: got NaN or infinity, expected finite positions of '
+            f'{", ".join(joint_names)}'
+        )
+    velocities = None
+    if all(len(point.velocities) == count for point in msg.points):
+        velocities = np.array([point.velocities for point in msg.points], np.float64)[:, columns]
+    times = np.array([seconds(point.time_from_start) for point in msg.points])
+    return Trajectory(times, positions, velocities)
+
+
+def begins_in(stamp: Time, trajectory: Trajectory, now: float) -> float:
+    """
+    Return the seconds from ``now`` (s) until a trajectory with this stamp begins; negative: ago.
+
+    No stamp means now, and so does any for a set point, which is followed whatever another
+    computer's clock says. Raise VlaError for one that is over, or begins in LONGEST_WAIT only.
+    """
+    if trajectory.is_set_point or not seconds(stamp):
+        return 0.0
+    begins, left = seconds(stamp) - now, seconds(stamp) + float(trajectory.times[-1]) - now
+    if left < 0.0 or begins > LONGEST_WAIT:
+        when = f'ended {-left:.2f} s ago' if left < 0.0 else f'begins in {begins:.2f} s'
+        raise VlaError(
+            f'joint command: got a trajectory that {when}, expected one that begins within '
+            f'{LONGEST_WAIT:g} s and is not over: do the clocks agree? A stamp of 0 means now'
+        )
+    return begins
 
 
 def _columns(what: str, got: Sequence[str], expected: Sequence[str]) -> list[int]:
