@@ -3,3 +3,4 @@
 """Real nodes in one process."""
 
 from live_nodes import start_graph  # noqa: F401
+from robot_operator import operate  # noqa: F401

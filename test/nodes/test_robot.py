@@ -10,11 +10,9 @@ import rclpy.subscription
 
 pytest.importorskip('scservo_sdk')
 
-from builtin_interfaces.msg import Duration
-from sensor_msgs.msg import JointState
+from robot_operator import Operator
 from servos import CALIBRATION, ROBOT, simulated_arm
-from std_msgs.msg import Bool, String
-from std_srvs.srv import Trigger
+from std_msgs.msg import Bool
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_ros.core.config import find_config
@@ -23,80 +21,11 @@ from vla_ros.core.robot import load_robot
 from vla_ros.core.workspace import workspace_of
 from vla_ros.hardware import sts3215
 from vla_ros.nodes.robot import RobotNode
-from vla_ros.ros import messages, qos
+from vla_ros.ros import qos
 from vla_ros.runtime.latch import RUN
 
 INFO = getattr(rclpy.subscription, 'MessageInfo', None)  # Jazzy has none
 SENDER_KNOWN = 'publisher_gid' in getattr(INFO, '__annotations__', ())
-
-
-class Operator:
-    """The peer that commands one robot node, and sees what its servos do."""
-
-    def __init__(self, graph, bus):
-        self.graph, self.bus = graph, bus
-        self.node = graph.start(RobotNode())
-        self.states = graph.collect(JointState, 'joint_states', qos.SENSOR)
-        self.obstacles = graph.collect(String, 'arm_obstacle', qos.LATCHED)
-        self._commands = graph.publisher(JointTrajectory, 'joint_commands', qos.LATEST)
-        self._target = None
-        graph.peer.create_timer(0.02, self._command)
-        graph.until(lambda: self.states)
-
-    def send(self, target):
-        """Command this from now on, 50 times a second; None: fall silent."""
-        self._target = target
-
-    def play(self, *points, stamp=None):
-        """Command to be at places at times, s, once."""
-        msg = JointTrajectory(joint_names=ROBOT.joint_names)
-        for seconds, target in points:
-            place = JointTrajectoryPoint(positions=[float(value) for value in target])
-            place.time_from_start = Duration(nanosec=round(1e9 * (seconds % 1)), sec=int(seconds))
-            msg.points.append(place)
-        if stamp is not None:
-            now = self.graph.peer.get_clock().now().nanoseconds * 1e-9
-            msg.header.stamp = messages.stamp(now + stamp)
-        self._commands.publish(msg)
-
-    def _command(self):
-        if self._target is not None:
-            point = JointTrajectoryPoint(positions=[float(value) for value in self._target])
-            msg = JointTrajectory(joint_names=ROBOT.joint_names, points=[point])
-            self._commands.publish(msg)
-
-    @property
-    def position(self):
-        return np.array(self.states[-1].position)
-
-    def arrives(self, target, atol=0.01):
-        """Wait until the arm is there."""
-        self.graph.until(lambda: np.abs(self.position - target).max() < atol)
-
-    @property
-    def motors(self):
-        """Return which motors are on."""
-        return [servo.get(sts3215.TORQUE_ENABLE) for servo in self.bus.servos.values()]
-
-    def call(self, service):
-        client = self.graph.peer.create_client(Trigger, f'robot/{service}')
-        assert client.wait_for_service(10.0)
-        future = client.call_async(Trigger.Request())
-        self.graph.until(future.done)
-        return future.result()
-
-
-@pytest.fixture
-def operate(start_graph, tmp_path):
-    """Return the function that starts a robot node with parameters, on a bus."""
-    with simulated_arm(tmp_path) as (bus, settings):
-
-        def start(*parameters):
-            where = (f'port:={settings.port}', f'calibration:={settings.calibration}')
-            free = ('robot:=so101', 'unguarded:=true', 'answer_time:=0.3')
-            return Operator(start_graph(*free, *where, *parameters), bus)
-
-        yield start
 
 
 def test_arm_goes_where_it_is_sent_and_tells_where_it_is(operate):
@@ -105,65 +34,6 @@ def test_arm_goes_where_it_is_sent_and_tells_where_it_is(operate):
     assert list(arm.states[-1].name) == list(ROBOT.joint_names)
     arm.send(here + 0.2)
     arm.arrives(here + 0.2)
-
-
-def test_trajectory_is_played_in_its_time_and_stays_at_its_end(operate):
-    arm = operate()
-    here = arm.position
-    arm.play((1.5, here + 0.6), (2.5, here + 0.6), (3.5, here + 0.2))
-    began = len(arm.states)
-    arm.graph.spin(0.75)
-    assert 0.1 < (arm.position - here).min() <= (arm.position - here).max() < 0.5  # half-way
-    arm.graph.until(lambda: np.abs(arm.position - here - 0.6).max() < 0.02)
-    arm.arrives(here + 0.2)
-    arm.graph.spin(1.0)
-    np.testing.assert_allclose(arm.position, here + 0.2, atol=0.01)
-    seen = np.array([state.position[0] for state in arm.states[began:]]) - here[0]
-    times = np.array([messages.seconds(state.header.stamp) for state in arm.states[began:]])
-    assert ((times - times[0])[seen > 0.58]).max() > 2.2  # it stayed at the second point
-
-
-def test_new_trajectory_replaces_the_one_that_is_played(operate):
-    arm = operate()
-    here = arm.position
-    arm.play((4.0, here + 1.0))
-    arm.graph.until(lambda: (arm.position - here).min() > 0.2)
-    arm.play((1.0, here))
-    arm.arrives(here)
-    arm.graph.spin(4.0)
-    np.testing.assert_allclose(arm.position, here, atol=0.01)
-
-
-def test_stop_ends_a_trajectory_and_nothing_of_it_is_left(operate):
-    arm = operate()
-    here = arm.position
-    arm.play((3.0, here + 0.9))
-    arm.graph.until(lambda: (arm.position - here).min() > 0.2)
-    assert arm.call('estop').success
-    arm.graph.spin(0.5)
-    held = arm.position
-    assert arm.call('rearm').success
-    arm.graph.spin(3.0)
-    np.testing.assert_allclose(arm.position, held, atol=0.01)
-
-
-def test_trajectory_that_is_over_or_out_of_order_moves_nothing_and_is_told(operate, capfd):
-    arm = operate()
-    here = arm.position
-    arm.play((1.0, here + 0.5), (2.0, here + 0.5), stamp=-5.0)
-    arm.graph.until(lambda: 'got a trajectory that ended 3.' in capfd.readouterr().err)
-    arm.play((1.0, here + 0.5), (1.0, here + 0.6))
-    arm.graph.spin(0.5)
-    np.testing.assert_allclose(arm.position, here, atol=0.005)
-
-
-def test_trajectory_with_a_stamp_begins_then(operate):
-    arm = operate()
-    here = arm.position
-    arm.play((0.2, here), (1.2, here + 0.4), stamp=1.0)
-    arm.graph.spin(0.9)
-    np.testing.assert_allclose(arm.position, here, atol=0.01)
-    arm.arrives(here + 0.4)
 
 
 def test_arm_that_is_not_commanded_is_not_switched_on(operate):

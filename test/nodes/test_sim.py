@@ -224,28 +224,6 @@ def test_command_that_makes_no_sense_moves_nothing(start_world, capfd, fault, co
     assert 'joint command: ' in said and complaint in said
 
 
-def test_trajectory_is_played_in_its_time(start_world):
-    world = start_world()
-    world.graph.until(lambda: world.clock)
-    world.graph.spin(0.2)
-    pan, began = world.target[0], len(world.joints)
-    points = []
-    for seconds, off in ((1, 0.4), (2, 0.4), (3, 0.0)):
-        point = JointTrajectoryPoint(positions=list(world.target + [off, 0, 0, 0, 0, 0]))
-        point.time_from_start.sec = seconds
-        points.append(point)
-    msg = JointTrajectory(joint_names=world.node._env.arm.joint_names, points=points)
-    world._commands.publish(msg)
-    world.graph.until(lambda: 'START' in world.story)
-    world.graph.spin(3.5)
-    off = np.array([state.position[0] - pan for state in world.joints[began:]])
-    times = np.array([messages.seconds(state.header.stamp) for state in world.joints[began:]])
-    times -= messages.seconds(world.events[-1].header.stamp)
-    expected = np.interp(times, [0.0, 1.0, 2.0, 3.0], [0.0, 0.4, 0.4, 0.0])
-    assert np.abs(off - expected).max() < 0.15  # what the arm lags behind
-    assert np.abs(off - expected)[(times > 1.5) & (times < 1.9)].max() < 0.03
-
-
 def test_command_for_the_last_episode_moves_nothing(start_world):
     world = start_world()
     world.graph.until(lambda: world.clock)

@@ -19,7 +19,6 @@ from patience import PATIENCE
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
 from std_msgs.msg import String
-from std_srvs.srv import Trigger
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.deployment.restarts import REFUSED
@@ -43,7 +42,6 @@ class EchoNode(VlaNode):
     def configure(self):
         self._step('configure')
         self.echo = self.advertise(String, 'echo', qos.LATEST)
-        self.serve(Trigger, '~/tell', self._on_tell)
 
     def activate(self):
         self.subscribe(String, 'word', self._on_word, qos.LATEST)
@@ -57,12 +55,6 @@ class EchoNode(VlaNode):
 
     def diagnostics(self):
         return {'steps': ' '.join(self.steps)}
-
-    def _on_tell(self, request, response):
-        if not self.active:
-            raise VlaError('not active: activate the node first')
-        response.success = True
-        return response
 
     def _on_word(self, msg):
         if msg.data == 'bad':
@@ -117,31 +109,6 @@ def test_stopped_node_can_be_started_again(start_graph):
     words = graph.publisher(String, 'word', qos.LATEST)
     echoes = graph.collect(String, 'echo', qos.LATEST)
     graph.until(lambda: words.publish(String(data='hi')) or echoes)
-
-
-def test_service_is_there_until_the_clean_up_and_tells_what_is_wrong(start_graph):
-    graph = start_graph()
-    node = graph.start(EchoNode())
-    client = graph.peer.create_client(Trigger, 'echo/tell')
-
-    def ask():
-        graph.until(client.service_is_ready)
-        future = client.call_async(Trigger.Request())
-        graph.until(future.done)
-        return future.result()
-
-    assert ask().success
-    node.trigger_deactivate()
-    answer = ask()
-    assert not answer.success and answer.message == 'not active: activate the node first'
-    node.trigger_cleanup()
-    graph.until(lambda: not client.service_is_ready())
-    assert node.start() and ask().success
-
-
-def test_no_node_has_services_that_its_base_does_not_end():
-    for path in sorted(Path(lifecycle.__file__).parents[1].glob('nodes/*.py')):
-        assert 'create_service(' not in path.read_text(), path.name
 
 
 @pytest.mark.parametrize('wrong', [Transition.TRANSITION_CONFIGURE, 99])
