@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files of a robot of one's own are ones that the nodes load, and agree with each other."""
 
+import re
 from math import pi
 
 import pytest
 
+from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.robot import load_robot
+from vla_ros.core.workspace import workspace_of
 from vla_ros.dataset.plan import load_plan
 from vla_ros.deployment.deployment import load_deployment
 from vla_ros.deployment.template import Camera, Joint, RobotFiles, parse_camera, parse_joint
@@ -53,6 +56,7 @@ def test_joints_and_cameras_are_the_same_in_every_file(tmp_path, capsys, driver)
     for page in pages:
         assert page['cameras'] == 'front,wrist'
         assert page['robot'] == str(tmp_path / 'robot.yaml')
+    assert run['vision_encoder']['instruction'] == "Put the owner's cup: away"
     watched = run['action_queue']['watched_nodes'].split(',')
     assert set(watched) == set(run) - {'action_queue'}
     assert run['action_queue']['robot'] == str(tmp_path / 'robot.yaml')
@@ -62,6 +66,37 @@ def test_joints_and_cameras_are_the_same_in_every_file(tmp_path, capsys, driver)
     assert record['recorder']['moving_cameras'] == 'wrist' and record['recorder']['fps'] == 15.0
     assert record['recorder']['plan'] == str(tmp_path / 'plan.yaml')
     assert load_plan(tmp_path / 'plan.yaml').held_out == 6
+
+
+def test_arm_of_ones_own_driver_is_driven_once_somebody_says_that_nothing_guards_it(
+    tmp_path, capsys
+):
+    assert init(tmp_path, '--driver', 'my_arm:Driver') == 0
+    said = capsys.readouterr().out
+    assert f'bound where the arm may be: safety in {tmp_path / "robot.yaml"}' in said
+    for file in ('run.yaml', 'record.yaml'):
+        more = {'policy': './mine'} if file == 'run.yaml' else {}
+        chosen = {'unguarded': 'true', 'speed': '0.3', 'dead_man': 'true', 'calibration': 'blue'}
+        robot = nodes(tmp_path / file, **more, **chosen)['robot']
+        assert (robot['unguarded'], robot['speed'], robot['dead_man']) == (True, 0.3, True)
+        assert (robot['driver'], robot['calibration']) == ('my_arm:Driver', 'blue')
+
+
+def test_safety_that_the_robot_file_tells_how_to_write_is_one_that_a_robot_can_have(tmp_path):
+    names = load_robot(find_config('robots', 'so101')).joint_names
+    words = ['init', 'mine', '--output', str(tmp_path), '--joints', *names]
+    assert main([*words, '--cameras', *CAMERAS]) == 0
+    file = tmp_path / 'robot.yaml'
+    assert load_robot(file).safety is None
+    head, mark, told = file.read_text().partition('# urdf:')
+    own = {
+        'my_arm.urdf': str(find_config('robots', 'so101.urdf')),
+        'my_tool_frame': 'gripper_frame_link',
+    }
+    for word, mine in own.items():
+        told = told.replace(word, mine)
+    file.write_text(head + re.sub('(?m)^# ', '', mark + told))
+    assert load_robot(file).safety.tool_speed == 0.5 and workspace_of(load_robot(file))
 
 
 def test_files_that_are_there_are_not_overwritten(tmp_path, capsys):

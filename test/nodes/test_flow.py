@@ -93,12 +93,15 @@ def test_policy_of_several_tasks_waits_until_it_is_told_which(start_graph, tmp_p
         graph.start(node())
     chunks, robot = graph.collect(ActionChunk, 'action_chunk', qos.LATEST), Robot(graph)
     robot.observe()
-    robot.ask(1)
-    graph.spin(0.5)
-    assert (
-        not chunks
-        and 'instruction: got none, and the policy knows several' in capfd.readouterr().err
-    )
+    said = []
+
+    def complains():
+        robot.ask(1)
+        said.append(capfd.readouterr().err)
+        return 'no answer yet: instruction: got none, and the policy knows' in ''.join(said)
+
+    graph.until(complains)
+    assert not chunks
     graph.publisher(String, 'instruction', qos.LATCHED).publish(String(data='Put it there.'))
     graph.spin(0.2)
     _, answer = ask(graph, robot, chunks)

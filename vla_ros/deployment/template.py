@@ -38,6 +38,15 @@ _ROBOT = _Text("""\
 description: @name; rad, rad/s, rad/s^2, and m where a joint slides.
 joints:
 @joints
+# Where the arm may be: with its URDF (paths from this file) the queue keeps it there, and the
+# `robot` node, which drives no arm without, unless unguarded:=true. Set your own, and uncomment.
+# urdf: my_arm.urdf
+# tool: my_tool_frame
+# safety:
+#   lower: [-0.05, -0.40, 0.0]  # m, of the tool's box, in the frame of the root link
+#   upper: [0.45, 0.40, 0.45]
+#   table: 0.0                  # m; no moving link goes below
+#   tool_speed: 0.5             # m/s
 """)
 _JOINT_LINE = _Text(
     '  @name: {@{kind}lower: @lower, upper: @upper, velocity: @velocity, '
@@ -85,7 +94,7 @@ description: A policy on @name.
 
 arguments:
   policy: {default: '', description: 'policy bundle: a name or a folder (needed)'}
-  instruction: {default: '', description: "what to do, in words (default: the policy's own)"}
+  instruction: {default: @instruction, description: "in words; '': the policy's own"}
   placement: {default: cpu, config: placement, description: processors of each node}
 @port  dry_run: {default: false, description: compute everything but command nothing}
   chunk_size_threshold: {default: 0.2, description: fill at which the next chunk is asked for}
@@ -155,7 +164,13 @@ recoveries: 2      # episodes per cluster in which a mishap is mended
 recovery_kinds: [miss, drop, push]
 seed: 0            # of the starts
 """
-_PORT = "  port: {default: '', description: 'port of the arm, see vla_ros find-ports'}\n"
+_OWN_ARM = """\
+  port: {default: '', description: 'port of the arm, see vla_ros find-ports'}
+  calibration: {default: '', description: "LeRobot's id of the arm, or the file"}
+  speed: {default: 1.0, description: "share of the robot's velocity; 0.3 for first runs"}
+  dead_man: {default: false, description: the arm moves only while topic dead_man says so}
+  unguarded: {default: false, description: drive an arm whose file has no safety section}
+"""
 _OWN_DRIVER = """\
   # The robot's own driver runs elsewhere: it publishes joint_states, and follows joint_commands (a
   # trajectory of one point).
@@ -169,6 +184,10 @@ _DRIVER = _Text("""\
       robot: ${folder}/robot.yaml
       driver: @driver
       port: ${port}
+      calibration: ${calibration}
+      speed: ${speed}
+      dead_man: ${dead_man}
+      unguarded: ${unguarded}
 """)
 _CAMERA_NODE = _Text("""\
   - name: camera_@name
@@ -282,7 +301,7 @@ class RobotFiles:
         driver = _DRIVER.substitute(driver=self.driver) if self.driver else _OWN_DRIVER
         return text.substitute(
             name=_word(self.name),
-            port=_PORT if self.driver else '',
+            port=_OWN_ARM if self.driver else '',
             driver=driver,
             cameras=''.join(map(_camera, self.cameras)),
             blocks=''.join(map(_block, _BLOCKS)).rstrip('\n'),

@@ -156,7 +156,8 @@ class VisionEncoderNode(StageNode):
         self._request = request
         self._answer()
         if self._request is not None and self.now() - self._waits_since > PATIENCE:
-            self.report('observation', f'no answer yet: {self._observations.waiting_for}')
+            missing = self._untold or self._observations.waiting_for
+            self.report('observation', f'no answer yet: {missing}')
 
     def _add(self, source: str, time: float, value: object) -> None:
         self._observations.add(source, time, value)
@@ -164,7 +165,7 @@ class VisionEncoderNode(StageNode):
 
     def _answer(self) -> None:
         """Answer the open request, if there is one and all that it needs."""
-        if self._request is None:
+        if self._request is None or self._untold:
             return
         observation = self._observations.take(self.now())
         if observation is not None:
@@ -173,7 +174,6 @@ class VisionEncoderNode(StageNode):
     def _encode(self, observation: Observation, request: int) -> None:
         """Publish the answer; where that fails, the request stays open for the next pictures."""
         try:
-            self._check_told()
             observation = _whole(observation)
             self._check_alive(observation)
             self._publish_answer(observation, request)
@@ -182,13 +182,15 @@ class VisionEncoderNode(StageNode):
         else:
             self._answered, self._request = request, None
 
-    def _check_told(self) -> None:
-        """Raise VlaError where a policy that reads what to do was not told."""
-        if self._spec.language is not None and not self._instruction:
-            raise VlaError(
-                'instruction: got none, and the policy knows several, expected what to do, in '
-                'words; publish it on the topic instruction, or set the parameter instruction'
-            )
+    @property
+    def _untold(self) -> str:
+        """Say what a policy waits for that reads what to do and was not told, else ''."""
+        if self._spec.language is None or self._instruction:
+            return ''
+        return (
+            'instruction: got none, and the policy knows several, expected what to do, in words; '
+            'publish it on the topic instruction, or set the parameter instruction'
+        )
 
     def _images(self, observation: Observation) -> dict[str, np.ndarray]:
         return {name: observation.values[topic] for name, topic in self._topics.items()}

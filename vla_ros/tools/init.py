@@ -48,6 +48,7 @@ def run(args: Namespace) -> int:
     """Write the files, load them, and say what comes next."""
     from vla_ros.deployment.template import (
         RECORD,
+        ROBOT,
         RUN,
         RobotFiles,
         parse_camera,
@@ -77,6 +78,8 @@ def run(args: Namespace) -> int:
     if guessed:
         print(f'set lower and upper (rad) of {", ".join(guessed)}: they are guessed')
     print('velocities and accelerations are slow guesses: set what the arm can do')
+    if args.driver:
+        print(f'bound where the arm may be: safety in {folder / ROBOT}, which tells how')
     print('with a policy:', command('vla_ros up {} policy:=./my_policy', folder / RUN))
     tell_end(following=command('vla_ros record --deployment {}', folder / RECORD))
     return 0
