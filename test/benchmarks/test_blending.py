@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The comparison of the ways to blend, with a policy that plays back the expert."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from vla_ros.benchmarks import blending
 from vla_ros.core.config import find_config
 from vla_ros.core.robot import load_robot
 from vla_ros.sim.rollout import Rollout
+from vla_ros.tools.main import main
 
 ROBOT = load_robot(find_config('robots', 'so101'))
 
@@ -66,3 +69,24 @@ def test_policy_that_continues_is_told_what_is_queued_and_switches_without_blend
     assert known.chunk.joint_names == policy.spec.joint_names
     assert blending.chosen('guide') == ('latest_only', 'guide')
     assert blending.chosen('linear_ramp') == ('linear_ramp', 'none')
+
+
+def test_outcomes_are_kept_one_by_one_and_what_would_end_the_rest_is_found_first(
+    tiny_bundle, tmp_path, monkeypatch, capsys
+):
+    file = tmp_path / 'blending.json'
+    words = ['benchmark', 'blending', '--policy', str(tiny_bundle), '--json', str(file)]
+    words += ['--episodes', '1', '--timeout', '0.2', '--strategies', 'average']
+    assert main([*words, '--latencies', '0.05', '-1']) == 2
+    assert 'latency: got -1.0 s' in capsys.readouterr().err and not file.exists()
+    play, played = Rollout.play, []
+
+    def stopping(self, planned):
+        if played:
+            raise KeyboardInterrupt
+        played.append(planned)
+        return play(self, planned)
+
+    monkeypatch.setattr(Rollout, 'play', stopping)
+    assert main([*words, '--latencies', '0.05', '0.1']) == 130
+    assert [row['latency'] for row in json.loads(file.read_text())['outcomes']] == [0.05]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from vla_ros.benchmarks import control
 from vla_ros.benchmarks.control import LATENESS, Run, summary
 from vla_ros.runtime.pacing import Lateness
 from vla_ros.tools.main import main
@@ -37,3 +38,19 @@ def test_summary_takes_the_medians_and_says_what_was_not_permitted() -> None:
     assert '50 Hz  usual        2.00' in text
     assert 'SCHED_FIFO is not permitted here' in text
     assert 'not permitted' not in summary([*runs, Run(50.0, 'FIFO', 0.0, 0.0, 0.0, 0, 10)])
+
+
+def test_runs_that_were_measured_are_kept_whatever_ends_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = iter([Run(50.0, 'usual', 0.001, 0.001, 0.001, 0, 10)])
+
+    def measure(*_: object) -> Run:
+        for run in runs:
+            return run
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(control, 'measure', measure)
+    file = tmp_path / 'control.json'
+    assert main(['benchmark', 'control', '--idle', '--json', str(file)]) == 130
+    assert [run['rate'] for run in json.loads(file.read_text())] == [50.0]

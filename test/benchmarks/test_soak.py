@@ -11,6 +11,7 @@ import threading
 import numpy as np
 import pytest
 
+from vla_ros.benchmarks import soak
 from vla_ros.benchmarks.soak import Look, growth, judge, look_at, node_name, progress, table
 from vla_ros.runtime.shared_memory import SharedWriter
 
@@ -93,3 +94,20 @@ def test_a_node_is_known_by_its_name():
     finally:
         process.kill()
         process.wait()
+
+
+def test_what_was_seen_is_kept_while_the_run_goes_on(monkeypatch):
+    class Deployed:
+        """Stands for a run of which this process is the only node."""
+
+        def pids(self):
+            return {'test': os.getpid()}
+
+        def figures(self):
+            return '0 episodes'
+
+    monkeypatch.setattr(soak, 'wait_until_stable', lambda deployment: None)
+    monkeypatch.setattr(soak, 'PROGRESS', 0.05)
+    kept = []
+    looks, _ = soak.watch(Deployed(), 0.5, 0.02, lambda looks, restarts: kept.append(len(looks)))
+    assert len(kept) > 2 and kept == sorted(kept) and kept[-1] <= len(looks)

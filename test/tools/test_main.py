@@ -321,7 +321,7 @@ def test_a_command_needs_no_terminal_to_tell_and_no_file_takes_its_place(tmp_pat
     (tmp_path / 'vla_ros_try.py').write_text(
         '"""Try it."""\n'
         'import sys\n'
-        'from vla_ros.tools.progress import progress\n'
+        'from vla_ros.runtime.progress import progress\n'
         'def add_arguments(parser): pass\n'
         'def run(args):\n'
         "    with open('file', 'w') as file, progress('step') as told:\n"

@@ -10,7 +10,7 @@ rough the commands are (jerk), how long the arm waited, and how many episodes su
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,7 +22,8 @@ from vla_ros.core.chunk import ActionChunk
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import POLICY, ROBOT, TASK
 from vla_ros.core.executor import Executor
-from vla_ros.core.files import replacing, write_json
+from vla_ros.core.extras import require
+from vla_ros.core.files import check_writable, replacing, write_json
 from vla_ros.core.queue import PushResult
 from vla_ros.core.robot import RobotSpec, load_robot
 from vla_ros.core.settings import ExecutorConfig
@@ -147,11 +148,13 @@ def compare(
     latencies: list[float],
     threshold: float = 0.2,
     timeout: float = 30.0,
+    keep: Callable[[list[Outcome]], None] = lambda outcomes: None,
 ) -> list[Outcome]:
     """
     Return the outcomes for each strategy and latency; the strategies take turns.
 
-    ``policies`` are by the way in which they continue what is being played.
+    ``policies`` are by the way in which they continue what is being played; ``keep`` is told the
+    outcomes so far after each.
     """
     from vla_ros.sim.rollout import Rollout, RolloutConfig
 
@@ -179,6 +182,7 @@ def compare(
             rollout.close()
             print(_row(outcome), flush=True)
             outcomes.append(outcome)
+            keep(outcomes)
     return outcomes
 
 
@@ -215,7 +219,13 @@ def run(args: Namespace) -> int:
     from vla_ros.policy.family import ExpertSettings
     from vla_ros.policy.pipeline import Policy
     from vla_ros.runtime.placement import NodePlacement, Placement
+    from vla_ros.sim.rollout import RolloutConfig
 
+    for latency in args.latencies:  # all of them, before the first is played for hours
+        RolloutConfig(timeout=args.timeout, latency=latency)
+    if args.plot:
+        check_writable(args.plot)
+        require('matplotlib')
     bundle = load_bundle(find_config('policies', args.policy))
     placement = Placement(default=NodePlacement(threads=1))
     needed = dict.fromkeys(chosen(strategy)[1] for strategy in args.strategies)
@@ -224,6 +234,14 @@ def run(args: Namespace) -> int:
     }
     robot = load_robot(find_config('robots', args.robot))
     plan = plan_set(find_plan(TASK), args.set, args.episodes, args.seed)
+
+    def keep(outcomes: list[Outcome]) -> None:
+        content = {'policy': args.policy, 'set': args.set, 'seed': args.seed}
+        content['chunk_size_threshold'] = args.chunk_size_threshold
+        content['outcomes'] = [outcome.as_dict() for outcome in outcomes]
+        if args.json:
+            write_json(args.json, content)
+
     print(_HEAD)
     outcomes = compare(
         policies,
@@ -233,12 +251,8 @@ def run(args: Namespace) -> int:
         args.latencies,
         args.chunk_size_threshold,
         args.timeout,
+        keep,
     )
-    if args.json:
-        content = {'policy': args.policy, 'set': args.set, 'seed': args.seed}
-        content['chunk_size_threshold'] = args.chunk_size_threshold
-        content['outcomes'] = [outcome.as_dict() for outcome in outcomes]
-        write_json(args.json, content)
     if args.plot:
         plot(outcomes, robot, args.plot)
     return 0

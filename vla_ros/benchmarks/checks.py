@@ -55,10 +55,10 @@ def run(args: Namespace) -> int:
     for trial in work(attempt, seeds, args.workers):
         trials.append(trial)
         print(f'{len(trials)} of {args.recordings} recordings', flush=True)
-    result = summarise(trials)
+        result = summarise(trials)
+        if args.json:
+            write_json(args.json, result)
     print(make_table(result))
-    if args.json:
-        write_json(args.json, result)
     missed = any(row['found'] < row['of'] for row in result['defects'])
     return int(missed or result['false_alarms'] > 0)
 

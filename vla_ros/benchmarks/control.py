@@ -84,9 +84,9 @@ def run(args: Namespace) -> int:
                 for placement, time_slice in KINDS:
                     runs.append(measure(rate, placement, time_slice, args.seconds))
                     print(runs[-1], flush=True)
+                    if args.json:
+                        write_json(args.json, [asdict(item) for item in runs])
     print(summary(runs))
-    if args.json:
-        write_json(args.json, [asdict(item) for item in runs])
     return 0
 
 

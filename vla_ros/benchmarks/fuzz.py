@@ -35,6 +35,7 @@ from vla_ros.core.guard import Guard
 from vla_ros.core.queue import ActionQueue, PushResult
 from vla_ros.core.robot import RobotSpec, load_robot
 from vla_ros.core.settings import ExecutorConfig
+from vla_ros.runtime.progress import OnProgress, progress
 
 EPISODE = 2_000  # ticks with one executor and one setting
 CLOCK_JOINT = 'row time'  # a joint whose position says for which time its row was made
@@ -326,7 +327,9 @@ def with_clock_joint(robot: RobotSpec) -> RobotSpec:
     )
 
 
-def fuzz(robot: RobotSpec, ticks: int, seed: int) -> Findings:
+def fuzz(
+    robot: RobotSpec, ticks: int, seed: int, on_progress: OnProgress = lambda done, total: None
+) -> Findings:
     """Return what came of that many ticks, the same for the same seed but for the times."""
     findings, rng = Findings(), np.random.default_rng(seed)
     while findings.ticks < ticks:
@@ -334,6 +337,7 @@ def fuzz(robot: RobotSpec, ticks: int, seed: int) -> Findings:
         for _ in range(min(EPISODE, ticks - findings.ticks)):
             world.step()
         world.watch.look()
+        on_progress(findings.ticks, ticks)
     return findings
 
 
@@ -353,7 +357,8 @@ def run(args: Namespace) -> int:
         raise ConfigError(f'--speed: got {args.speed:g}, expected above 0, and at most 1')
     robot = load_robot(find_config('robots', args.robot)).slowed(args.speed)
     gc.freeze()  # as a node does
-    found = fuzz(robot, args.ticks, args.seed)
+    with progress('tick') as on_progress:
+        found = fuzz(robot, args.ticks, args.seed, on_progress)
     print(_text(found))
     if args.json:
         write_json(

@@ -29,6 +29,7 @@ import numpy as np
 import yaml
 
 from vla_ros.benchmarks.commands import Play, summarize
+from vla_ros.benchmarks.ratios import check_count
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import DEPLOYMENT, POLICY, TASK
 from vla_ros.core.errors import ConfigError, VlaError
@@ -90,6 +91,7 @@ def run(args: Namespace) -> int:
     """Play in turns, print the table and write the figures."""
     from vla_ros.policy.bundle import load_bundle
 
+    check_count('episodes', args.episodes)
     remove_stale_segments()  # this process listens before `vla_ros up` does the same
     os.environ.update(isolate() | THREADS)
     spec = load_bundle(find_config('policies', args.policy)).spec
@@ -101,10 +103,10 @@ def run(args: Namespace) -> int:
             for side in SIDES:
                 plays[side].append(match.play(side, planned))
                 print(describe(side, planned, plays[side][-1]), flush=True)
-    figures = {side: summarize(plays[side]) for side in SIDES}
+            figures = {side: summarize(plays[side]) for side in SIDES}
+            if args.json:
+                write_json(args.json, {**figures, 'settings': settings(args, spec)})
     print(table(figures))
-    if args.json:
-        write_json(args.json, {**figures, 'settings': settings(args, spec)})
     return 0
 
 

@@ -17,8 +17,9 @@ import sys
 import threading
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -87,18 +88,25 @@ def run(args: Namespace) -> int:
     remove_stale_slots()
     before = slots_there()
     with Deployment([args.deployment, 'episodes:=0', *args.arguments]) as deployment:
-        looks, restarts = watch(deployment, 60.0 * args.minutes, args.period)
+        looks, restarts = watch(deployment, 60.0 * args.minutes, args.period, partial(_keep, args))
         figures = deployment.figures()
     left = slots_there() - before
     print(table(looks))
     faults = judge(looks, args.growth)
     faults += [f'{name} was started again {count} times' for name, count in restarts.items()]
     faults += [f'{len(left)} slots are left in {SHARED_MEMORY}'] if left else []
+    _keep(args, looks, restarts, faults)
+    print(f'{len(looks)} looks; {figures}; ' + ('; '.join(faults) or 'nothing grew, nothing left'))
+    return 1 if faults else 0
+
+
+def _keep(
+    args: Namespace, looks: list[Looks], restarts: dict[str, int], faults: Sequence[str] = ()
+) -> None:
+    """Write what was seen so far, where that is asked for."""
     if args.json:
         found = [{name: vars(each) for name, each in look.items()} for look in looks]
         write_json(args.json, {'looks': found, 'faults': faults, 'restarts': dict(restarts)})
-    print(f'{len(looks)} looks; {figures}; ' + ('; '.join(faults) or 'nothing grew, nothing left'))
-    return 1 if faults else 0
 
 
 class Deployment:
@@ -154,9 +162,16 @@ class Deployment:
 
 
 def watch(
-    deployment: Deployment, duration: float, period: float
+    deployment: Deployment,
+    duration: float,
+    period: float,
+    keep: Callable[[list[Looks], dict[str, int]], None] = lambda looks, restarts: None,
 ) -> tuple[list[Looks], dict[str, int]]:
-    """Look at the nodes for ``duration`` s; return the looks after the warm-up, and restarts."""
+    """
+    Look at the nodes for ``duration`` s; return the looks after the warm-up, and restarts.
+
+    ``keep`` is told both now and then.
+    """
     wait_until_stable(deployment)
     began = said = time.monotonic()
     seen = deployment.pids()
@@ -173,6 +188,7 @@ def watch(
         if time.monotonic() - said >= PROGRESS:
             said = time.monotonic()
             print(progress(elapsed, duration, now, deployment.figures()), flush=True)
+            keep(looks, restarts)
         time.sleep(period)
     if len(looks) < 4:
         raise VlaError(f'soak: got {len(looks)} looks, expected 4 and more; raise --minutes')

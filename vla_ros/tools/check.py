@@ -17,6 +17,7 @@ from vla_ros.core.defaults import TASK
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json, write_text
 from vla_ros.dataset.lerobot import is_dataset
+from vla_ros.runtime.progress import progress
 from vla_ros.tools.arguments import (
     add_dataset,
     add_json,
@@ -31,7 +32,6 @@ from vla_ros.tools.arguments import (
     topic_choice,
     written,
 )
-from vla_ros.tools.progress import progress
 
 if TYPE_CHECKING:
     from vla_ros.dataset.checks.episodes import Episodes

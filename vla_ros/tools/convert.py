@@ -12,6 +12,7 @@ one dataset. A dataset becomes a folder of bags, one per episode, as `vla_ros re
 from argparse import ArgumentParser, Namespace
 
 from vla_ros.core.defaults import TASK
+from vla_ros.runtime.progress import progress
 from vla_ros.tools.arguments import (
     add_topic_choice,
     add_units,
@@ -23,7 +24,6 @@ from vla_ros.tools.arguments import (
     tell_end,
     topic_choice,
 )
-from vla_ros.tools.progress import progress
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -24,8 +24,8 @@ from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError, suggest
 from vla_ros.core.picture_size import NOTATION, PictureSize, parse_size
 from vla_ros.dataset.plan import Plan, PlannedEpisode
+from vla_ros.runtime.progress import progress
 from vla_ros.tools.arguments import add_task, chosen_task, command, made, tell_end
-from vla_ros.tools.progress import progress
 
 if TYPE_CHECKING:
     from vla_ros.sim.labelled_pictures import Recorder, Sizes

@@ -20,6 +20,7 @@ from typing import Any
 
 from vla_ros.core.defaults import POLICY, ROBOT
 from vla_ros.core.errors import ConfigError
+from vla_ros.runtime.progress import progress
 from vla_ros.tools.arguments import (
     add_json,
     add_topic_choice,
@@ -28,7 +29,6 @@ from vla_ros.tools.arguments import (
     topic_choice,
     written,
 )
-from vla_ros.tools.progress import progress
 
 _HELP = {
     'mode': 'async: the queue asks ahead; sync: when it is empty',

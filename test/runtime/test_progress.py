@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from vla_ros.runtime.progress import progress
 from vla_ros.tools.arguments import Written
 from vla_ros.tools.main import COMMANDS
-from vla_ros.tools.progress import progress
 
 
 class Terminal(io.StringIO):
