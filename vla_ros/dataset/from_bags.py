@@ -7,11 +7,13 @@ A bag holds streams, each at its own rate; a dataset holds frames at one rate. E
 the live nodes do, the sample of every source that was measured nearest to the frame's time.
 """
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,9 @@ from vla_ros.dataset.camera_messages import read_picture
 from vla_ros.dataset.joint_messages import read_command, read_states
 from vla_ros.dataset.lerobot import DatasetSpec, DatasetWriter, Frame
 from vla_ros.dataset.plan import is_held_out
+from vla_ros.dataset.shards import INFO, SHARD, join, new_shard, working, write_infos
 from vla_ros.dataset.streams import LABELS, Streams, find_streams
 
-INFO = 'vla_ros_episodes.json'  # in the dataset's folder meta
 Progress = Callable[[int, int], None]  # done, total
 
 
@@ -89,24 +91,55 @@ def write(
     """
     Write a new LeRobotDataset v3 to ``root``, which appears when everything is done.
 
-    ``split`` is what the dataset's metadata call all of its episodes. Raise ConfigError if
-    ``root`` exists, and VlaError for an episode whose messages turn out to be damaged.
+    A run that was interrupted goes on with the episodes that are missing, and those that have
+    changed. ``split`` is what the dataset's metadata call all of its episodes. Raise ConfigError
+    if ``root`` exists, and VlaError for an episode whose messages turn out to be damaged.
     """
     lerobot.check_new(root)
     lerobot.quiet()
     episodes = [episode for episode, _, _ in aligned.episodes]
-    work = root.with_name(root.name + '.converting')
-    shutil.rmtree(work, ignore_errors=True)
-    try:
-        _write_frames(work, aligned, on_progress)
-        _copy_calibration(episodes, work / 'meta' / CALIBRATION)
-        _name_split(work, split, len(episodes))
-        work.rename(root)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+
+    def finish(whole: Path) -> None:
+        _copy_calibration(episodes, whole / 'meta' / CALIBRATION)
+        _name_split(whole, split, len(episodes))
+
+    with working(root, 'vla_ros convert') as work:
+        parts = [
+            replace(aligned, episodes=aligned.episodes[begin : begin + SHARD])
+            for begin in range(0, len(episodes), SHARD)
+        ]
+        shards = [work / f'shard_{number:04d}_{_key(p)}' for number, p in enumerate(parts)]
+        for stale in {*work.glob('shard_*')} - {*shards}:
+            shutil.rmtree(stale)
+        for number, (part, shard) in enumerate(zip(parts, shards, strict=True)):
+            told = partial(_tell, on_progress, SHARD * number, len(episodes))
+            if shard.exists():
+                told(len(part.episodes))
+                continue
+            with new_shard(shard) as unfinished:
+                _write_frames(unfinished, part, told)
+        join(shards, root, finish)
 
 
-def _write_frames(root: Path, aligned: Aligned, on_progress: Progress) -> None:
+def _tell(on_progress: Progress, before: int, total: int, done: int) -> None:
+    on_progress(before + done, total)
+
+
+def _key(part: Aligned) -> str:
+    """Return a name for all that a shard is made of: files, samples and settings."""
+    digest = hashlib.sha256(repr((part.spec, part.instruction)).encode())
+    for episode, streams, alignment in part.episodes:
+        files = sorted(episode.path.rglob('*')) or [episode.path]
+        stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        chosen = sorted(alignment.chosen.items())
+        facts = (str(episode.path.resolve()), stats, episode.info, streams, alignment.tasks)
+        digest.update(repr(facts).encode())
+        for topic, array in (('', alignment.times), *chosen):
+            digest.update(topic.encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _write_frames(root: Path, aligned: Aligned, on_episode: Callable[[int], None]) -> None:
     """Write the frames, and what the dataset remembers of the recordings."""
     infos, spec = [], aligned.spec
     with closing(DatasetWriter(root, spec)) as writer:
@@ -114,8 +147,8 @@ def _write_frames(root: Path, aligned: Aligned, on_progress: Progress) -> None:
             frames = make_frames(episode, streams, alignment, spec)
             writer.write(frames, aligned.instruction)
             infos.append(_info(episode, alignment))
-            on_progress(number, len(aligned.episodes))
-    (root / 'meta' / INFO).write_text(json.dumps(infos, indent=1))
+            on_episode(number)
+    write_infos(root, infos)
 
 
 def _align_all(

@@ -9,7 +9,6 @@ appears only when everything is done.
 """
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -18,17 +17,16 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import lock_file, write_text
 from vla_ros.core.picture_size import PictureSize
 from vla_ros.dataset import lerobot
-from vla_ros.dataset.from_bags import INFO
 from vla_ros.dataset.plan import PlannedEpisode
+from vla_ros.dataset.shards import SHARD, join, new_shard, work_folder, write_infos
 from vla_ros.dataset.streams import PHASE
 from vla_ros.runtime.workers import work
 from vla_ros.sim.episode import demonstrate
 from vla_ros.sim.renderer import Renderer
-from vla_ros.sim.task import TaskChoice
+from vla_ros.sim.task import Task, TaskChoice
 
 DEFAULT = TaskChoice()
 
-SHARD = 10  # episodes
 _FPS = 30  # Hz
 
 
@@ -54,7 +52,7 @@ def generate(
     ``root`` exists, or if ``<root>.partial`` belongs to another plan.
     """
     lerobot.check_new(root)
-    unfinished = root.with_name(root.name + '.partial')
+    unfinished = work_folder(root)
     with _claim(unfinished, plan, picture, task):
         shards = [
             _Shard(unfinished / f'shard_{i // SHARD:04d}', plan[i : i + SHARD], picture, task)
@@ -67,13 +65,7 @@ def generate(
             done += count
             on_progress(done, len(plan))
         lerobot.quiet()
-        whole = unfinished / 'whole'
-        shutil.rmtree(whole, ignore_errors=True)
-        lerobot.merge([shard.folder for shard in shards], whole)
-        infos = [json.loads((shard.folder / 'meta' / INFO).read_text()) for shard in shards]
-        (whole / 'meta' / INFO).write_text(json.dumps(sum(infos, []), indent=1))
-        whole.rename(root)
-        shutil.rmtree(unfinished)
+        join([shard.folder for shard in shards], root)
 
 
 def _claim(folder: Path, *what: Any) -> IO[str]:
@@ -112,9 +104,16 @@ def _write_shard(shard: _Shard) -> int:
         robot_type=f'{task.robot}_sim',
         labels=(PHASE,),
     )
-    unfinished = shard.folder.with_name(shard.folder.name + '.tmp')
-    shutil.rmtree(unfinished, ignore_errors=True)
-    writer = lerobot.DatasetWriter(unfinished, spec)
+    with new_shard(shard.folder) as unfinished:
+        write_infos(unfinished, _write_episodes(unfinished, spec, task, shard))
+    return len(shard.episodes)
+
+
+def _write_episodes(
+    root: Path, spec: lerobot.DatasetSpec, task: Task, shard: _Shard
+) -> list[dict[str, Any]]:
+    """Write the dataset of a shard; return what is known of each episode."""
+    writer = lerobot.DatasetWriter(root, spec)
     scene = task.make_scene()
     renderer = Renderer(scene, shard.picture.width, shard.picture.height)
     infos = []
@@ -134,6 +133,4 @@ def _write_shard(shard: _Shard) -> int:
         )
     writer.close()
     renderer.close()
-    (unfinished / 'meta' / INFO).write_text(json.dumps(infos))
-    unfinished.rename(shard.folder)
-    return len(shard.episodes)
+    return infos
