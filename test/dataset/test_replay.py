@@ -32,6 +32,7 @@ from vla_ros.dataset.bags import open_bags
 from vla_ros.dataset.replay.bag_samples import read_track
 from vla_ros.dataset.replay.drive import drive, plan
 from vla_ros.dataset.replay.fast import answer_all
+from vla_ros.dataset.replay.result import Replay
 from vla_ros.dataset.replay.scores import roughness, score, summarise
 from vla_ros.dataset.replay.settings import Settings
 from vla_ros.policy.bundle import load_bundle
@@ -208,6 +209,40 @@ def test_two_replays_give_identical_scores(bags, tiny_bundle, tmp_path, capsys):
     assert scores[0] == scores[1]
     assert set(scores[0]['scores']['clusters']) == {'4', '9'}
     assert [one['bag'] for one in scores[0]['scores']['bags']] == ['episode_0000', 'episode_0001']
+
+
+def test_a_bag_that_does_not_fit_is_found_before_any_is_played(
+    tiny_bundle, tmp_path, capsys, monkeypatch
+):
+    write_bag(tmp_path / 'bags' / 'a', make_messages(3))
+    small = np.zeros((48, 64, 3), np.uint8)
+    topic = f'/camera/{CAMERAS[0]}/image_raw'
+    changed = [
+        picture(CAMERAS[0], m.time * 1e-9, small) if m.topic == topic else m
+        for m in make_messages(3)
+    ]
+    write_bag(tmp_path / 'bags' / 'b', changed)
+    monkeypatch.setattr(Replay, 'add', lambda *_: pytest.fail('it was played'))
+    code, text = replay(capsys, tmp_path / 'bags', '--policy', tiny_bundle)
+    assert code == 2 and 'got 64 x 48 pixels, expected 32 x 24' in text
+
+
+def test_what_was_scored_is_kept_whatever_ends_the_rest(
+    bags, tiny_bundle, tmp_path, capsys, monkeypatch
+):
+    file, add, added = tmp_path / 'scores.json', Replay.add, []
+
+    def adding(self, *words):
+        if added:
+            raise KeyboardInterrupt
+        added.append(words)
+        add(self, *words)
+
+    monkeypatch.setattr(Replay, 'add', adding)
+    code, _ = replay(capsys, bags, '--policy', tiny_bundle, '--json', file)
+    assert code == 130
+    bagged = json.loads(file.read_text())['scores']['bags']
+    assert [one['bag'] for one in bagged] == ['episode_0000']
 
 
 def test_the_exit_code_says_whether_the_error_is_too_large(bags, tiny_bundle, capsys):

@@ -142,6 +142,9 @@ def test_quantize_writes_a_bundle_and_says_how_far_its_actions_are(
     assert 'action_expert' in out and 'as they were' in out and 'on the worst of 16' in out
     assert re.search(r'root mean square 0\.\d{4}.* is off by [+-]0\.\d{4} rad on average', out)
     assert load_bundle(tmp_path / 'new').spec.name == 'new'
+    assert main(words) == 2
+    assert 'new: is there already' in capsys.readouterr().err
+    words[-1] = str(tmp_path / 'another')
     assert main([*words, '--frames', '5000']) == 2
     assert 'expected at least 5000' in capsys.readouterr().err
     assert main([*words, '--frames', '4']) == 2

@@ -21,6 +21,7 @@ from vla_ros.quantization.quantizers import Inputs, quantize_block
 from vla_ros.quantization.recipe import FEWEST_FRAMES, Recipe
 from vla_ros.runtime.backends.table import BACKENDS, DEFAULT, is_here
 from vla_ros.runtime.placement import NodePlacement, Placement
+from vla_ros.runtime.progress import OnProgress
 
 HEAVY = ('Conv', 'MatMul', 'Gemm', 'FullyConnected')  # in the names of operators
 CPU = Placement(
@@ -29,7 +30,11 @@ CPU = Placement(
 
 
 def quantize_bundle(
-    bundle: Bundle, recipe: Recipe, samples: Sequence[Sample], output: Path
+    bundle: Bundle,
+    recipe: Recipe,
+    samples: Sequence[Sample],
+    output: Path,
+    on_progress: OnProgress = lambda done, total: None,
 ) -> dict[str, dict[str, int]]:
     """
     Write ``bundle`` at the recipe's precisions as the new bundle ``output``.
@@ -57,7 +62,7 @@ def quantize_bundle(
     try:
         for file in filter(Path.is_file, bundle.path.iterdir()):
             shutil.copyfile(file, partial / file.name)  # without its rights: it may be read-only
-        counts = _quantize_blocks(bundle, recipe, samples, partial)
+        counts = _quantize_blocks(bundle, recipe, samples, partial, on_progress)
         _write_json(bundle, recipe, partial, output.name, len(samples))
         if samples:  # pictures of noise are beyond what 8-bit activations are calibrated for
             write_answers(bundle, samples[0], partial)
@@ -118,7 +123,11 @@ def check_samples_fit(spec: PolicySpec, samples: Sequence[Sample]) -> None:
 
 
 def _quantize_blocks(
-    bundle: Bundle, recipe: Recipe, samples: Sequence[Sample], folder: Path
+    bundle: Bundle,
+    recipe: Recipe,
+    samples: Sequence[Sample],
+    folder: Path,
+    on_progress: OnProgress,
 ) -> dict[str, dict[str, int]]:
     check_samples_fit(bundle.spec, samples)
     if recipe.calibrated and len(samples) < FEWEST_FRAMES:
@@ -129,10 +138,10 @@ def _quantize_blocks(
         )
     inputs = block_inputs(bundle, samples, on_cpu) if recipe.calibrated else {}
     counts = {}
-    for name in BLOCKS:
+    changed = [name for name in BLOCKS if recipe.block(name).used - {'fp32', 'bf16'}]
+    for number, name in enumerate(changed):
+        on_progress(number, len(changed))
         block, file = recipe.block(name), bundle.spec.blocks[name].file
-        if not block.used - {'fp32', 'bf16'}:
-            continue
         chosen = quantize_block(
             bundle.path / file,
             folder / file,

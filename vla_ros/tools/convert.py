@@ -6,7 +6,8 @@ Convert recordings to a LeRobotDataset v3, or such a dataset to recordings.
 A folder of bags becomes a dataset: every frame takes the sample of each source that was measured
 nearest to its time, as the live nodes do. The episodes of the held-out cluster become a dataset of
 their own, <output>_validation, so that nobody trains on them; with --clusters, those chosen become
-one dataset. A dataset becomes a folder of bags, one per episode, as `vla_ros record` writes them.
+one dataset; the same command goes on with one that was interrupted. A dataset becomes a folder of
+bags, one per episode, as `vla_ros record` writes them.
 """
 
 from argparse import ArgumentParser, Namespace

@@ -18,6 +18,7 @@ from vla_ros.core.defaults import POLICY
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import write_json
 from vla_ros.runtime.backends.table import DEFAULT
+from vla_ros.runtime.progress import progress
 from vla_ros.tools.arguments import (
     add_json,
     add_units,
@@ -67,13 +68,16 @@ def run(args: Namespace) -> int:
     from vla_ros.quantization.compare import action_error, predict_all
     from vla_ros.quantization.quantize import bundle_size, on_cpu, quantize_bundle
 
+    if args.output.exists():  # before frames are read
+        raise ConfigError(f'{args.output}: is there already; remove it, or name another folder')
     bundle = load_bundle(find_config('policies', args.policy))
     recipe = _recipe(args)
     known = {'units': args.units, 'robot': chosen_robot(args)}
     count = recipe.calibration.frames if recipe.calibrated else 0
     samples = read_samples(args.dataset, bundle.spec, count, **known)
     seen = read_samples(args.dataset, bundle.spec, _CHECKED, offset=0.0, **known)
-    counts = quantize_bundle(bundle, recipe, samples, args.output)
+    with progress('block') as on_progress:
+        counts = quantize_bundle(bundle, recipe, samples, args.output, on_progress)
     written = load_bundle(args.output)
     inputs = block_inputs(bundle, seen[:1], on_cpu)
     for block in bundle.spec.blocks:

@@ -20,6 +20,7 @@ from typing import Any
 
 from vla_ros.core.defaults import POLICY, ROBOT
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import write_json
 from vla_ros.runtime.progress import progress
 from vla_ros.tools.arguments import (
     add_json,
@@ -93,7 +94,7 @@ def _run_fast(args: Namespace) -> int:
     from vla_ros.core.config import find_config
     from vla_ros.core.robot import load_robot
     from vla_ros.dataset.bags import open_bags
-    from vla_ros.dataset.replay.bag_samples import read_track
+    from vla_ros.dataset.replay.bag_samples import check_bag, read_track
     from vla_ros.dataset.replay.drive import plan
     from vla_ros.dataset.replay.fast import answer_all
     from vla_ros.dataset.replay.report import publish
@@ -115,6 +116,8 @@ def _run_fast(args: Namespace) -> int:
     policy = Policy(bundle, load_placement(placement))
     robot = load_robot(find_config('robots', args.robot))
     replay = Replay(bundle.path, bundle.spec, robot, settings, 'fast')
+    for episode in episodes:  # all, before the first is played
+        check_bag(episode, bundle.spec)
     began = perf_counter()
     with progress('episode') as on_progress:
         for number, episode in enumerate(episodes, 1):
@@ -122,6 +125,8 @@ def _run_fast(args: Namespace) -> int:
             asks = plan(track, bundle.spec, robot, settings)
             replay.add(track, answer_all(track, asks, policy))
             on_progress(number, len(episodes))
+            if args.json:
+                write_json(args.json, replay.as_json())
     replay.spent = perf_counter() - began
     code = publish(replay, args.max_mae, str(args.html or ''), str(args.json or ''))
     tell_end((args.json, args.html))

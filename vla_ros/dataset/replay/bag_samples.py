@@ -81,12 +81,17 @@ class Track:
 
 def read_track(episode: Episode, spec: PolicySpec) -> Track:
     """Read a bag; raise VlaError where it is not what the policy takes, or holds nothing of it."""
-    streams = find_streams(episode)
-    _check_cameras(episode, streams, spec.cameras)
-    reader = _Reader(episode, streams, spec)
+    reader = _Reader(episode, check_bag(episode, spec), spec)
     for message in episode.messages(reader.topics):
         reader.read(message)
     return reader.track()
+
+
+def check_bag(episode: Episode, spec: PolicySpec) -> Streams:
+    """Return a bag's topics; raise VlaError where it does not begin as the policy takes it."""
+    streams = find_streams(episode)
+    _check_cameras(episode, streams, spec.cameras)
+    return streams
 
 
 def _check_cameras(episode: Episode, streams: Streams, cameras: Sequence[CameraSpec]) -> None:
