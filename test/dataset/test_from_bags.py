@@ -3,7 +3,6 @@
 """Recordings become datasets: each frame of the nearest samples, as the live nodes choose them."""
 
 import json
-import os
 
 import numpy as np
 import pytest
@@ -28,7 +27,6 @@ from recordings import (
 
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.observation import Observations
-from vla_ros.dataset import from_bags
 from vla_ros.dataset.align import align, nearest
 from vla_ros.dataset.bag import EpisodeInfo, Message, decode, header_time, typestore
 from vla_ros.dataset.from_bags import convert, describe, make_frames
@@ -371,74 +369,3 @@ def test_a_first_command_of_no_joints_makes_no_dataset_without_joints(tmp_path):
 def test_a_number_that_makes_no_frames_is_refused(tmp_path, name, value):
     with pytest.raises(ConfigError, match=f'{name}: got {value}'):
         convert([write_episode(tmp_path)], tmp_path / 'data', **{name: value})
-
-
-def many(folder, count):
-    return [write_episode(folder, EpisodeInfo(4, seed=7 + number)) for number in range(count)]
-
-
-def stop_after(count):
-    def stop(done, total):
-        if done == count:
-            raise KeyboardInterrupt
-
-    return stop
-
-
-def test_a_conversion_that_was_cut_off_goes_on_and_is_the_same(tmp_path, monkeypatch):
-    pytest.importorskip('lerobot')
-    from lerobot.datasets.lerobot_dataset import LeRobotDataset
-
-    monkeypatch.setattr(from_bags, 'SHARD', 2)
-    episodes = many(tmp_path / 'bags', 5)
-    convert(episodes, tmp_path / 'whole')
-    with pytest.raises(KeyboardInterrupt):
-        convert(episodes, tmp_path / 'set', on_progress=stop_after(3))
-    assert not (tmp_path / 'set').exists()
-    written = []
-    write = from_bags.make_frames
-    monkeypatch.setattr(
-        from_bags, 'make_frames', lambda *a: written.append(a[0].path.name) or write(*a)
-    )
-    progress = []
-    convert(episodes, tmp_path / 'set', on_progress=lambda *numbers: progress.append(numbers))
-    assert written == [episode.path.name for episode in episodes[2:]]
-    assert progress == [(2, 5), (3, 5), (4, 5), (5, 5)]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['bags', 'set', 'whole']
-    one, other = (
-        LeRobotDataset(f'local/{name}', root=tmp_path / name) for name in ('whole', 'set')
-    )
-    assert one.num_frames == other.num_frames == 5 * FRAMES and other.num_episodes == 5
-    assert all((one[row]['action'] == other[row]['action']).all() for row in range(0, 50, 7))
-    assert one.meta.info.splits == other.meta.info.splits == {'train': '0:5'}
-    for name in ('whole', 'set'):
-        infos = json.loads((tmp_path / name / 'meta' / 'vla_ros_episodes.json').read_text())
-        assert [info['seed'] for info in infos] == [7, 8, 9, 10, 11]
-
-
-def test_episodes_that_were_mended_meanwhile_are_converted_anew(tmp_path, monkeypatch):
-    pytest.importorskip('lerobot')
-    monkeypatch.setattr(from_bags, 'SHARD', 2)
-    episodes = many(tmp_path / 'bags', 4)
-    with pytest.raises(KeyboardInterrupt):
-        convert(episodes, tmp_path / 'set', on_progress=stop_after(4))
-    before = {path.name for path in (tmp_path / 'set.partial').glob('shard_*')}
-    assert len(before) == 1  # the one that was being written is not there
-    for file in episodes[0].path.iterdir():
-        os.utime(file, (1, 1))
-    with pytest.raises(KeyboardInterrupt):
-        convert(episodes, tmp_path / 'set', on_progress=stop_after(3))
-    after = {path.name for path in (tmp_path / 'set.partial').glob('shard_*')}
-    assert len(after) == 1 and not after & before
-
-
-def test_two_conversions_into_one_folder_are_refused(tmp_path, monkeypatch):
-    pytest.importorskip('lerobot')
-    episodes = many(tmp_path / 'bags', 1)
-
-    def start_another(done, total):
-        with pytest.raises(ConfigError, match='another vla_ros convert works in it; wait'):
-            convert(episodes, tmp_path / 'set')
-
-    convert(episodes, tmp_path / 'set', on_progress=start_another)
-    assert (tmp_path / 'set').is_dir() and not (tmp_path / 'set.partial').exists()
