@@ -105,4 +105,4 @@ def test_policy_that_changed_since_is_quantized_again(quantize, tiny_bundle, tmp
     variant = quantized(other, str(tmp_path / 'mine.yaml'), tmp_path / 'kept')
     assert 'was made of another policy' in capsys.readouterr().out
     expert = load_bundle(variant.bundle).spec.blocks['action_expert']
-    assert expert == other.spec.blocks['action_expert']
+    assert expert.sha256 == other.spec.blocks['action_expert'].sha256

@@ -3,6 +3,9 @@
 """Recordings become datasets: each frame of the nearest samples, as the live nodes choose them."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -234,6 +237,20 @@ def test_lerobot_reads_the_dataset(dataset):
     assert abs(float(frame['observation.images.top'].mean()) * 255 - shade(5)[0, 0, 0]) < 3
 
 
+def test_a_folder_in_which_lerobot_cannot_work_is_not_taken_for_a_damaged_dataset(dataset):
+    code = 'import sys; from vla_ros.tools.main import main; sys.exit(main(sys.argv[1:]))'
+    done = subprocess.run(
+        [sys.executable, '-c', code, 'check', str(dataset[0])],
+        env={**os.environ, 'HF_HOME': '/proc/nowhere'},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith('vla_ros: /proc/nowhere/datasets: cannot be written')
+    assert done.stderr.endswith('set HF_HOME to a folder that can be\n')
+
+
 def test_the_dataset_remembers_where_its_episodes_come_from(dataset):
     infos = json.loads((dataset[0] / 'meta' / 'vla_ros_episodes.json').read_text())
     assert [(info['cluster'], info['recovery']) for info in infos] == [(4, ''), (9, 'drop')]
@@ -244,6 +261,13 @@ def test_the_dataset_remembers_where_its_episodes_come_from(dataset):
 def test_a_dataset_that_exists_is_not_touched(dataset):
     with pytest.raises(ConfigError, match='already exists'):
         convert(dataset[1], dataset[0])
+
+
+@pytest.mark.parametrize('name', ["John's sets", 'two\nlines'])
+def test_a_path_in_which_lerobot_could_not_end_is_refused_at_the_start(dataset, tmp_path, name):
+    with pytest.raises(ConfigError, match='LeRobot cannot join videos there; name another'):
+        convert(dataset[1], tmp_path / name / 'set')
+    assert not (tmp_path / name).exists()
 
 
 def test_nothing_appears_where_an_episode_cannot_be_converted(dataset, tmp_path):

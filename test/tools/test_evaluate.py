@@ -215,3 +215,16 @@ def test_a_whole_evaluation_of_other_settings_is_replaced(tiny_bundle, tmp_path)
 def test_figures_for_another_program_are_written_once(tiny_bundle, capfd):
     assert evaluated(tiny_bundle, '/dev/stdout', '--episodes', 2) == 0
     assert capfd.readouterr().out.count('"planned": 2') == 1
+
+
+def test_a_folder_that_cannot_be_filled_is_refused_before_an_episode_and_only_where_it_is_needed(
+    tiny_bundle, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / 'outputs').write_text('a file, where the folder of reports would be')
+    monkeypatch.chdir(tmp_path)
+    words = ['evaluate', '--policy', str(tiny_bundle), *PLAYED, '--workers', '1']
+    with monkeypatch.context() as patch:
+        stop_after(patch, 0)
+        assert main(words) == 2
+    assert 'outputs/evaluation: cannot be written' in capsys.readouterr().err
+    assert main([*words, '--episodes', '1', '--no-figures']) == 0

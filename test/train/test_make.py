@@ -130,6 +130,17 @@ def test_file_that_makes_nothing_is_named(tmp_path, content, complaint):
         run(['make', str(file), '--output', str(tmp_path / 'runs')])
 
 
+@pytest.mark.parametrize(
+    ('word', 'complaint'),
+    [('wrokers:=2', 'did you mean workers?'), ('idle:=2', 'no step of .* takes it')],
+)
+def test_an_argument_that_would_change_nothing_is_refused(tmp_path, word, complaint):
+    file = tmp_path / 'mine.yaml'
+    file.write_text('{arguments: {workers: 1, idle: 1}, steps: {a: "doctor {workers}"}}')
+    with pytest.raises(ConfigError, match=complaint):
+        load_making(file, [word])
+
+
 def run(words):
     """Run the command and let its errors pass."""
     from vla_ros.tools.main import parse

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.files import write_json
+from vla_ros.core.files import check_folder, write_json
 from vla_ros.policy.bundle import Bundle, load_bundle
 from vla_ros.runtime.machine import version
 
@@ -40,6 +40,7 @@ def keep(
             return load_bundle(path)
         print(f'{path}: was made of another {", ".join(changed)}; making it anew', flush=True)
         shutil.rmtree(path)
+    check_folder(path)  # making takes minutes
     write_json(note, now)
     make()
     return load_bundle(path)

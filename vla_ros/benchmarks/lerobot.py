@@ -33,7 +33,7 @@ from vla_ros.benchmarks.ratios import check_count
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import DEPLOYMENT, POLICY, TASK
 from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.core.files import write_json
+from vla_ros.core.files import check_folder, write_json
 from vla_ros.dataset.plan import SETS, PlannedEpisode, find_plan
 from vla_ros.deployment.domain import isolate
 from vla_ros.deployment.fastdds import remove_stale_segments
@@ -92,6 +92,8 @@ def run(args: Namespace) -> int:
     from vla_ros.policy.bundle import load_bundle
 
     check_count('episodes', args.episodes)
+    if args.logs:
+        check_folder(args.logs)
     remove_stale_segments()  # this process listens before `vla_ros up` does the same
     os.environ.update(isolate() | THREADS)
     spec = load_bundle(find_config('policies', args.policy)).spec

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vla_ros.core.errors import ConfigError, VlaError
-from vla_ros.core.files import find_damage
+from vla_ros.core.files import check_folder, find_damage
 
 if TYPE_CHECKING:
     from lerobot.datasets.dataset_metadata import LeRobotDatasetMetadata
@@ -144,6 +144,7 @@ def open_dataset(root: Path, check_rate: bool = True) -> 'LeRobotDataset':
     from lerobot.datasets.dataset_metadata import LeRobotDatasetMetadata
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
+    _check_cache()
     quiet()
     name = f'local/{root.name}'
     try:
@@ -159,6 +160,19 @@ def open_dataset(root: Path, check_rate: bool = True) -> 'LeRobotDataset':
     if check_rate:
         _check_rate(dataset)
     return dataset
+
+
+def _check_cache() -> None:
+    """Raise ConfigError where LeRobot has no place to keep what it reads of any dataset."""
+    from datasets import config
+
+    try:
+        check_folder(Path(config.HF_DATASETS_CACHE))
+    except ConfigError as error:
+        reason = str(error).rpartition(';')[0]
+        raise ConfigError(
+            f'{reason}: LeRobot keeps there what it reads; set HF_HOME to a folder that can be'
+        ) from None
 
 
 def read_tasks(dataset: 'LeRobotDataset') -> np.ndarray:
@@ -328,7 +342,12 @@ def quiet() -> None:
 
 
 def check_new(root: Path) -> None:
-    """Raise ConfigError if the folder of a dataset to be written exists."""
+    """Raise ConfigError if the folder of a dataset exists, or LeRobot could not write there."""
+    if unfit := sorted({*"'\n\r"} & {*str(root.resolve())}):
+        raise ConfigError(
+            f'dataset folder {str(root.resolve())!r}: got {unfit[0]!r} in its path, expected '
+            'none: LeRobot cannot join videos there; name another folder'
+        )
     if root.exists():
         raise ConfigError(
             f'dataset folder {root} already exists: expected a new one; choose another name '

@@ -57,7 +57,7 @@ class Made(type(Path())):  # type: ignore[misc]
     """The path of a folder that a command fills."""
 
 
-def _expand(text: str) -> Path:
+def given_path(text: str) -> Path:
     """Return a path; refuse none at all, which is what an unset variable of the shell gives."""
     if not text.strip():
         raise ArgumentTypeError('got an empty path, expected a file or a folder; name it')
@@ -72,17 +72,17 @@ def _expand(text: str) -> Path:
 
 def existing(text: str) -> Existing:
     """Return the path of what is read."""
-    return Existing(_expand(text))
+    return Existing(given_path(text))
 
 
 def written(text: str) -> Written:
     """Return the path of a file that is written."""
-    return Written(_expand(text))
+    return Written(given_path(text))
 
 
 def made(text: str) -> Made:
     """Return the path of a folder that is filled."""
-    return Made(_expand(text))
+    return Made(given_path(text))
 
 
 def check_paths(args: Namespace) -> None:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import DEPLOYMENT, POLICY
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.files import replacing, write_text
+from vla_ros.core.files import check_folder, replacing, write_text
 from vla_ros.dataset.plan import SETS, Plan, PlannedEpisode
 from vla_ros.policy.integrity import file_sha256
 from vla_ros.tools.arguments import (
@@ -242,6 +242,8 @@ def _check(args: Namespace) -> None:
             raise ConfigError(f'--{name}: got {getattr(args, name)}, expected {least} or more')
     if args.expert and (args.json or args.compare):
         raise ConfigError('--expert: got it with --json or --compare, which are of a policy')
+    if not (args.live or args.expert or args.no_figures):
+        check_folder(args.output)
 
 
 def _ask(args: Namespace, task: 'TaskChoice', plan: list[PlannedEpisode]) -> list[PlannedEpisode]:

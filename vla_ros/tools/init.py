@@ -11,7 +11,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.files import write_text
+from vla_ros.core.files import check_folder, write_text
 from vla_ros.core.picture_size import NOTATION
 from vla_ros.tools.arguments import command, made, tell_end
 
@@ -64,6 +64,7 @@ def run(args: Namespace) -> int:
         raise ConfigError(
             f'{folder}: holds {", ".join(there)} already; name another folder, or remove them'
         )
+    check_folder(folder)
     for name, text in files.items():
         write_text(folder / name, text)
     try:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.files import check_folder
 from vla_ros.dataset.bag import EpisodeInfo
 from vla_ros.deployment.deployment import load_deployment
 from vla_ros.evaluation.live import BAGS, Outcome, Session, Trial, plan_trials
@@ -213,3 +214,4 @@ def check_arguments(args: Namespace) -> None:
     if args.expert or args.json or args.compare:
         raise ConfigError('live: got --expert, --json or --compare, expected none of them')
     load_deployment(args.live).values(parse_assignments(args.arguments))  # now, not in a log
+    check_folder(args.session)

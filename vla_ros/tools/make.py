@@ -8,6 +8,7 @@ arguments. A step that is done is not repeated, whatever arguments it was done w
 was interrupted goes on.
 """
 
+import re
 import shlex
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vla_ros.core.config import find_config, load_yaml
-from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.errors import ConfigError, VlaError, suggest
 from vla_ros.core.extras import require
 from vla_ros.core.files import write_text
 from vla_ros.runtime.tether import tethered
@@ -25,6 +26,7 @@ from vla_ros.tools.arguments import made
 from vla_ros.tools.up import parse_assignments
 
 _DONE = 'done'
+_IN_BRACES = re.compile(r'\{(\w+)')
 _NEEDS = {'generate': 'mujoco', 'pretrain': 'lerobot', 'train': 'lerobot', 'export': 'lerobot'}
 
 
@@ -110,11 +112,17 @@ def load_making(path: Path, assignments: list[str]) -> tuple[list[Step], dict[st
                 f'{path}: step {output}: got {command!r}, expected its output and a command'
             )
     values = {name: str(value) for name, value in content['arguments'].items()}
+    used = {name for command in content['steps'].values() for name in _IN_BRACES.findall(command)}
     for name, value in parse_assignments(assignments).items():
         if name not in values:
             raise ConfigError(
                 f'{f"{name}:={value}"!r}: expected name:=value with a name of '
-                f'{", ".join(sorted(values))}'
+                f'{", ".join(sorted(values))}{suggest(name, values)}'
+            )
+        if name not in used:
+            raise ConfigError(
+                f'{f"{name}:={value}"!r}: no step of {path} takes it: it would change nothing; '
+                f'write {{{name}}} into one'
             )
         values[name] = value
     return [Step(output, command) for output, command in content['steps'].items()], values

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from vla_ros.core.config import find_config
 from vla_ros.core.errors import ConfigError
-from vla_ros.core.files import write_json
+from vla_ros.core.files import check_folder, write_json
 from vla_ros.deployment.deployment import load_deployment
-from vla_ros.tools.arguments import add_json, command, made, tell_end
+from vla_ros.tools.arguments import add_json, command, given_path, tell_end
 from vla_ros.tools.up import parse_assignments, run_deployment
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument(
         '--output',
-        type=made,
-        default=Path('recordings'),
+        type=given_path,  # --show only reads it
+        default='recordings',
         help='folder of the recorded episodes (default: recordings)',
     )
     parser.add_argument(
@@ -60,6 +60,7 @@ def run(args: Namespace) -> int:
     if args.show:
         _show(args, plan)
         return 0
+    check_folder(args.output)
     chosen = {'output': str(args.output), 'plan': str(plan), 'episodes': str(args.episodes)}
     more = parse_assignments(args.arguments)
     for name in chosen.keys() & more.keys():

@@ -10,7 +10,6 @@ whose success drops no further than allowed. Interrupted, it goes on from its --
 
 import os
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vla_ros.core.config import config_names, find_config
@@ -97,7 +96,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_units(parser)
     add('--workers', type=int, default=len(os.sched_getaffinity(0)), help='processes that play')
     add_json(parser, 'the figures')
-    add('--work', type=made, default=Path('outputs/sensitivity'), help='folder of results')
+    add('--work', type=made, default='outputs/sensitivity', help='folder of results')
 
 
 def run(args: Namespace) -> int:
