@@ -48,19 +48,9 @@ if TYPE_CHECKING:  # MuJoCo is loaded when the command runs
     from vla_ros.sim.task import TaskChoice
 
 _DECIDING = (  # options that decide what the episodes come to, besides files and the latency
-    'mode',
-    'set',
-    'seed',
-    'goal',
-    'instruction',
-    'switch_to',
-    'task',
-    'timeout',
-    'rate',
-    'chunk_size_threshold',
-    'aggregate_fn_name',
-    'reuse_threshold',
-)
+    'mode', 'set', 'seed', 'goal', 'instruction', 'switch_to', 'task', 'timeout', 'rate',
+    'chunk_size_threshold', 'aggregate_fn_name', 'reuse_threshold',
+)  # fmt: skip
 _VIDEO_FPS = 30.0
 _FAILURE_FPS = 15.0
 
