@@ -25,13 +25,18 @@ class Operator:
         self.states = graph.collect(JointState, 'joint_states', qos.SENSOR)
         self.obstacles = graph.collect(String, 'arm_obstacle', qos.LATCHED)
         self._commands = graph.publisher(JointTrajectory, 'joint_commands', qos.LATEST)
-        self._target = None
+        self._leads = graph.publisher(JointTrajectory, 'teleop_commands', qos.LATEST)
+        self._target, self._leader = None, None
         graph.peer.create_timer(0.02, self._command)
         graph.until(lambda: self.states)
 
     def send(self, target):
         """Command this from now on, 50 times a second; None: fall silent."""
         self._target = target
+
+    def lead(self, target):
+        """Have a leader arm be there from now on; None: nobody leads."""
+        self._leader = target
 
     def play(self, *points, stamp=None):
         """Command to be at places at times, s, once."""
@@ -46,10 +51,12 @@ class Operator:
         self._commands.publish(msg)
 
     def _command(self):
-        if self._target is not None:
-            point = JointTrajectoryPoint(positions=[float(value) for value in self._target])
-            msg = JointTrajectory(joint_names=ROBOT.joint_names, points=[point])
-            self._commands.publish(msg)
+        """Say where the arm is sent, and where a person leads it."""
+        for publisher, target in ((self._commands, self._target), (self._leads, self._leader)):
+            if target is not None:
+                point = JointTrajectoryPoint(positions=[float(value) for value in target])
+                msg = JointTrajectory(joint_names=ROBOT.joint_names, points=[point])
+                publisher.publish(msg)
 
     @property
     def position(self):

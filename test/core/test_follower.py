@@ -7,7 +7,8 @@ import pytest
 from plans import robot
 
 from vla_ros.core.errors import VlaError
-from vla_ros.core.follower import Follower
+from vla_ros.core.follower import PAUSE, Follower
+from vla_ros.core.trajectory import Trajectory
 
 TICK, SILENCE = 0.01, 0.1
 ARM = robot(velocity=1.0, limit=2.0, acceleration=10.0)
@@ -20,11 +21,12 @@ class World:
         self.follower = Follower(arm, SILENCE)
         self.now, self.position, self.sent = 0.0, np.array([0.5, -0.5]), []
 
-    def run(self, seconds, target=None, seen=True):
+    def run(self, seconds, target=None, seen=True, led=False):
         """Let time pass, with a command at every tick where there is a target."""
         for _ in range(round(seconds / TICK)):
             if target is not None:
-                self.follower.take(np.array(target), self.now)
+                trajectory = Trajectory.to(np.array(target))
+                self.follower.play(trajectory, self.now, self.now, led)
             command = self.follower.tick(self.now, TICK, self.position if seen else None)
             self.sent.append(command)
             if command is not None:
@@ -129,3 +131,78 @@ def test_clock_that_is_set_back_is_a_silence():
     world.now -= 100.0
     world.run(1.0)
     assert world.sent[-1] is None
+
+
+# --- where a command may begin
+
+
+def test_leader_that_is_elsewhere_moves_nothing_until_it_is_brought_to_the_arm():
+    world = World().run(1.0, [0.5, 0.9], led=True)
+    assert not world.follower.following and not len(world.told)
+    assert world.follower.astray == 'gripper is 1.4 rad off, expected at most 0.2'
+    world.run(0.1, [0.6, -0.4], led=True)
+    assert world.follower.following and not world.follower.astray
+    world.run(3.0, [0.5, 0.9], led=True)  # from then on as far as it likes
+    np.testing.assert_allclose(world.position, [0.5, 0.9], atol=1e-6)
+
+
+def test_leader_that_takes_over_from_a_policy_begins_where_the_arm_is():
+    world = World().run(2.0, [1.0, 0.0]).run(0.5, [-1.0, 0.0], led=True)
+    np.testing.assert_allclose(world.position, [1.0, 0.0], atol=1e-6)
+    told = len(world.told)
+    world.run(0.5, [0.9, 0.0], led=True)
+    assert len(world.told) > told
+
+
+def test_person_who_takes_a_moving_arm_over_where_it_is_does_not_stop_it():
+    world = World().run(0.5, [1.5, 0.0])
+    velocity = np.diff(world.told, axis=0)[-1, 0] / TICK
+    world.run(TICK, world.position + 0.01, led=True)
+    assert np.diff(world.told, axis=0)[-1, 0] / TICK > 0.8 * velocity
+
+
+@pytest.mark.parametrize('gap, follows', [(0.5 * PAUSE, True), (1.5 * PAUSE, False)])
+@pytest.mark.parametrize('seen', [True, False])
+def test_leader_has_to_come_back_to_the_arm_after_a_pause(gap, follows, seen):
+    world = World().run(1.0, [0.5, -0.5], led=True)
+    world.run(gap, None if seen else [0.5, -0.5], seen=seen, led=True)  # silent, or unseen
+    world.run(0.5, [1.2, -0.5], led=True)
+    assert world.follower.following is follows
+    assert bool(world.follower.astray) is not follows
+
+
+@pytest.mark.parametrize('led', [True, False])
+def test_release_of_a_stop_moves_nothing_by_itself(led):
+    world = World().run(1.0, [0.5, -0.5], led=led)
+    world.follower.stop()
+    world.run(0.3)
+    world.follower.release()
+    told = len(world.told)
+    world.run(0.6, [1.5, -0.5], led=led)
+    assert len(world.told) == told and 'shoulder is 1.0 rad off' in world.follower.astray
+    world.run(0.1, [0.6, -0.5], led=led).run(2.0, [1.5, -0.5], led=led)
+    np.testing.assert_allclose(world.position, [1.5, -0.5], atol=1e-6)
+
+
+def test_trajectory_that_leads_from_where_the_arm_is_may_follow_a_stop():
+    world = World().run(1.0, [0.5, -0.5])
+    world.follower.release()
+    world.follower.play(Trajectory(np.array([1.0]), np.array([[1.5, -0.5]])), world.now, world.now)
+    world.run(1.5)
+    np.testing.assert_allclose(world.position, [1.5, -0.5], atol=1e-3)
+
+
+def test_what_a_gripper_squeezes_is_no_way_to_go_for_a_leader():
+    world = World()  # something keeps its gripper where it is
+
+    def lead(squeezed):
+        target = Trajectory.to(np.array([0.5, -0.5 - squeezed]))
+        world.follower.play(target, world.now, world.now, led=True)
+        world.now += TICK
+        return world.follower.tick(world.now, TICK, np.array([0.5, -0.5]))
+
+    for squeezed in np.linspace(0.0, 0.5, 100):
+        lead(squeezed)
+    world.follower.release()
+    lead(0.5)
+    assert not world.follower.astray

@@ -20,7 +20,7 @@ from vla_ros.core.errors import ConfigError
 from vla_ros.core.robot import load_robot
 from vla_ros.core.workspace import workspace_of
 from vla_ros.hardware import sts3215
-from vla_ros.nodes.robot import RobotNode
+from vla_ros.nodes.robot import BEGIN, BRING, LED, RobotNode
 from vla_ros.ros import qos
 from vla_ros.runtime.latch import RUN
 
@@ -193,7 +193,38 @@ def test_emergency_stop_is_latched_while_the_button_is_down(operate):
     assert not arm.call('rearm').success
     button.publish(Bool(data=False))
     arm.graph.until(lambda: arm.call('rearm').success)
+    arm.graph.until(lambda: arm.obstacles[-1].data.startswith(BEGIN))
+    arm.graph.spin(0.5)
+    np.testing.assert_allclose(arm.position, here, atol=0.005)  # releasing it moves nothing
+    arm.send(here)
+    arm.graph.until(lambda: arm.obstacles[-1].data == '')
+    arm.send(here + 0.3)
     arm.arrives(here + 0.3)
+
+
+def test_arm_does_not_run_after_its_leader_at_the_start_nor_when_a_stop_is_released(
+    operate, capfd
+):
+    arm = operate()
+    here = arm.position
+    arm.lead(here + 0.5)
+    arm.graph.until(lambda: arm.obstacles and arm.obstacles[-1].data.startswith(f'{BRING}: '))
+    arm.graph.spin(0.3)
+    np.testing.assert_allclose(arm.position, here, atol=0.005)
+    arm.lead(here + 0.1)
+    arm.graph.until(lambda: arm.obstacles[-1].data == LED)
+    arm.lead(here + 0.5)
+    arm.arrives(here + 0.5)
+    assert arm.call('estop').success
+    arm.lead(here - 0.4)
+    arm.graph.spin(0.3)
+    assert arm.call('rearm').success
+    arm.graph.until(lambda: arm.obstacles[-1].data.startswith(f'{BRING}: '))
+    arm.graph.spin(0.5)
+    np.testing.assert_allclose(arm.position, here + 0.5, atol=0.01)
+    assert f'the arm holds: {BRING}: ' in capfd.readouterr().err
+    arm.lead(here + 0.4)
+    arm.arrives(here + 0.4)
 
 
 @pytest.mark.skipif(not SENDER_KNOWN, reason='Jazzy does not tell who sent a message')
@@ -223,7 +254,10 @@ def test_stop_outlives_a_driver_that_its_launcher_starts_again(operate, tmp_path
     arm.graph.until(lambda: arm.obstacles[-1].data.startswith('emergency stop'))
     arm.graph.spin(0.5)
     np.testing.assert_allclose(arm.position, here, atol=0.005)
+    arm.send(here)
     assert arm.call('rearm').success
+    arm.graph.until(lambda: arm.obstacles[-1].data == '')
+    arm.send(here + 0.3)
     arm.arrives(here + 0.3)
     assert not list(tmp_path.glob('*.stopped'))
 

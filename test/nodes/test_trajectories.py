@@ -75,7 +75,7 @@ def test_trajectory_with_a_stamp_begins_then(operate):
 
 
 def test_simulated_arm_plays_a_trajectory_in_its_time(start_graph):
-    graph = start_graph('clusters:=3')
+    graph = start_graph('clusters:=global')
     node = graph.start(SimNode())
     joints = graph.collect(JointState, 'joint_states', qos.SENSOR)
     events = graph.collect(EpisodeEvent, 'episode', qos.EVENTS)

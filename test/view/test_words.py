@@ -31,6 +31,20 @@ from vla_ros.view.words import describe
         ),
         (Mode.HOLDING, 'not enabled', 'Holding', 'Nobody has let', 'press Enable'),
         (Mode.HOLDING, 'the arm comes to rest', 'Holding', 'comes to rest', ''),
+        (
+            Mode.HOLDING,
+            'the arm: bring the leader to where the arm is: elbow_flex is 0.5 rad off, expected',
+            'Holding',
+            'elsewhere: elbow_flex by 0.5 rad.',
+            'Bring the leader',
+        ),
+        (
+            Mode.HOLDING,
+            'the arm: after a stop joint_commands have to begin where the arm is: wrist is 1 rad',
+            'Holding',
+            'was stopped: wrist is 1 rad',
+            'begin where the arm is',
+        ),
         (Mode.HOLDING, 'no episode follows', 'Done', 'is over', ''),
         (
             Mode.HOLDING,

@@ -5,6 +5,9 @@ Follower: what an arm does with commands that come from elsewhere, and may stop 
 
 Whoever sends them (a policy, a leader arm, a keyboard), the arm stays within its limits, begins
 where it stands, and brakes and holds when the commands end. A trajectory is played in its time.
+
+A leader arm is somewhere before anybody leads with it, and goes on while the arm is stopped: a
+person leads from where the arm is, and an arm never runs after a leader that is elsewhere.
 """
 
 import numpy as np
@@ -13,6 +16,8 @@ from vla_ros.core.anchor import Anchor
 from vla_ros.core.errors import VlaError
 from vla_ros.core.robot import RobotSpec
 from vla_ros.core.trajectory import Trajectory
+
+PAUSE = 1.0  # s without being followed, after which whoever leads begins anew
 
 
 class Follower:
@@ -27,6 +32,10 @@ class Follower:
         self._joined = False  # whether it leads on from where the arm was
         self._heard = self._ends = -np.inf  # s, when it came, and when it leads nowhere further
         self._following = False
+        self._led = False  # whether the command is a person's
+        self._led_at = -np.inf  # s, when such a one was last followed
+        self._stopped = False  # whether whoever commands has to begin where the arm is
+        self.astray = ''  # which joint keeps the last command from being followed: it is elsewhere
 
     @property
     def following(self) -> bool:
@@ -61,18 +70,25 @@ class Follower:
             )
         self.play(Trajectory.to(target), now, now)
 
-    def play(self, trajectory: Trajectory, now: float, begin: float) -> None:
+    def play(self, trajectory: Trajectory, now: float, begin: float, led: bool = False) -> None:
         """
         Follow a trajectory that came ``now`` and begins at ``begin`` (s), in place of any other.
 
-        The commands end ``silence`` s after it did, or after it came.
+        The commands end ``silence`` s after it did, or after it came. One by which a person leads,
+        be it by a leader arm, is only followed from where the arm is, if it was not ``led`` within
+        the last PAUSE.
         """
-        self._command, self._began, self._joined = trajectory, begin, False
+        self._command, self._began, self._joined, self._led = trajectory, begin, False, led
         self._heard, self._ends = now, max(now, begin + trajectory.settled)
 
     def stop(self) -> None:
         """Brake from the next tick on, and forget the command."""
         self._command = None
+
+    def release(self) -> None:
+        """Go on after a stop: from now on whoever commands begins where the arm is."""
+        self.stop()
+        self._stopped = True
 
     def give_way(self) -> bool:
         """
@@ -99,17 +115,47 @@ class Follower:
         """
         if not self._heard - self._silence <= now <= self._ends + self._silence:
             self.stop()
-        if self._command is None or measured is None:
+        command = self._welcome(now, measured)
+        if command is None or measured is None:
             self._following = False
         elif self._following:
-            return self._follow(self._command, measured, now, elapsed)
+            return self._follow(command, measured, now, elapsed)
         moved = self._anchor.brake(elapsed, measured)
         if measured is None:
             self._anchor.lose_sight(elapsed)
-        elif self._anchor.settle(measured, elapsed) and self._command is not None:
+        elif self._anchor.settle(measured, elapsed) and command is not None:
             self._following = moved = True
             self._joined = False
         return self._anchor.position if moved else None
+
+    def _welcome(self, now: float, measured: np.ndarray | None) -> Trajectory | None:
+        """Return the command, if there is one, and it need not begin elsewhere than it does."""
+        command, self.astray = self._command, ''
+        if command is None or measured is None:
+            return command
+        if self._stopped or (self._led and now - self._led_at > PAUSE):
+            self.astray = self._find_astray(command, measured)
+        if self.astray:
+            return None
+        self._stopped = False
+        self._led_at = now if self._led else self._led_at
+        return command
+
+    def _find_astray(self, command: Trajectory, measured: np.ndarray) -> str:
+        """Return which joint is to go at once to where it is not, '' where none is."""
+        target, told = command.beginning, self.position
+        if target is None:
+            return ''
+        off = np.abs(target - measured)
+        if told is not None:  # what it squeezes is no way to go
+            off = np.fmin(off, np.abs(target - told))
+        joint = int(off.argmax())
+        if off[joint] <= self._robot.largest_lag:
+            return ''
+        return (
+            f'{self._robot.joint_names[joint]} is {off[joint]:.1f} {self._robot.units[joint]} '
+            f'off, expected at most {self._robot.largest_lag:.1f}'
+        )
 
     def _follow(
         self, command: Trajectory, measured: np.ndarray, now: float, elapsed: float

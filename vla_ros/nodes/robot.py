@@ -13,6 +13,8 @@ A command of one place is followed at once, a trajectory is played in its time, 
 is; a new one replaces it, and whatever holds the arm ends it.
 
 A person comes first: while teleop_commands come (see nodes/teleoperate.py), joint_commands wait.
+Who begins to lead does so from where the arm is: a leader arm has to be brought there first. After
+a stop that holds for whoever commands: ~/rearm by itself moves nothing.
 commander tells who drives: policy, human, or nobody. followed_commands is where the arm is sent,
 by whomever, and intervention labels each moment for a dataset: 1 while a person leads, else 0.
 """
@@ -20,7 +22,6 @@ by whomever, and intervention labels each moment for a dataset: 1 while a person
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.core.config import find_config
-from vla_ros.core.defaults import DRIVER, REAL_ROBOT
+from vla_ros.core.defaults import REAL_ROBOT
 from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.core.follower import Follower
 from vla_ros.core.robot import load_robot
@@ -43,51 +44,19 @@ from vla_ros.ros.bounds import bounded, check_trajectory
 from vla_ros.ros.commands import command_msg
 from vla_ros.ros.emergency_stop import EmergencyStop
 from vla_ros.ros.lifecycle import NOT_ACTIVE, VlaNode
-from vla_ros.ros.params import declare, param
+from vla_ros.ros.params import declare
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.publishers import Speakers
+from vla_ros.ros.robot_params import RobotParams
 from vla_ros.runtime.pacing import Pacer
 
 IDLE_CURRENT = 0.05  # A, of a motor that is off, at most
 LAST_TICK = 0.5  # s for the last look at an arm that stands
 DEAD_MAN_TIME = 0.25  # s without a word after which nobody presses: a little more than a fifth
 LED = 'a person leads it'
+BRING = 'bring the leader to where the arm is'
+BEGIN = 'after a stop joint_commands have to begin where the arm is'
 TWO = 'two publishers that command the arm at once'
-
-
-@dataclass(frozen=True)
-class RobotParams:
-    """Parameters of the robot node."""
-
-    robot: str = param(REAL_ROBOT, "The robot's file in config/robots, or its path.")
-    driver: str = param(DRIVER, 'What drives the arm: a name of the table, or module:class.')
-    port: str = param('', "The arm's port, best below /dev/serial/by-id; see vla_ros find-ports.")
-    calibration: str = param(
-        '', "The arm's calibration: LeRobot's id of the arm, or the path of the file."
-    )
-    rate: float = param(50.0, 'Readings and commands per second.', 1.0, 200.0)
-    answer_time: float = param(
-        0.01, 'Seconds that a motor has to answer before it is asked again.', 0.001, 1.0
-    )
-    command_timeout: float = param(
-        0.2, 'Seconds without a command after which the arm brakes and holds.', 0.02, 10.0
-    )
-    speed: float = param(
-        1.0, "Share of the robot's velocity that the arm may reach; 0.3 for first runs.", 0.01, 1.0
-    )
-    unguarded: bool = param(
-        False, "Drive an arm whose robot's file has no safety section, wherever it is sent."
-    )
-    dead_man: bool = param(
-        False, 'The arm moves only while topic dead_man says true, at least 5 times a second.'
-    )
-    max_temperature: float = param(
-        60.0, 'Degrees Celsius of a motor at which the arm stops.', 20.0, 120.0
-    )
-    max_current: float = param(2.0, 'Amperes of a motor at which the arm stops.', 0.05, 100.0)
-    overload_time: float = param(
-        0.5, 'Seconds of too much current after which the arm stops.', 0.0, 10.0
-    )
 
 
 class RobotNode(VlaNode):
@@ -113,6 +82,7 @@ class RobotNode(VlaNode):
         self._led = -np.inf  # s, monotonic, when a person last led
         self._contested = -np.inf  # s, monotonic, when two last commanded the arm
         self._estop = EmergencyStop(self)
+        self._strayed = False  # whether it was told who has to begin where the arm is
         self._spared = False  # whether it was stopped, since then, for the sake of a motor
         self._driven = False  # whether it was sent anywhere since it was opened, or let go
         self._pressed = -np.inf  # s, monotonic, when the dead man last said so
@@ -182,23 +152,27 @@ class RobotNode(VlaNode):
         if not self.active:
             return {}
         told = {
-            'arm': self._obstacle() or ('follows' if self._follower.following else 'holds'),
+            'arm': self._obstacle() or self._astray or self._state,
             'tick lateness': str(self._pacer.lateness()),
             'readings missed': str(self._missed),
         }
         return told | (describe(self._reading, self._robot.joint_names) if self._reading else {})
 
+    @property
+    def _state(self) -> str:
+        return 'follows' if self._follower.following else 'holds'
+
     def _on_command(self, msg: JointTrajectory, info: Mapping[str, Any]) -> None:
         """Have the arm follow a command, unless a person leads."""
         if not self._is_led:
-            self._take('joint_commands', msg, info)
+            self._take('joint_commands', msg, info, led=False)
 
     def _on_teleop(self, msg: JointTrajectory, info: Mapping[str, Any]) -> None:
         """Have a person lead for as long as these come."""
         self._led = time.monotonic()
-        self._take('teleop_commands', msg, info)
+        self._take('teleop_commands', msg, info, led=True)
 
-    def _take(self, topic: str, msg: JointTrajectory, info: Mapping[str, Any]) -> None:
+    def _take(self, topic: str, msg: JointTrajectory, info: Mapping[str, Any], led: bool) -> None:
         """Have the arm follow a command, but not two who would drag it to and fro."""
         now = time.monotonic()
         if self._speakers[topic].note(info, now):
@@ -206,7 +180,7 @@ class RobotNode(VlaNode):
             raise VlaError(f'{topic}: got {TWO}, expected one; end the other')
         trajectory = messages.trajectory_from_msg(msg, self._robot.joint_names)
         begin = now + messages.begins_in(msg.header.stamp, trajectory, self.now())
-        self._inbox.append(lambda: self._follower.play(trajectory, now, begin))
+        self._inbox.append(lambda: self._follower.play(trajectory, now, begin, led))
 
     @property
     def _is_led(self) -> bool:
@@ -220,7 +194,7 @@ class RobotNode(VlaNode):
         response.success = self.active and self._estop.release()
         if response.success:
             self._spared = False  # after that: a motor that is still unwell stops it again
-            self._inbox.append(self._follower.stop)
+            self._inbox.append(self._follower.release)
         else:
             response.message = 'topic estop still says true' if self.active else NOT_ACTIVE
         return response
@@ -275,18 +249,27 @@ class RobotNode(VlaNode):
             now = self.get_clock().now().nanoseconds * 1e-9
             names = self._robot.joint_names
             self._followed.publish(command_msg(names, position, now, self._period))
-            self._interventions.publish(Int64(data=int(self._is_led)))
+            self._interventions.publish(Int64(data=int(self._is_led and self._follower.following)))
 
     def _tell(self, obstacle: str) -> None:
         """Publish why the arm does not follow the policy, and who drives, where that changes."""
         driven = self._follower.following
         commander = ('human' if self._is_led else 'policy') if driven else 'nobody'
-        told = (obstacle or (LED if self._is_led else ''), commander)
+        told = (obstacle or self._astray or (LED if self._is_led else ''), commander)
+        if self._astray and not self._strayed:
+            self.warn(f'the arm holds: {self._astray}')
+        self._strayed = bool(self._astray)
         if told[0] != self._told[0]:
             self._obstacles.publish(String(data=told[0]))
         if told[1] != self._told[1]:
             self._commanders.publish(String(data=told[1]))
         self._told = told
+
+    @property
+    def _astray(self) -> str:
+        """Return what whoever commands has to do before the arm follows, '' for nothing."""
+        astray = self._follower.astray
+        return f'{BRING if self._is_led else BEGIN}: {astray}' if astray else ''
 
     def _obstacle(self) -> str:
         """Return why the arm must not move, '' where nothing speaks against it."""

@@ -108,6 +108,24 @@ CAUSES = (
     ),
     (
         Mode.HOLDING,
+        r'the arm: bring the leader to where the arm is: (?P<joint>.+) is (?P<off>.+) off',
+        Words(
+            'Holding',
+            'A person is about to lead the arm, but the leader is elsewhere: {joint} by {off}.',
+            'Bring the leader to where the arm is; with a keyboard or gamepad, take over anew.',
+        ),
+    ),
+    (
+        Mode.HOLDING,
+        r'the arm: after a stop joint_commands have to begin where the arm is: (?P<why>.+)',
+        Words(
+            'Holding',
+            'What commands the arm wants to go on elsewhere than where it was stopped: {why}.',
+            'Let it begin where the arm is.',
+        ),
+    ),
+    (
+        Mode.HOLDING,
         r'the arm: a person leads it',
         Words('Led', 'A person leads the arm; the policy waits.', 'Let go of the leader.'),
     ),
