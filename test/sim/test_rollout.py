@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rollouts: the queue, the latency and the physics on one simulated clock."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -10,11 +13,27 @@ pytest.importorskip('mujoco')
 from demonstrator import CHUNK, FPS, Demonstrator
 
 from vla_ros.core.config import find_config
+from vla_ros.core.errors import ConfigError
 from vla_ros.core.executor import ExecutorConfig
 from vla_ros.core.robot import load_robot
-from vla_ros.sim.rollout import Rollout, RolloutConfig
+from vla_ros.sim.rollout import Rollout, RolloutConfig, check_playable
+from vla_ros.sim.task import TaskChoice
 
 ROBOT = load_robot(find_config('robots', 'so101'))
+
+
+def test_policy_or_robot_of_another_task_is_refused_with_what_differs():
+    known, spec = vars(Demonstrator.spec), Demonstrator.spec
+    for other, message in (
+        ({'cameras': [SimpleNamespace(name='wrist')]}, 'its cameras are wrist, those of the sim'),
+        ({'joint_names': ('a', 'b')}, 'its joints are a, b, those of the simulated arm'),
+    ):
+        with pytest.raises(ConfigError, match=f'cannot be played .* of tea_bag, for {message}'):
+            check_playable(SimpleNamespace(**known | other), ROBOT, TaskChoice())
+    turned = replace(ROBOT, joint_names=ROBOT.joint_names[::-1])
+    with pytest.raises(ConfigError, match='robot so101: got joints gripper, .* leave --robot out'):
+        check_playable(spec, turned, TaskChoice())
+    check_playable(spec, ROBOT, TaskChoice())
 
 
 def play(mode='async', latency=0.3, cluster=9, seed=4, **config):

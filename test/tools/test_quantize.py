@@ -4,6 +4,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -199,6 +200,23 @@ def test_sensitivity_reports_every_variant_and_recommends_one(
     assert (tmp_path / 'work' / 'report.html').is_file()
     made = load_bundle(tmp_path / 'work' / 'bundles' / 'mine')
     assert made.spec.recipe['frames'] == 8
+
+
+def test_policy_of_another_robot_than_the_simulated_one_plays_no_episodes(
+    tiny_bundle, dataset, recipe, tmp_path, capsys
+):
+    pytest.importorskip('mujoco')
+    other = shutil.copytree(tiny_bundle, tmp_path / 'other')
+    text = (other / 'policy.json').read_text()
+    (other / 'policy.json').write_text(text.replace('"name": "top"', '"name": "front"'))
+    words = ['sensitivity', '--policy', str(other), '--recipe', recipe, '--dataset', str(dataset)]
+    words += ['--work', str(tmp_path / 'work'), '--frames', '6', '--rounds', '2']
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert 'no episodes in simulation (as with --episodes 0): its cameras are front' in out
+    assert 'no episodes were played' in out
+    assert main([*words, '--episodes', '5']) == 2
+    assert '--episodes: got 5, expected 0: tiny cannot be played' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(('option', 'value'), [('--episodes', '-3'), ('--max-drop', '-1')])

@@ -87,6 +87,19 @@ def test_reader_gives_what_was_written(episodes, demonstrations):
     assert [e.facts.cluster for e in episodes.episodes] == list(CLUSTERS)
 
 
+def test_joints_are_checked_in_the_unit_that_is_said(dataset, episodes):
+    said = read_dataset(dataset, most=1, units='degrees').episodes[0]
+    first = episodes.episodes[0]
+    for got, stored in ((said.state, first.state), (said.action, first.action)):
+        np.testing.assert_allclose(got, np.radians(stored), atol=1e-9)
+
+
+def test_unit_of_bags_is_rad_and_no_other_is_taken(capsys, tmp_path):
+    for words in (['check', str(tmp_path)], ['convert', str(tmp_path), '--output', 'data/new']):
+        assert main([*words, '--units', 'degrees']) == 2
+        assert '--units: got degrees for the bags in' in capsys.readouterr().err
+
+
 def test_every_video_is_as_long_as_its_episode(episodes):
     assert all(e.facts.strays == {'top': 0, 'gripper': 0, 'left': 0} for e in episodes.episodes)
 
