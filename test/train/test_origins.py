@@ -27,7 +27,11 @@ from vla_ros.policy.flow import noise  # noqa: E402
 from vla_ros.policy.pipeline import Policy  # noqa: E402
 from vla_ros.tools.main import main  # noqa: E402
 from vla_ros.train import origins  # noqa: E402
-from vla_ros.train.checkpoint import DatasetFacts, load_checkpoint  # noqa: E402
+from vla_ros.train.checkpoint import (  # noqa: E402
+    DatasetFacts,
+    camera_sources,
+    load_checkpoint,
+)
 from vla_ros.train.export import export  # noqa: E402
 
 from .vlm import write_vlm  # noqa: E402
@@ -180,6 +184,30 @@ def test_bundle_answers_as_lerobot_does_on_the_data_that_train_config_names(
         got, _ = policy.predict(images, item['observation.state'].numpy(), item['task'], number)
         np.testing.assert_allclose(got, expected, atol=1e-5)
     assert list(RENAMED).index('front') == 1 and spec.cameras[0].name == 'front'  # camera1
+
+
+def test_what_lerobot_trained_is_trained_on_with_its_cameras_in_their_order(
+    tuned, folder, tmp_path, capsys
+):
+    words = ['train', '--dataset', str(folder / 'cubes'), '--start', str(tuned), '--steps', '1']
+    assert main([*words, '--output', str(tmp_path / 'run'), '--batch-size', '2']) == 0
+    before, after = load_checkpoint(tuned), load_checkpoint(tmp_path / 'run' / 'last')
+    assert [*camera_sources(after).values()] == [IMAGES + 'front', IMAGES + 'wrist']
+    known = [origins.statistics(part.preprocess)['observation.state'] for part in (before, after)]
+    assert all(torch.equal(known[0][name], known[1][name]) for name in ('mean', 'std'))
+    bundle = tmp_path / 'bundle'
+    words = ['export', '--checkpoint', str(tmp_path / 'run' / 'last'), '--output', str(bundle)]
+    assert main(words) == 0
+    sizes = {camera.name: camera.size for camera in load_bundle(bundle).spec.cameras}
+    assert [*sizes.items()] == [(name, SIZES[name]) for name in ('front', 'wrist')]
+
+
+def test_foundation_takes_on_the_cameras_of_the_data(folder, tmp_path, capsys):
+    words = ['train', '--dataset', str(folder / 'cubes'), '--start', str(folder / 'base')]
+    words += ['--steps', '1', '--batch-size', '2', '--output', str(tmp_path / 'run')]
+    assert main(words) == 0
+    sources = camera_sources(load_checkpoint(tmp_path / 'run' / 'last'))
+    assert [*sources] == [*sources.values()] == [IMAGES + 'wrist', IMAGES + 'front']
 
 
 def open_cubes(folder):

@@ -15,6 +15,7 @@ from torch import nn
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.arrays import ArrayDataset
+from vla_ros.train import origins
 from vla_ros.train.array_data import array_frames, open_data
 from vla_ros.train.batches import Batches
 from vla_ros.train.checkpoint import (
@@ -25,7 +26,6 @@ from vla_ros.train.checkpoint import (
     load_checkpoint,
     load_facts,
     new_checkpoint,
-    start_checkpoint,
 )
 from vla_ros.train.families.act_places import TOLD
 from vla_ros.train.families.family import Size
@@ -88,7 +88,7 @@ def train(
     if state:
         checkpoint = load_checkpoint(output / state['checkpoint'], device, vlm)
     elif start:
-        checkpoint = start_checkpoint(start, metas, device, vlm)
+        checkpoint = origins.start(start, metas, device, vlm)
     else:
         checkpoint = new_checkpoint(metas, size, device, plan.seed)
     check_start(checkpoint, metas, _facts_of(start) if start and not state else None)

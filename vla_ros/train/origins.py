@@ -21,7 +21,13 @@ from lerobot.utils.constants import HF_LEROBOT_HOME, HF_LEROBOT_HUB_CACHE
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.lerobot import first_line, is_dataset
 from vla_ros.dataset.pictures import picture_size
-from vla_ros.train.checkpoint import Checkpoint, camera_sources
+from vla_ros.train.checkpoint import (
+    Checkpoint,
+    camera_sources,
+    holds_facts,
+    load_checkpoint,
+    start_checkpoint,
+)
 from vla_ros.train.families.family import family_of
 from vla_ros.train.frames import STATE
 from vla_ros.train.units import statistics
@@ -57,6 +63,25 @@ def read_origin(checkpoint: Path) -> Origin | None:
             'lerobot-train wrote; copy the checkpoint again'
         ) from None
     return Origin(name, Path(root) if root else _find(name), tuned)
+
+
+def start(path: Path, metas: list[Any], device: str = 'cpu', vlm: str | None = None) -> Checkpoint:
+    """
+    Load the checkpoint from which a run on the datasets starts, with inputs as these have them.
+
+    One that LeRobot trained on data with the same cameras goes on with them in its own order and
+    with its own statistics. Raise ConfigError as `start_checkpoint` does.
+    """
+    features = metas[0].features
+    if read_origin(path) and not holds_facts(path):
+        checkpoint = load_checkpoint(path, device, vlm)
+        show(checkpoint, features)
+        seen = {key for key, item in features.items() if item['dtype'] in ('video', 'image')}
+        if {*camera_sources(checkpoint).values()} == seen:
+            return checkpoint
+    checkpoint = start_checkpoint(path, metas, device, vlm)
+    show(checkpoint, features)
+    return checkpoint
 
 
 def _find(name: str) -> Path:
