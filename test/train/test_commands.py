@@ -37,6 +37,12 @@ def test_what_train_wrote_export_splits_without_further_words(run, tmp_path, cap
     assert spec.source['checkpoint'] == 'step_000001'
 
 
+def test_policy_that_reads_no_words_has_none_to_average(run, tmp_path, capsys):
+    words = ['--checkpoint', str(run / 'step_000001'), '--output', str(tmp_path / 'wave')]
+    assert main(['export', *words, '--average-untaught-words']) == 2
+    assert 'of type act, which reads no words, expected smolvla' in capsys.readouterr().err
+
+
 def test_blended_bundle_lies_between_two_checkpoints(run, dataset_root, tmp_path):
     first, other = run / 'step_000001', tmp_path / 'b'
     words = f'--dataset {dataset_root} --start {first} --output {other} --steps 3 --episodes 0'

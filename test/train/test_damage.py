@@ -142,6 +142,7 @@ def test_several_instructions_leave_a_policy_without_one(dataset, tmp_path):
     meta.fps, meta.tasks = dataset.meta.fps, other
     assert dataset_facts([dataset.meta]).instruction == 'Wave.'
     assert dataset_facts([dataset.meta, meta]).instruction == ''
+    assert dataset_facts([dataset.meta, meta]).instructions == ('Bow.', 'Wave.')
 
 
 def test_only_data_of_the_simulated_arm_and_its_cameras_are_played_in_simulation():

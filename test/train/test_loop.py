@@ -111,6 +111,7 @@ def test_checkpoint_knows_its_data(run):
     facts = load_facts(run[1])
     assert facts.joint_names == JOINTS and facts.fps == 10
     assert facts.instruction == 'Wave.' and facts.datasets == ('tiny',)
+    assert facts.instructions == ('Wave.',)
 
 
 def test_progress_names_step_loss_and_time_left(run):

@@ -74,6 +74,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='of the noise that a flow policy starts from: 1 as it was trained, less for answers '
         'that scatter less, 0 for always the same one (default %(default)s)',
     )
+    add(
+        '--average-untaught-words',
+        action='store_true',
+        help='of a language model that was trained from nothing: words that its data never say '
+        'read as the mean of those that they say, and not as the noise that they began with',
+    )
     add('--vlm', metavar='FOLDER', help="SmolVLA's vision-language model, if not from the hub")
 
 
@@ -81,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the bundle and print how exact it is."""
     from vla_ros.train.checkpoint import blend, load_checkpoint
     from vla_ros.train.export import dataset_observations, export
+    from vla_ros.train.families.family import family_of
     from vla_ros.train.families.split import SplitOptions
     from vla_ros.train.frames import STATE
     from vla_ros.train.units import find_conversions, in_rad
@@ -93,6 +100,10 @@ def run(args: argparse.Namespace) -> int:
     if args.blend:
         blend(checkpoint, load_checkpoint(args.blend, vlm=args.vlm), args.blend_share)
         source['blend'] = f'{args.blend_share:g} of {args.blend.resolve().name}'
+    if args.average_untaught_words:
+        family = family_of(checkpoint.policy.config.type)
+        count = family.average_untaught_words(checkpoint, facts.instructions)
+        source['untaught words'] = f'{count} tokens, averaged'
     ways = find_conversions(checkpoint, args.units, facts.joint_names, chosen_robot(args))
     checkpoint = in_rad(checkpoint, ways)
     seen = [item._replace(state=ways[STATE](item.state)) for item in seen]
@@ -117,7 +128,8 @@ def _facts(args: argparse.Namespace) -> 'DatasetFacts':
     else:
         known = load_facts(args.checkpoint)
     if args.dataset and holds_facts(args.checkpoint):
-        known = replace(known, held_rows=load_facts(args.checkpoint).held_rows)
+        trained = load_facts(args.checkpoint)
+        known = replace(known, held_rows=trained.held_rows).after(trained)
     return replace(
         known,
         fps=args.fps or known.fps,

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,12 @@ class DatasetFacts:
     instruction: str  # '' where the data have several
     datasets: tuple[str, ...]  # names of the folders
     held_rows: int = 0  # finished rows that a chunk began with in training, at most
+    instructions: tuple[str, ...] = ()  # all that it was taught
+
+    def after(self, earlier: 'DatasetFacts | None') -> 'DatasetFacts':
+        """Return this with what was taught in an earlier training, on other data."""
+        taught = {*self.instructions, *(earlier.instructions if earlier else ())}
+        return replace(self, instructions=tuple(sorted(taught)))
 
 
 @dataclass(frozen=True)
@@ -180,8 +186,9 @@ def dataset_facts(metas: list[LeRobotDatasetMetadata]) -> DatasetFacts:
             f'datasets: got rates and joints {facts}, expected the same in all of them'
         )
     texts = {str(text) for meta in metas for text in meta.tasks.index}
-    instruction = texts.pop() if len(texts) == 1 else ''
-    return DatasetFacts(*facts[0], instruction, tuple(Path(meta.root).name for meta in metas))
+    instruction = next(iter(texts)) if len(texts) == 1 else ''
+    folders = tuple(Path(meta.root).name for meta in metas)
+    return DatasetFacts(*facts[0], instruction, folders, instructions=tuple(sorted(texts)))
 
 
 def _check_order(meta: LeRobotDatasetMetadata) -> None:
@@ -218,6 +225,7 @@ def load_facts(path: Path) -> DatasetFacts:
             str(facts['instruction']),
             datasets,
             int(facts.get('held_rows', 0)),
+            tuple(map(str, facts.get('instructions', ()))),
         )
 
 

@@ -83,7 +83,8 @@ def train(
         torch.set_num_threads(plan.threads)
     datasets = [open_data(root) for root in roots]
     metas = [dataset.meta for dataset in datasets]
-    facts = replace(dataset_facts(metas), held_rows=plan.held_rows)
+    earlier = _facts_of(start) if start else None
+    facts = replace(dataset_facts(metas), held_rows=plan.held_rows).after(earlier)
 
     if state:
         checkpoint = load_checkpoint(output / state['checkpoint'], device, vlm)
@@ -91,7 +92,7 @@ def train(
         checkpoint = origins.start(start, metas, device, vlm)
     else:
         checkpoint = new_checkpoint(metas, size, device, plan.seed)
-    check_start(checkpoint, metas, _facts_of(start) if start and not state else None)
+    check_start(checkpoint, metas, None if state else earlier)
     check_flow(checkpoint.policy.config, plan)
     batches = _gather(datasets, plan, checkpoint.policy.config.chunk_size, report)
     shown = _gather_scenes(scenes, batches, plan)

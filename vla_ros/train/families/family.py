@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What differs between the kinds of LeRobot policies; each kind has a file, named here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -95,6 +95,17 @@ class Family:
     def overrides(self, config: PreTrainedConfig) -> dict[str, dict[str, Any]]:
         """Return what a saved preprocessor takes from ``config`` instead."""
         return {}
+
+    def average_untaught_words(self, checkpoint: 'Checkpoint', instructions: Sequence[str]) -> int:
+        """
+        Have tokens that no instruction has read, in place, as the mean of those that one has.
+
+        Return how many these are; raise ConfigError for a policy that reads no words.
+        """
+        raise ConfigError(
+            f'average_untaught_words: got a policy of type {checkpoint.policy.config.type}, which '
+            'reads no words, expected smolvla; leave it out'
+        )
 
     def freeze_vision(self, policy: PreTrainedPolicy) -> FeatureMaps:
         """

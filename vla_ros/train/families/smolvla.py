@@ -9,7 +9,7 @@ too, or in the checkpoint that training starts from.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,6 +36,7 @@ from vla_ros.train.families.family import (
 from vla_ros.train.families.smolvla_eye import smolvla_eye
 from vla_ros.train.families.smolvla_loss import feature_maps, flow_loss
 from vla_ros.train.families.smolvla_split import real_cameras, split
+from vla_ros.train.families.smolvla_words import average_untaught_words
 from vla_ros.train.families.split import Split, SplitOptions
 from vla_ros.train.frames import ACTION
 from vla_ros.train.training_plan import TrainingPlan
@@ -125,6 +126,10 @@ class SmolVla(Family):
     def overrides(self, config: PreTrainedConfig) -> dict[str, dict[str, Any]]:
         """Take the tokenizer of the vision-language model."""
         return {'tokenizer_processor': {'tokenizer_name': config.vlm_model_name}}
+
+    def average_untaught_words(self, checkpoint: Checkpoint, instructions: Sequence[str]) -> int:
+        """Change the embedding of the words."""
+        return average_untaught_words(checkpoint, instructions)
 
     def freeze_vision(self, policy: PreTrainedPolicy) -> FeatureMaps:
         """Freeze the vision tower; what it saw is kept, after the connector if that is frozen."""
