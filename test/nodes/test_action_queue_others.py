@@ -6,13 +6,16 @@ import os
 
 import numpy as np
 import pytest
+import rclpy
 from arm import JOINTS, MEASURED, Arm
+from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from vla_ros.msg import EpisodeEvent, QueueStatus
+from vla_ros.core.chunk import ActionChunk as ActionChunkOf
+from vla_ros.msg import ActionChunk, EpisodeEvent, QueueStatus
 from vla_ros.nodes.action_queue import ActionQueueNode
-from vla_ros.ros import qos
+from vla_ros.ros import messages, qos
 
 CALM = ('rate:=50.0', 'enabled:=true', 'budget_chunks:=0', 'joint_state_timeout:=1.0')
 
@@ -91,6 +94,28 @@ def test_another_commander_stops_the_arm_until_it_is_enabled_again(arm, capfd):
     assert arm.enable().success
     arm.graph.until(lambda: arm.status.mode == QueueStatus.WAITING)
     assert '/peer commands this arm, too' in capfd.readouterr().err
+
+
+def test_of_two_policies_one_keeps_the_arm_and_both_are_named(arm, capfd):
+    run(arm)
+    arm.graph.until(lambda: arm.node._executor.counters.accepted == 1)
+    spare = rclpy.create_node('spare_expert')
+    other = arm.graph.add(spare).create_publisher(ActionChunk, 'action_chunk', qos.LATEST)
+    arm.graph.until(lambda: other.get_subscription_count() > 0)
+    faults = arm.graph.collect(DiagnosticArray, '/diagnostics', 10)
+    wrong = np.tile(MEASURED + 0.4, (100, 1))
+    for _ in range(3):  # requests, which the other answers before the first does
+        chunk = ActionChunkOf(wrong, arm.now(), 0.1, arm.status.request_id, JOINTS)
+        other.publish(messages.chunk_to_msg(chunk))
+        arm.graph.spin(0.2)
+    assert arm.node._executor.counters.accepted == 1
+    assert arm.status.mode == QueueStatus.RUNNING
+    said = 'action_chunk: got answers from /peer and from /spare_expert, expected those of one'
+    assert said in capfd.readouterr().err
+    arm.graph.until(
+        lambda: any(status.message.startswith(said) for msg in faults for status in msg.status)
+    )
+    spare.destroy_publisher(other)
 
 
 def test_a_second_queue_of_one_arm_is_refused_and_told_who_has_it(arm, capfd):

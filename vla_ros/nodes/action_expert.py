@@ -35,7 +35,7 @@ class ActionExpertNode(StageNode):
         if self._params.continuation != 'none':
             note = self._being_played.note
             self.subscribe(QueueStatus, 'queue_status', note, qos.LATEST)
-        self.subscribe(Features, 'context', self._on_context, qos.LATEST)
+        self.listen('context', self._on_context)
 
     def _on_context(self, msg: Features) -> None:
         queued = self._being_played.since(messages.seconds(msg.header.stamp))

@@ -41,7 +41,7 @@ from vla_ros.ros.felt_joints import FeltJoints
 from vla_ros.ros.lifecycle import NOT_ACTIVE, VlaNode
 from vla_ros.ros.params import Change, declare, parse_names
 from vla_ros.ros.process import spin_node
-from vla_ros.ros.publishers import Rivals
+from vla_ros.ros.publishers import Answerers, Rivals
 from vla_ros.ros.queue_params import ActionQueueParams
 from vla_ros.ros.queue_status import (
     Standstill,
@@ -74,6 +74,7 @@ class ActionQueueNode(VlaNode):
         self._chunks: deque[ActionChunk] = deque(maxlen=WAITING_CHUNKS)
         self._done = False  # no episode follows
         self._estop = EmergencyStop(self)
+        self._answerers = Answerers(self, 'action_chunk', patient=True)
         self._arm_obstacle = ''  # why the arm follows no command, as its driver says
         self._status_due = 0.0  # s, monotonic
         self._said: tuple[int | None, Mode] = (None, Mode.HOLDING)
@@ -121,8 +122,8 @@ class ActionQueueNode(VlaNode):
         self._executor.reset(self._felt.began)  # the arm may have been moved since
         on_joint_states = bounded(JointState, self._on_joint_states)
         self.subscribe(JointState, 'joint_states', on_joint_states, qos.JOINTS, True, info=True)
-        on_chunk = bounded(ActionChunk, self._chunks.append, check_chunk)
-        self.subscribe(ActionChunk, 'action_chunk', on_chunk, qos.LATEST, raw=True)
+        on_chunk = bounded(ActionChunk, self._on_chunk, check_chunk)
+        self.subscribe(ActionChunk, 'action_chunk', on_chunk, qos.LATEST, raw=True, info=True)
         on_episode = bounded(EpisodeEvent, self._on_episode)
         self.subscribe(EpisodeEvent, 'episode', on_episode, qos.EVENTS, raw=True)
         self.subscribe(String, 'arm_obstacle', self._on_arm_obstacle, qos.LATCHED)
@@ -176,6 +177,14 @@ class ActionQueueNode(VlaNode):
 
     def _on_joint_states(self, msg: JointState, info: Mapping[str, Any]) -> None:
         self._felt.hear(msg, info, self.now())
+
+    def _on_chunk(self, msg: ActionChunk, info: Mapping[str, Any]) -> None:
+        """Take a chunk for the next tick, but not of two policies by turns."""
+        newest = self._executor.last_request
+        objection = self._answerers.objection(info, msg.sequence, newest)
+        if objection:
+            raise VlaError(objection)
+        self._chunks.append(msg)
 
     def _on_episode(self, msg: EpisodeEvent) -> None:
         self._done = self._watchdog.over = msg.event == EpisodeEvent.DONE
@@ -259,6 +268,8 @@ class ActionQueueNode(VlaNode):
         else:
             self._commands.rest()
             self._running = not self._closing
+        if executor.mode in (Mode.HOLDING, Mode.ESTOP):
+            self._answerers.forget()  # a policy that was started again has the arm at once
         self._publish_status(now, obstacle)
         told = self._standstill.note(time.monotonic(), reason(executor, obstacle))
         if told:

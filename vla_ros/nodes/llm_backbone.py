@@ -4,7 +4,6 @@
 
 from vla_ros.msg import Features
 from vla_ros.policy.family import Ask, family_of
-from vla_ros.ros import qos
 from vla_ros.ros.process import spin_node
 from vla_ros.ros.stage import StageNode
 
@@ -27,7 +26,7 @@ class LlmBackboneNode(StageNode):
 
     def activate(self) -> None:
         """Listen to the vision encoder."""
-        self.subscribe(Features, 'vision_features', self._on_vision_features, qos.LATEST)
+        self.listen('vision_features', self._on_vision_features)
 
     def _on_vision_features(self, msg: Features) -> None:
         ask = Ask(msg.instruction, msg.sequence)

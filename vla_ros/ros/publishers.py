@@ -15,6 +15,7 @@ from vla_ros.msg import QueueStatus
 from vla_ros.ros import qos
 
 LOST = 1000  # messages in a row that may be lost before they count as those of a newcomer
+BEHIND = 10  # requests that an answer may be late by, and be one to the same who asks
 LOOK_PERIOD = 0.1  # s
 REMEMBERED = 200  # statuses of one's own
 CLOCK = '/clock'
@@ -60,6 +61,70 @@ class Speakers:
         self._heard = {who: when for who, when in heard if now - when < self._silence}
         self._heard[self._sources.identify(info)] = now
         return len(self._heard) > 1
+
+
+class Answerers:
+    """
+    Whose answers count on a topic on which one node is to answer each request.
+
+    Who answers keeps the word, though another is faster at times: what that says is refused, until
+    the first has ended, or left a request to it. A newcomer who answers what the first has not
+    answered yet may be its successor, for a process that was killed is listed for a while; one
+    that is ``patient`` sees to it by itself that a successor is heard, and lets the first answer.
+    """
+
+    def __init__(self, node: Node, topic: str, patient: bool = False) -> None:
+        """Know nobody who answers on ``topic``, as ``node`` names it."""
+        self._node, self._topic, self._patient = node, topic, patient
+        self._sources = Sources()
+        self.forget()
+
+    def forget(self) -> None:
+        """Take whoever answers next as the first."""
+        self._first: Hashable | None = None
+        self._answered = 0  # the newest request that the first has answered
+        self._others: set[Hashable] = set()  # who answered what the first did
+
+    def objection(self, info: Mapping[str, Any], sequence: int, newest: int | None = None) -> str:
+        """
+        Return why the answer to request ``sequence`` with this ``info`` does not count, else ''.
+
+        ``newest`` is the last request that was made; None: who makes them may count anew.
+        """
+        who = self._sources.identify(info)
+        if who == self._first:
+            self._answered = sequence
+            return ''
+        ahead = sequence - self._answered - (self._patient or who in self._others)
+        late = ahead <= 0 if newest is not None else -BEHIND <= ahead <= 0
+        made_up = newest is not None and sequence > newest
+        if (late or made_up) and self._first is not None and self._is_there(self._first):
+            self._others.add(who)
+            return self._complaint(who)
+        self._first, self._answered = who, sequence
+        self._others.discard(who)
+        return ''
+
+    def _complaint(self, other: Hashable) -> str:
+        ends = self._names()
+        unknown = f'one of {", ".join(sorted(ends.values()))}'
+        first, second = (ends.get(who, unknown) for who in (self._first, other))
+        return (
+            f'{self._topic}: got answers from {first} and from {"another " * (first == second)}'
+            f'{second}, expected those of one node: the first keeps the word; end the other'
+        )
+
+    def _is_there(self, who: Hashable) -> bool:
+        """Say whether a publisher is listed; True where messages do not tell who sent them."""
+        return not isinstance(who, bytes) or who in self._names()
+
+    def _names(self) -> dict[Hashable, str]:
+        """Return the nodes that publish on the topic, by their publishers."""
+        topic = self._node.resolve_topic_name(self._topic)
+        return {
+            bytes(end.endpoint_gid): f'{end.node_namespace.rstrip("/")}/{end.node_name}'
+            for end in self._node.get_publishers_info_by_topic(topic)
+        }
 
 
 class Buttons:

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The base of the nodes that compute one block of a policy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter, sleep
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from vla_ros.core.config import find_config
 from vla_ros.core.defaults import POLICY
-from vla_ros.core.errors import ConfigError
+from vla_ros.core.errors import ConfigError, VlaError
 from vla_ros.msg import Features, StageTiming
 from vla_ros.planning.blocks import predict
 from vla_ros.policy.bundle import Bundle, load_bundle
@@ -18,6 +18,7 @@ from vla_ros.policy.spec import BLOCKS
 from vla_ros.ros import messages, qos
 from vla_ros.ros.lifecycle import VlaNode
 from vla_ros.ros.params import Change, declare, param
+from vla_ros.ros.publishers import Answerers
 from vla_ros.ros.tensors import TensorReceiver, TensorSender
 from vla_ros.runtime.session import Session
 
@@ -80,6 +81,18 @@ class StageNode(VlaNode):
         publisher = self.advertise(Features, topic, qos.LATEST)
         self._senders.append(TensorSender(self, publisher, self._stage_params.shared_memory))
         return self._senders[-1]
+
+    def listen(self, topic: str, callback: Callable[[Features], None]) -> None:
+        """Have ``callback`` compute on what the block before tells, and not on two by turns."""
+        answerers = Answerers(self, topic)
+
+        def on_features(msg: Features, info: Mapping[str, Any]) -> None:
+            objection = answerers.objection(info, msg.sequence)
+            if objection:
+                raise VlaError(objection)
+            callback(msg)
+
+        self.subscribe(Features, topic, on_features, qos.LATEST, info=True)
 
     def cleanup(self) -> None:
         """Give the shared memory back."""
