@@ -203,7 +203,10 @@ def test_what_lerobot_trained_is_trained_on_with_its_cameras_in_their_order(
 
 
 def test_foundation_takes_on_the_cameras_of_the_data(folder, tmp_path, capsys):
-    words = ['train', '--dataset', str(folder / 'cubes'), '--start', str(folder / 'base')]
+    base = shutil.copytree(folder / 'base', tmp_path / 'base')
+    (base / 'train_config.json').write_text('{"dataset": null}')  # as the published one has one
+    (base / 'policy_postprocessor.json').unlink()
+    words = ['train', '--dataset', str(folder / 'cubes'), '--start', str(base)]
     words += ['--steps', '1', '--batch-size', '2', '--output', str(tmp_path / 'run')]
     assert main(words) == 0
     sources = camera_sources(load_checkpoint(tmp_path / 'run' / 'last'))

@@ -208,6 +208,11 @@ def holds_facts(path: Path) -> bool:
     return (path / _FACTS).is_file()
 
 
+def holds_processors(path: Path) -> bool:
+    """Return whether a checkpoint was saved with what normalises for it; a foundation need not."""
+    return all((path / name).is_file() for name in _PROCESSORS)
+
+
 def load_facts(path: Path) -> DatasetFacts:
     """Return the note on the data in the checkpoint ``path``; raise ConfigError without one."""
     file = path / _FACTS

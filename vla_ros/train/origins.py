@@ -25,6 +25,7 @@ from vla_ros.train.checkpoint import (
     Checkpoint,
     camera_sources,
     holds_facts,
+    holds_processors,
     load_checkpoint,
     start_checkpoint,
 )
@@ -73,7 +74,7 @@ def start(path: Path, metas: list[Any], device: str = 'cpu', vlm: str | None = N
     with its own statistics. Raise ConfigError as `start_checkpoint` does.
     """
     features = metas[0].features
-    if read_origin(path) and not holds_facts(path):
+    if (path / _RUN).is_file() and holds_processors(path) and not holds_facts(path):
         checkpoint = load_checkpoint(path, device, vlm)
         show(checkpoint, features)
         seen = {key for key, item in features.items() if item['dtype'] in ('video', 'image')}
