@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip('torch')
 
 from vla_ros.core.errors import ConfigError  # noqa: E402
-from vla_ros.dataset.lerobot import open_dataset, read_tasks  # noqa: E402
+from vla_ros.dataset.lerobot import open_dataset, read_statistics, read_tasks  # noqa: E402
 from vla_ros.dataset.pictures import PictureReader  # noqa: E402
 from vla_ros.dataset.stored import StoredDataset  # noqa: E402
 from vla_ros.train.checkpoint import dataset_facts, load_checkpoint, policy_type  # noqa: E402
@@ -157,6 +157,22 @@ def test_only_data_of_the_simulated_arm_and_its_cameras_are_played_in_simulation
     assert 'its cameras are front' in find_obstacle(features(joints, top | front).copy())
     assert 'its joints are a, b' in find_obstacle(features(['a', 'b'], top))
     assert 'not named' in find_obstacle(features(None, top))
+    stats = {'action': {'min': np.full(6, -20.0), 'max': np.full(6, 90.0)}}
+    told = find_obstacle(features(joints, top), stats=stats)
+    assert 'its joints are not in rad: shoulder_pan goes to 90' in told
+    stats['action']['max'][:], stats['action']['min'][:] = 1.5, -1.0
+    assert find_obstacle(features(joints, top), stats=stats) == ''
+
+
+def test_statistics_of_a_dataset_that_are_damaged_are_named(dataset_root, tmp_path):
+    root = shutil.copytree(dataset_root, tmp_path / 'spoilt')
+    assert {'action', 'observation.state'} <= read_statistics(root).keys()
+    file = root / 'meta' / 'stats.json'
+    file.write_text('[1]')
+    with pytest.raises(ConfigError, match='stats.json: invalid JSON, or no statistics'):
+        read_statistics(root)
+    file.unlink()
+    assert read_statistics(root) == {}
 
 
 def spoil_info(dataset_root, path, change):

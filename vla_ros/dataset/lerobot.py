@@ -244,6 +244,20 @@ def read_features(root: Path) -> dict[str, dict[str, Any]]:
     return features
 
 
+def read_statistics(root: Path) -> dict[str, dict[str, Any]]:
+    """Return what a dataset says of its numbers, {} without; raise ConfigError for a bad file."""
+    path = root / 'meta' / 'stats.json'
+    if not path.is_file():
+        return {}
+    try:
+        return {str(key): dict(value) for key, value in json.loads(path.read_text()).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f'{path}: invalid JSON, or no statistics ({first_line(error)}), expected what LeRobot '
+            'wrote; copy the dataset again'
+        ) from None
+
+
 def _check_tables(root: Path, pattern: str) -> None:
     """Raise ConfigError where there is no such table, or one that is damaged."""
     from pyarrow import ArrowException

@@ -227,14 +227,16 @@ def _episodes(args: argparse.Namespace) -> int:
     Raise ConfigError where they are asked for all the same.
     """
     from vla_ros.dataset.arrays import ArrayDataset, holds_arrays
-    from vla_ros.dataset.lerobot import read_features
+    from vla_ros.dataset.lerobot import read_features, read_statistics
     from vla_ros.train.success import find_obstacle
 
     if args.episodes == 0:
         return 0
     root = args.dataset[0]
-    features = ArrayDataset(root).features if holds_arrays(root) else read_features(root)
-    obstacle = find_obstacle(features, chosen_task(args))
+    if holds_arrays(root):  # which are in rad
+        obstacle = find_obstacle(ArrayDataset(root).features, chosen_task(args))
+    else:
+        obstacle = find_obstacle(read_features(root), chosen_task(args), read_statistics(root))
     if obstacle and args.episodes:
         raise ConfigError(
             f'--episodes: got {args.episodes}, expected 0: {args.dataset[0]} cannot be evaluated '

@@ -9,7 +9,9 @@ from typing import Any
 
 from vla_ros.core.config import find_config
 from vla_ros.core.robot import load_robot
+from vla_ros.core.units import find_other_units
 from vla_ros.dataset.feature_names import camera_name
+from vla_ros.dataset.stored import stored_bounds
 from vla_ros.evaluation.protocol import plan_set, score
 from vla_ros.policy.bundle import load_bundle
 from vla_ros.policy.pipeline import Policy
@@ -24,16 +26,26 @@ from vla_ros.train.checkpoint import (
     load_facts,
 )
 from vla_ros.train.export import export
+from vla_ros.train.frames import ACTION
 
 TASK = TaskChoice()
 SETS = ('test', 'validation')
 _SEED = 1  # of the episodes that choose a checkpoint; `vla_ros evaluate` plays others
 
 
-def find_obstacle(features: Mapping[str, dict[str, Any]], task: TaskChoice = TASK) -> str:
+def find_obstacle(
+    features: Mapping[str, dict[str, Any]],
+    task: TaskChoice = TASK,
+    stats: Mapping[str, Mapping[str, Any]] | None = None,
+) -> str:
     """Return why policies of a dataset with these features cannot be played in simulation."""
     pictures = [key for key, item in features.items() if item['dtype'] in ('video', 'image')]
-    return task.type.find_obstacle({*map(camera_name, pictures)}, joint_names(features))
+    names = joint_names(features)
+    obstacle = task.type.find_obstacle({*map(camera_name, pictures)}, names)
+    if obstacle or not stats or ACTION not in stats:
+        return obstacle
+    other = find_other_units(names, stored_bounds(stats, ACTION))
+    return other and f'its joints are not in rad: {other}'
 
 
 def measure_success(
