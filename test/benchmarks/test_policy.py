@@ -19,6 +19,7 @@ from vla_ros.benchmarks.contestants import (
     memory_of,
     observations,
 )
+from vla_ros.benchmarks.policy_tables import block_table
 from vla_ros.benchmarks.variants import parse_variant, read_size, untrained
 from vla_ros.core.errors import ConfigError
 from vla_ros.policy.bundle import load_bundle
@@ -76,6 +77,15 @@ def test_table_and_profile_hold_every_variant(tiny_bundle, tmp_path, capsys):
     assert {entry['variant'] for entry in content['entries']} == {'one by one'}
     assert all(e['ratio_low'] <= e['ratio'] <= e['ratio_high'] and e['bytes'] for e in entries)
     assert all(entry['runs'] == 3 and entry['backend'] == 'onnxruntime' for entry in entries)
+    assert all(entry['answer_error'] is None for entry in entries)  # the bundle knows none
+
+
+def test_table_of_blocks_says_how_far_each_is_from_what_its_bundle_knows():
+    times = {'p50': 0.01, 'p95': 0.02, 'ratio': 2.0, 'ratio_low': 1.9, 'ratio_high': 2.1}
+    known = times | {'variant': 'npu', 'block': 'llm_backbone', 'bytes': 1, 'answer_error': 0.25}
+    head, first, second = block_table([known, known | {'answer_error': None}]).splitlines()
+    assert first[head.index('off by') :] == '0.2500'
+    assert len(second) < head.index('off by')
 
 
 def test_policies_of_one_count_of_threads_are_gone_before_the_next_ones_come(

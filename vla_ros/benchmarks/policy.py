@@ -200,7 +200,8 @@ def _block_entries(
     stages = (policy.vision_encoder, policy.llm_backbone, policy.action_expert)
     rows = []
     for block, stage in zip(BLOCKS, stages, strict=True):
-        facts = stage.session.facts
+        session = stage.session
+        facts = session.facts
         file = bundle.path / bundle.spec.blocks[block].file
         rows.append(
             {
@@ -214,6 +215,7 @@ def _block_entries(
                 'cameras_mode': policy.vision_encoder.mode,
                 **compared(stock.blocks[block], item.blocks[block]),
                 'bytes': file.stat().st_size,
+                'answer_error': session.answer_error,
                 **_cost(bundle, block),
             }
         )

@@ -29,14 +29,21 @@ def totals_table(base: Bundle, threads: int, rows: list[dict[str, Any]]) -> str:
 
 
 def block_table(entries: list[dict[str, Any]]) -> str:
-    """Return the table of each block of each variant."""
+    """
+    Return the table of each block of each variant.
+
+    What a block is off by is its `Session.answer_error`, nothing where its bundle knows no answer.
+    """
     width = max(len(entry['variant']) for entry in entries)
-    lines = [f'{"":{width}}  {"block":14}  {"size":>8}  p50 / p95 (ms)     faster [95 %]']
+    head = 'p50 / p95 (ms)     faster [95 %]       off by'
+    lines = [f'{"":{width}}  {"block":14}  {"size":>8}  {head}']
     for entry in entries:
         times, ratio = times_cell(entry, 'p50', 'p95'), ratio_cell(entry)
         size = f'{entry["bytes"] / 1e6:5.1f} MB'
         name = f'{entry["variant"]:{width}}  {entry["block"]:14}'
-        lines.append(f'{name}  {size:>8}  {times}  {ratio}')
+        error = entry['answer_error']
+        off = '' if error is None else f'{error:.4f}'
+        lines.append(f'{name}  {size:>8}  {times}  {ratio}  {off}'.rstrip())
     return '\n'.join(lines)
 
 

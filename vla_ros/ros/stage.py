@@ -110,7 +110,8 @@ class StageNode(VlaNode):
             self.warn(doubt)
         self._sessions.append(session)
         facts = ', '.join(f'{name} {value}' for name, value in session.facts.items())
-        self.get_logger().info(f'{session.path.name} is ready: {facts}')
+        known = '' if session.answer_error is None else f', off by {session.answer_error:.2g}'
+        self.get_logger().info(f'{session.path.name} is ready: {facts}{known}')
 
     def timed(self, work: Callable[[], T], stage: str = '') -> tuple[T, StageTiming]:
         """Return what ``work`` returns, and when it was done by the node's clock."""
