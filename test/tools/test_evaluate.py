@@ -4,6 +4,7 @@
 
 import json
 import shutil
+import time
 from argparse import ArgumentParser
 
 import pytest
@@ -13,6 +14,7 @@ pytest.importorskip('mujoco')
 from report_page import read_page
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.evaluation.figures import Figures
 from vla_ros.planning.blocks import predict
 from vla_ros.tools import evaluate
 from vla_ros.tools.main import main
@@ -228,3 +230,20 @@ def test_a_folder_that_cannot_be_filled_is_refused_before_an_episode_and_only_wh
         assert main(words) == 2
     assert 'outputs/evaluation: cannot be written' in capsys.readouterr().err
     assert main([*words, '--episodes', '1', '--no-figures']) == 0
+
+
+def test_writing_never_takes_a_share_that_counts_and_an_end_loses_nothing(
+    tiny_bundle, tmp_path, monkeypatch
+):
+    file, written = tmp_path / 'figures.json', []
+    write = Figures.write
+
+    def slow(self):
+        write(self)
+        written.append(len(self.results))
+        time.sleep(0.2)  # as figures of many thousands of episodes take
+
+    monkeypatch.setattr(Figures, 'write', slow)
+    stop_after(monkeypatch, 3)
+    assert evaluated(tiny_bundle, file) == 130
+    assert written == [1, 3] and len(json.loads(file.read_text())['episodes']) == 3

@@ -3,11 +3,13 @@
 """
 The figures of an evaluation in a file: written after each episode, and gone on with from there.
 
-Whatever ends a run, what was played is kept; the same command plays what is missing. Every episode
-has a seed of its own, so that they are those of one run that nothing ended.
+Of thousands of episodes they are written a little less often: writing never takes a share that
+counts of the time. Whatever ends a run, what was played is kept; the same command plays what is
+missing. Every episode has a seed of its own: they are those of one run that nothing ended.
 """
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -41,6 +43,7 @@ TOLD = (  # of the settings, first in the file
     'aggregate_fn_name',
     'reuse_threshold',
 )
+RARELY = 20.0  # times as long as it takes to write them are between two writings of many figures
 MEND = 'name another file, or remove that one'
 
 
@@ -68,6 +71,7 @@ class Figures:
         self._grows = path is not None and descriptor(path) is None
         self.results = self._read(path) if path is not None and self._grows else []
         self.kept = len(self.results)  # that an earlier run played
+        self._written = self._cost = 0.0  # s: when, and how long it took
 
     @property
     def left(self) -> list[PlannedEpisode]:
@@ -75,10 +79,13 @@ class Figures:
         return self._plan[len(self.results) :]
 
     def add(self, result: EpisodeResult) -> None:
-        """Take note of the next episode, on the disk too."""
+        """Take note of the next episode, on the disk too, unless that would take long by now."""
         self.results.append(result)
-        if self._grows:
+        began = time.monotonic()
+        if self._grows and began - self._written >= RARELY * self._cost:
             self.write()
+            self._written = time.monotonic()
+            self._cost = self._written - began
 
     def write(self) -> None:
         """Write what there is, where that is asked for."""

@@ -218,10 +218,13 @@ def _play(
         figures.add(result)
         tell(result)
 
-    if figures.left:
-        keep = 0 if args.no_figures else max(1, round(args.rate / _FAILURE_FPS))
-        evaluate(bundle, chosen_arm(args), config, figures.left, args.workers, note, keep)
-    figures.write()
+    try:
+        if figures.left:
+            keep = 0 if args.no_figures else max(1, round(args.rate / _FAILURE_FPS))
+            evaluate(bundle, chosen_arm(args), config, figures.left, args.workers, note, keep)
+    finally:
+        if figures.results:
+            figures.write()
     return figures.results
 
 
