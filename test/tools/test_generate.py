@@ -33,12 +33,17 @@ def test_each_demonstration_is_asked_for_the_other_goal_in_the_middle(tmp_path):
     ('words', 'complaint'),
     [
         (['--arrays', '--switch', '--goal', 'mug'], '--switch: got 1 goals'),
-        (['--arrays', '--scenes', 2, '--seconds', 1], '--scenes: got --seconds as well'),
-        (['--arrays', '--scenes', 2, '--switch'], '--scenes: got --switch as well'),
+        (['--arrays', '--scenes', 2, '--seconds', 1], '--seconds: got it with --scenes, where'),
+        (['--arrays', '--scenes', 2, '--switch'], '--switch: got it with --scenes'),
+        (['--arrays', '--scenes', 2, '--policy', 'x'], '--policy: got it with --scenes'),
+        (['--arrays', '--scenes', 2, '--starts', 2], '--starts: got it with --scenes'),
+        (['--arrays', '--policy', 'tea_bag_act', '--noise', 0.1], '--noise: got it with --policy'),
+        (['--arrays', '--latency', 0.1], '--latency: got it without --policy and --scenes'),
+        (['--noise', 0.5], '--noise: got it without --arrays, where it changes nothing'),
         (['--arrays', '--astray', 0.5], '--astray: got it without --policy'),
         (['--arrays', '--move', 0.2], '--move: got it without --scenes'),
-        (['--switch', '--goal', 'mug', 'saucer'], 'expected --arrays'),
-        (['--seconds', 1], 'expected --arrays'),
+        (['--switch', '--goal', 'mug', 'saucer'], '--switch: got it without --arrays'),
+        (['--seconds', 1], '--seconds: got it without --arrays'),
     ],
 )
 def test_words_that_do_not_go_together_are_refused(words, complaint, tmp_path):

@@ -74,6 +74,25 @@ def test_train_says_why_it_does_not_overwrite(run, dataset_root, capsys):
     assert 'go on with it (--resume), or name another folder' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ('words', 'complaint'),
+    [
+        ('--start {start} --chunk-size 8', '--chunk-size: got it with --start, whose policy'),
+        ('--start {start} --use-vae', '--use-vae: got it with --start, whose policy it is'),
+        ('--policy-type smolvla --dim-model 8', '--dim-model: got it for a policy of type'),
+        ('--place-alone 0.1', '--place-alone: got it without --place-weight'),
+    ],
+)
+def test_an_option_of_a_training_that_would_change_nothing_is_refused(
+    run, dataset_root, tmp_path, capsys, words, complaint
+):
+    words = words.format(start=run / 'step_000001').split()
+    words += ['--dataset', str(dataset_root), '--output', str(tmp_path / 'new'), '--steps', '1']
+    assert main(['train', *words]) == 2
+    assert f'vla_ros: {complaint}' in capsys.readouterr().err
+    assert not (tmp_path / 'new').exists()
+
+
 def test_checkpoint_of_others_needs_names_and_rate(run, tmp_path, capsys):
     foreign = shutil.copytree(run / 'step_000001', tmp_path / 'foreign')
     (foreign / 'dataset.json').unlink()

@@ -164,3 +164,16 @@ def test_each_making_names_only_arguments_that_it_declares(name, tmp_path):
         assert step.words(tmp_path, values)
     with pytest.raises(ConfigError, match='expected name:=value'):
         load_making(find_config('making', name), ['nothing:=1'])
+
+
+@pytest.mark.parametrize('name', config_names('making'))
+def test_no_step_of_a_making_has_an_option_that_changes_nothing(name, tmp_path):
+    from vla_ros.tools import generate
+    from vla_ros.tools.main import parse
+
+    steps, values = load_making(find_config('making', name), [])
+    words = [step.words(tmp_path, values) for step in steps]
+    recorded = [parse(each) for each in words if each[0] == 'generate']
+    for args in recorded:
+        generate._check(args)
+    assert len(recorded) > 3

@@ -52,8 +52,9 @@ WARM_UP = 3  # runs
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the benchmark's arguments."""
     add = parser.add_argument
-    add('--policy', help='bundle at fp32, a name or a folder: the base')
-    add(
+    base = parser.add_mutually_exclusive_group()
+    base.add_argument('--policy', help='bundle at fp32, a name or a folder: the base')
+    base.add_argument(
         '--size',
         nargs='+',
         default=[],

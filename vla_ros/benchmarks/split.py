@@ -28,8 +28,9 @@ from vla_ros.policy.spec import BLOCKS
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument('--policy', default=POLICY, help='policy bundle (name or folder)')
-    parser.add_argument(
+    base = parser.add_mutually_exclusive_group()
+    base.add_argument('--policy', default=POLICY, help='policy bundle (name or folder)')
+    base.add_argument(
         '--size',
         default='',
         metavar=NOTATION,

@@ -3,7 +3,7 @@
 """Arguments that several commands take; they are called and mean the same in all of them."""
 
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import chain
 from pathlib import Path
 from shlex import quote
@@ -108,6 +108,20 @@ def _spare(path: Path, read: Iterable[Path]) -> None:
         inside = {source.resolve()} & {file, *file.parents}
         if path.is_file() and inside and (path.suffix != '.html' or path == source):
             raise ConfigError(f'{path}: is part of {source}, which is read; name another file')
+
+
+def refuse_options(args: Namespace, options: Collection[str], where: str) -> None:
+    """Raise ConfigError for one of the options that was given; ``where`` says why not here."""
+    unheeded = sorted(given_options(args) & {*options})
+    if unheeded:
+        option = unheeded[0].replace('_', '-')
+        raise ConfigError(f'--{option}: got it {where}, where it changes nothing; leave it out')
+
+
+def given_options(args: Namespace, besides: Collection[str] = ()) -> frozenset[str]:
+    """Return the options that the command line itself gives, but for those that are named."""
+    given: frozenset[str] = getattr(args, 'given', frozenset())
+    return given - {*besides, 'run', 'arguments', 'dataset'}
 
 
 def add_json(parser: ArgumentParser, what: str) -> None:

@@ -25,12 +25,24 @@ from vla_ros.core.errors import ConfigError, suggest
 from vla_ros.core.picture_size import NOTATION, PictureSize, parse_size
 from vla_ros.dataset.plan import Plan, PlannedEpisode
 from vla_ros.runtime.progress import progress
-from vla_ros.tools.arguments import add_task, chosen_task, command, made, tell_end
+from vla_ros.tools.arguments import (
+    add_task,
+    chosen_task,
+    command,
+    given_options,
+    made,
+    refuse_options,
+    tell_end,
+)
 
 if TYPE_CHECKING:
     from vla_ros.sim.labelled_pictures import Recorder, Sizes
     from vla_ros.sim.task import TaskChoice
 
+_COMMON = ('output', 'task', 'plan', 'clusters', 'seed', 'size', 'workers')
+_RECORDED = ('starts', 'recoveries', 'near', 'goal')
+_ACTED = ('arrays', 'seconds', 'switch')
+_CORRECTED = ('policy', 'chunk_size_threshold', 'astray', 'latency', 'timeout', 'interval')
 _CORRECTION = 2.0  # s, of what the expert does in a state that a policy has reached
 
 
@@ -118,19 +130,32 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Generate the dataset."""
+    _check(args)
     task = chosen_task(args)
     plan = _plan(args, task.load_plan())
     sizes = picture_sizes(args.size, task.type.cameras)
     if args.arrays:
         _generate_arrays(args, _recorder(args, task, plan, sizes))
-    elif args.scenes or args.policy or args.seconds or args.switch:
-        raise ConfigError(
-            '--scenes, --policy, --seconds and --switch: got a LeRobotDataset, expected --arrays, '
-            'too'
-        )
     else:
         _generate_videos(args, task, plan, sizes)
     return 0
+
+
+def _check(args: Namespace) -> None:
+    """Raise ConfigError for words that do not go together, of which one would change nothing."""
+    for alone, needed in (('astray', 'policy'), ('move', 'scenes')):
+        if getattr(args, alone) and not getattr(args, needed):
+            raise ConfigError(f'--{alone}: got it without --{needed}, expected both or neither')
+    if not args.arrays:
+        heeded, where = (*_COMMON, *_RECORDED), 'without --arrays'
+    elif args.scenes:
+        heeded, where = (*_COMMON, 'arrays', 'scenes', 'move'), 'with --scenes'
+    elif args.policy:
+        heeded, where = (*_COMMON, *_RECORDED, *_ACTED, *_CORRECTED), 'with --policy'
+    else:
+        heeded = (*_COMMON, *_RECORDED, *_ACTED, 'noise', 'stride')
+        where = 'without --policy and --scenes'
+    refuse_options(args, given_options(args, heeded), where)
 
 
 def _plan(args: Namespace, plan: Plan) -> Plan:
@@ -167,12 +192,7 @@ def picture_sizes(words: Sequence[str], cameras: Sequence[str]) -> 'Sizes':
 def _recorder(args: Namespace, task: 'TaskChoice', plan: Plan, sizes: 'Sizes') -> 'Recorder':
     from vla_ros.sim.labelled_pictures import Corrections, Demonstrations, Scenes
 
-    if args.astray and not args.policy:
-        raise ConfigError('--astray: got it without --policy, expected the one that is misled')
-    if args.move and not args.scenes:
-        raise ConfigError('--move: got it without --scenes, expected what is moved')
     if args.scenes:
-        _refuse(args, '--scenes', ('seconds', 'switch', 'policy'))
         return Scenes(args.scenes, sizes, plan.seed, plan.training, task=task, move=args.move)
     episodes = _switched(plan) if args.switch else plan.episodes()
     if not args.policy:
@@ -223,12 +243,6 @@ def _share(text: str) -> float:
     if not 0 <= share <= 1:
         raise ArgumentTypeError(f'got {text}, expected 0 to 1')
     return share
-
-
-def _refuse(args: Namespace, what: str, others: Sequence[str]) -> None:
-    for other in others:
-        if getattr(args, other):
-            raise ConfigError(f'{what}: got --{other} as well, expected one of them')
 
 
 def _generate_arrays(args: Namespace, recorder: 'Recorder') -> None:

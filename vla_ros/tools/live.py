@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vla_ros.core.config import find_config
-from vla_ros.core.errors import ConfigError, VlaError
+from vla_ros.core.errors import VlaError
 from vla_ros.core.files import check_folder
 from vla_ros.dataset.bag import EpisodeInfo
 from vla_ros.deployment.deployment import load_deployment
@@ -40,7 +40,7 @@ def run_live(args: Namespace) -> int:
     from vla_ros.dataset.plan import find_plan
     from vla_ros.evaluation.protocol import plan_set
 
-    check_arguments(args)
+    check_session(args)
     policies = [args.policy, *args.against]
     for policy in policies:
         find_config('policies', policy)
@@ -209,9 +209,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         raise VlaError(f'the deployment did not end within {STOP_TIME:.0f} s') from None
 
 
-def check_arguments(args: Namespace) -> None:
-    """Raise ConfigError where the arguments of a live evaluation do not go together."""
-    if args.expert or args.json or args.compare:
-        raise ConfigError('live: got --expert, --json or --compare, expected none of them')
-    load_deployment(args.live).values(parse_assignments(args.arguments))  # now, not in a log
+def check_session(args: Namespace) -> None:
+    """Raise ConfigError, before the first trial, for what would end it."""
+    load_deployment(args.live).values(parse_assignments(args.arguments))
     check_folder(args.session)

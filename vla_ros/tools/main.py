@@ -154,7 +154,20 @@ def parse(words: Sequence[str]) -> Namespace:
         parser.error(f'unrecognized arguments: {" ".join(rest)}')
     if rest:
         args.arguments = [*args.arguments, *rest]
+    args.given = find_given(words)
     return args
+
+
+def find_given(words: Sequence[str]) -> frozenset[str]:
+    """Return what the command line says itself, and no default does, as the parser calls it."""
+    parser = make_parser(words)
+    parsers = [parser]
+    for each in parsers:
+        for action in each._actions:  # argparse has no public list
+            action.default = SUPPRESS
+            found = action.choices.values() if isinstance(action.choices, dict) else ()
+            parsers += (one for one in found if isinstance(one, ArgumentParser))
+    return frozenset(vars(parser.parse_known_args(words)[0]))
 
 
 def make_parser(words: Sequence[str]) -> ArgumentParser:

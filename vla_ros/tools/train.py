@@ -14,10 +14,19 @@ from pathlib import Path
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.dataset.streams import INTERVENTION, PHASE
-from vla_ros.tools.arguments import add_task, chosen_task, command, existing, made, tell_end
+from vla_ros.tools.arguments import (
+    add_task,
+    chosen_task,
+    command,
+    existing,
+    made,
+    refuse_options,
+    tell_end,
+)
 
 _EPISODES = 20  # of an evaluation, on each set
 HUMAN = 'human'  # what a person led
+_OF_ACT = ('dim_model', 'n_encoder_layers', 'use_vae', 'dropout')  # of a new one
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -171,7 +180,9 @@ def run(args: argparse.Namespace) -> int:
     from vla_ros.train.success import measure_success
     from vla_ros.train.training_plan import TrainingPlan
 
-    family = family_of(_policy_type(args))
+    kind = _policy_type(args)
+    _check_options(args, kind)
+    family = family_of(kind)
     task = chosen_task(args)
     phases = task.type.phases
     emphasis = _emphasis(args.emphasize, phases, [root.name for root in args.dataset])
@@ -269,6 +280,16 @@ def _by_label(emphasis: Mapping[str, int], phases: Sequence[str]) -> dict[str, d
     by_label = {PHASE: {phases.index(what): n for what, n in emphasis.items() if what in phases}}
     by_label[INTERVENTION] = {1: emphasis[HUMAN]} if HUMAN in emphasis else {}
     return {label: times for label, times in by_label.items() if times}
+
+
+def _check_options(args: argparse.Namespace, kind: str) -> None:
+    """Raise ConfigError for an option that would change nothing."""
+    if args.start:
+        refuse_options(args, ('chunk_size', *_OF_ACT), 'with --start, whose policy it is')
+    if kind != 'act':
+        refuse_options(args, _OF_ACT, f'for a policy of type {kind}')
+    if not args.place_weight:
+        refuse_options(args, ('place_alone', 'scenes'), 'without --place-weight')
 
 
 def _policy_type(args: argparse.Namespace) -> str:
