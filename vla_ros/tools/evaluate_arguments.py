@@ -138,8 +138,8 @@ def check_arguments(args: Namespace) -> None:
         if getattr(args, name) < least:
             raise ConfigError(f'--{name}: got {getattr(args, name)}, expected {least} or more')
     if args.live:
-        heeded = (*_PLAYED, *_LIVE, 'policy', 'timeout')
-        refuse_options(args, given_options(args, heeded), 'with --live')
+        live = (*_PLAYED, *_LIVE, 'policy', 'timeout')
+        refuse_options(args, given_options(args, live), 'with --live')
     elif args.arguments:
         words = ' '.join(args.arguments)
         raise ConfigError(f'evaluate: got {words}, expected that only with --live')

@@ -146,16 +146,19 @@ def _check(args: Namespace) -> None:
     for alone, needed in (('astray', 'policy'), ('move', 'scenes')):
         if getattr(args, alone) and not getattr(args, needed):
             raise ConfigError(f'--{alone}: got it without --{needed}, expected both or neither')
+    where, heeded = _mode(args)
+    refuse_options(args, given_options(args, (*_COMMON, *heeded)), where)
+
+
+def _mode(args: Namespace) -> tuple[str, tuple[str, ...]]:
+    """Return what is generated, in words, and the options that decide it besides the common."""
     if not args.arrays:
-        heeded, where = (*_COMMON, *_RECORDED), 'without --arrays'
-    elif args.scenes:
-        heeded, where = (*_COMMON, 'arrays', 'scenes', 'move'), 'with --scenes'
-    elif args.policy:
-        heeded, where = (*_COMMON, *_RECORDED, *_ACTED, *_CORRECTED), 'with --policy'
-    else:
-        heeded = (*_COMMON, *_RECORDED, *_ACTED, 'noise', 'stride')
-        where = 'without --policy and --scenes'
-    refuse_options(args, given_options(args, heeded), where)
+        return 'without --arrays', _RECORDED
+    if args.scenes:
+        return 'with --scenes', ('arrays', 'scenes', 'move')
+    if args.policy:
+        return 'with --policy', (*_RECORDED, *_ACTED, *_CORRECTED)
+    return 'without --policy and --scenes', (*_RECORDED, *_ACTED, 'noise', 'stride')
 
 
 def _plan(args: Namespace, plan: Plan) -> Plan:
