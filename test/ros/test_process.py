@@ -108,3 +108,21 @@ def test_a_node_that_its_parameters_cannot_make_is_not_to_be_started_again(word)
     done = subprocess.run(node, capture_output=True, text=True)
     assert done.returncode == REFUSED
     assert word.partition(':')[0] in done.stderr and 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ('rule', 'told'),
+    [
+        ('diagnostcs:=elsewhere', True),
+        ('/idle/get_stat:=/elsewhere', True),
+        ('diagnostics:=elsewhere', False),
+        ('joint_commands:=elsewhere', False),  # of a node that is set up otherwise
+        ('__ns:=/left', False),
+    ],
+)
+def test_a_remapping_of_a_name_that_is_nearly_one_is_told(rule, told):
+    process = start(IDLE, '--ros-args', '-r', rule)
+    process.terminate()
+    _, said = process.communicate(timeout=PATIENCE)
+    assert (f'remapping {rule}: got a name' in said) is told
+    assert ('did you mean' in said) is told

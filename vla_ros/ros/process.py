@@ -29,6 +29,7 @@ from vla_ros.deployment.fastdds import use_profile
 from vla_ros.deployment.restarts import REFUSED
 from vla_ros.ros.lifecycle import VlaNode, context_is_gone
 from vla_ros.ros.params import UnknownParameterError, refuse_unknown
+from vla_ros.ros.remappings import find_misnamed
 from vla_ros.runtime.memory import keep_freed_memory
 from vla_ros.runtime.tether import open_launcher
 
@@ -137,6 +138,8 @@ def spin_node(
         refuse_unknown(node)
         if node.autostart and not node.start():
             return 1
+        for line in find_misnamed(node, sys.argv if args is None else args):
+            node.get_logger().warning(line)
         gc.freeze()  # what is loaded by now stays: no collection has to look at it again
         spin(node)
     except VlaError as error:
