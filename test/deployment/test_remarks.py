@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a user says that changes nothing is told, and files that serve several runs are not."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,46 @@ def test_an_argument_that_something_takes_is_not(tmp_path):
     chosen = {'arm': 'simulated', 'episodes': '3', 'domain': '7', 'placement': 'two_cores'}
     assert remarks(tmp_path, **chosen) == []
     assert remarks(tmp_path) == []
+
+
+CAMERAS = """
+nodes:
+  - {{name: camera_front, executable: camera, parameters: {{camera: front}}}}
+  - {{name: camera_wrist, executable: camera, parameters: {{camera: wrist}}}}
+  - {{name: recorder, executable: recorder, parameters: {{{parameters}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'told'),
+    [
+        ("cameras: 'front,wrsit'", "recorder: cameras: got 'wrsit', .*did you mean wrist?"),
+        ("cameras: 'front,wrist', moving_cameras: gripper", 'expected some of front, wrist'),
+        ("cameras: 'front,wrist', compressed_cameras: frnt", 'did you mean front?'),
+        ('watched_nodes: camera_fornt', "watched_nodes: got 'camera_fornt', .*mean camera_front?"),
+    ],
+)
+def test_a_name_of_a_camera_or_a_node_that_is_none_is_told(tmp_path, parameters, told):
+    run = deployment(tmp_path, CAMERAS.format(parameters=parameters))
+    (line,) = find_remarks(run, run.resolve({}), {})
+    assert re.search(told, line)
+
+
+@pytest.mark.parametrize(
+    'parameters',
+    [
+        "cameras: 'front, wrist', moving_cameras: wrist",
+        "cameras: 'front,overhead'",  # of a driver that runs elsewhere
+        "watched_nodes: 'camera_front,realsense'",
+        "cameras: 'front,wrist', moving_cameras: ''",
+    ],
+)
+def test_names_of_what_runs_elsewhere_are_not_told(tmp_path, parameters):
+    run = deployment(tmp_path, CAMERAS.format(parameters=parameters))
+    assert list(find_remarks(run, run.resolve({}), {})) == []
+
+
+@pytest.mark.parametrize('name', config_names(''))
+def test_nothing_is_remarked_of_deployments_that_ship(name):
+    run = load_deployment(name)
+    assert list(find_remarks(run, run.resolve({}), {})) == []

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a user said of a run that changes nothing in it: most likely a slip of the pen."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from pkgutil import iter_modules
@@ -20,7 +20,9 @@ def find_remarks(
     deployment: Deployment, specs: Sequence[ProcessSpec], chosen: Mapping[str, str]
 ) -> Iterator[str]:
     """
-    Yield a line for each argument that no node of the run takes, and each node that is none.
+    Yield a line for each argument that no node of the run takes, and each name that is none.
+
+    Names are those of nodes in placement files, and of nodes and cameras in parameters.
 
     ``specs`` is what ``deployment.resolve(chosen)`` returned.
     """
@@ -32,6 +34,36 @@ def find_remarks(
     placements = dict.fromkeys(str(spec.parameters.get(PLACEMENT) or '') for spec in specs)
     for name in filter(None, placements):
         yield from find_misnamed(find_config(PLACEMENT, name), [deployment])
+    nodes = {entry.name for entry in deployment.nodes}
+    cameras = {str(s.parameters.get('camera', '')) for s in specs if s.executable == 'camera'}
+    for spec in specs:
+        own = _names(spec, 'cameras')
+        for what, known in (('watched_nodes', nodes), ('cameras', cameras)):
+            yield from _near(spec, what, known)
+        for what in ('moving_cameras', 'compressed_cameras') if own else ():
+            yield from _foreign(spec, what, own)
+
+
+def _names(spec: ProcessSpec, what: str) -> list[str]:
+    """Return the names in a parameter that lists some, separated by commas."""
+    return [name.strip() for name in str(spec.parameters.get(what, '')).split(',') if name.strip()]
+
+
+def _near(spec: ProcessSpec, what: str, known: Collection[str]) -> Iterator[str]:
+    """Yield a line for each name that is nearly one of the deployment's; others may run apart."""
+    for name in _names(spec, what):
+        if name not in known and (meant := suggest(name, known)):
+            yield f'{spec.name}: {what}: got {name!r}, which this run does not start{meant}'
+
+
+def _foreign(spec: ProcessSpec, what: str, known: Collection[str]) -> Iterator[str]:
+    """Yield a line for each name that is none of the node's own."""
+    for name in _names(spec, what):
+        if name not in known:
+            yield (
+                f'{spec.name}: {what}: got {name!r}, expected some of {", ".join(known)}: it '
+                f'changes nothing{suggest(name, known)}'
+            )
 
 
 def find_misnamed(path: Path, deployments: Sequence[Deployment] = ()) -> list[str]:
