@@ -4,6 +4,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -134,6 +135,13 @@ def test_a_whole_dataset_is_read(dataset):
     pictures = list(PictureReader(dataset).read('observation.images.top', 1, range(11, 18)))
     assert [picture.shape for picture in pictures] == [(32, 64, 3)] * 7
     assert set(read_tasks(dataset)) == {'Wave.'}
+
+
+def test_states_of_more_numbers_than_actions_are_refused(dataset):
+    meta = SimpleNamespace(root='data', fps=10, tasks=dataset.meta.tasks)
+    meta.features = {**dataset.meta.features, 'observation.state': {'shape': (10,), 'names': None}}
+    with pytest.raises(ConfigError, match='got 10 numbers in observation.state and 3 in action'):
+        dataset_facts([meta])
 
 
 def test_several_instructions_leave_a_policy_without_one(dataset, tmp_path):

@@ -267,6 +267,24 @@ def test_adapter_whose_policy_is_gone_is_told_where_to_name_it(adapter, tmp_path
         load_checkpoint(moved)
 
 
+def test_what_learns_of_a_policy_learns_on_where_an_adapter_was_added(
+    adapter, folder, monkeypatch
+):
+    monkeypatch.chdir(folder)
+    ours, base = load_checkpoint(adapter).policy, load_checkpoint(folder / 'base').policy
+    learned = [
+        {name for name, value in policy.named_parameters() if value.requires_grad}
+        for policy in (ours, base)
+    ]
+    assert learned[0] == learned[1] and learned[0]
+
+
+def test_folder_of_a_run_is_told_where_its_policy_is(tuned):
+    for folder in (tuned.parent, tuned.parents[1], tuned.parents[2]):
+        with pytest.raises(ConfigError, match=f'; give {tuned.parents[2]}.*/pretrained_model'):
+            load_checkpoint(folder)
+
+
 def test_adapter_without_peft_is_told_what_to_install(adapter, monkeypatch):
     monkeypatch.setitem(sys.modules, 'peft', None)
     with pytest.raises(ConfigError, match=r"pip install 'vla_ros\[train\]'"):

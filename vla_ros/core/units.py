@@ -83,7 +83,9 @@ def to_rad(
         raise ConfigError(f'units: got {units!r}, expected one of {", ".join(UNITS)}')
     if len(joint_names) != len(bounds.lowest):
         raise ConfigError(
-            f'{what}: got {len(bounds.lowest)} numbers for {len(joint_names)} joint names'
+            f'{what}: got {len(bounds.lowest)} numbers for {len(joint_names)} joint names, '
+            'expected as many; name the joints in meta/info.json of the dataset, or with '
+            '--joint-names'
         )
     if not units:
         wrong = find_other_units(joint_names, bounds)

@@ -50,5 +50,8 @@ def merge_adapter(
             'adapter was trained on, or its name on the hub; copy it to this machine and write '
             'its folder there'
         ) from None
+    learned = {name: value.requires_grad for name, value in policy.named_parameters()}
     merged: PreTrainedPolicy = PeftModel.from_pretrained(policy, str(path)).merge_and_unload()
+    for name, value in merged.named_parameters():
+        value.requires_grad_(learned[name])  # PEFT freezes what it adds to
     return merged.eval()

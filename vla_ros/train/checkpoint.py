@@ -42,6 +42,10 @@ _UNREADABLE = (
     TypeError,
     ImportError,
 )
+OLDER = (
+    'it is called pretrained_model where LeRobot trained it, and older ones are brought up to '
+    'date by LeRobot itself'
+)
 _POLICY = ('config.json', 'model.safetensors')
 _PROCESSORS = ('policy_preprocessor.json', 'policy_postprocessor.json')
 
@@ -193,6 +197,13 @@ def dataset_facts(metas: list[LeRobotDatasetMetadata]) -> DatasetFacts:
 
 def _check_order(meta: LeRobotDatasetMetadata) -> None:
     """Raise ConfigError where the numbers of states are of other joints than those of actions."""
+    sizes = [meta.features[key]['shape'][0] for key in (STATE, ACTION) if key in meta.features]
+    if len(set(sizes)) > 1:
+        raise ConfigError(
+            f'dataset {meta.root}: got {sizes[0]} numbers in {STATE} and {sizes[1]} in {ACTION}, '
+            'expected the positions of the same joints in both; leave the others out of it '
+            '(a feature of their own, such as observation.effort, is none of the policy)'
+        )
     names = [feature_names.joint_names(meta.features.get(key, {})) for key in (STATE, ACTION)]
     state, action = names
     if len(state) == len(action) and state != action:
@@ -322,6 +333,15 @@ def _reading(path: Path) -> Iterator[None]:
         ) from None
 
 
+def _find_below(path: Path) -> str:
+    """Say which folder in that of a run, or of a step, is the policy; '' where there is none."""
+    for above in ('', 'last', 'checkpoints/last'):
+        below = path / above / 'pretrained_model'
+        if (below / _POLICY[0]).is_file():
+            return f'give {below}'
+    return ''
+
+
 def _check_files(path: Path, files: tuple[str, ...]) -> None:
     if adapters.is_adapter(path):
         weights = {_POLICY[1]: adapters.WEIGHTS}
@@ -330,8 +350,7 @@ def _check_files(path: Path, files: tuple[str, ...]) -> None:
     if missing:
         raise ConfigError(
             f'checkpoint {path}: got no {missing[0]} in it, expected the folder of a LeRobot '
-            f'policy with {", ".join(files)}; it is called pretrained_model where LeRobot trained '
-            'it, and older ones are brought up to date by LeRobot itself'
+            f'policy with {", ".join(files)}; {_find_below(path) or OLDER}'
         )
     for file in (path / name for name in files):
         damage = find_damage(file)
