@@ -34,10 +34,10 @@ def test_enabling_again_begins_at_the_measured_position_with_an_empty_queue():
     executor.disable()
     brake = executor.tick(0.15, 3 * HOME)
     assert brake.send and brake.positions == pytest.approx([0.1, 0.1])  # it stands
-    assert np.array_equal(executor.tick(0.16, 3 * HOME).positions, 3 * HOME)
+    moved = [executor.tick(0.16 + 0.05 * k, 3 * HOME) for k in range(40)]
+    assert np.array_equal(moved[-1].positions, 3 * HOME) and not moved[-1].send
     executor.enable()
-    assert executor.tick(0.2, -HOME).mode is Mode.HOLDING  # it was moved, just now
-    tick = executor.tick(0.5, -HOME)
+    tick = executor.tick(2.2, -HOME)
     assert np.array_equal(tick.positions, -HOME) and tick.mode is Mode.WAITING
 
 

@@ -102,9 +102,21 @@ def test_gripper_that_squeezes_goes_on_squeezing_after_a_stop():
 def test_arm_that_was_let_go_begins_where_it_is():
     world = World().run(2.0, [1.0, 0.0])
     world.follower.forget()
+    world.run(2 * SILENCE)
     world.follower.take(np.array([1.0, 0.0]), world.now)
     command = world.follower.tick(world.now, TICK, np.array([0.6, 0.2]))
     assert command.tolist() == [0.6, 0.2]
+
+
+@pytest.mark.parametrize('led', [True, False])
+def test_arm_that_was_let_go_is_not_switched_on_by_commands_that_came_already(led):
+    world = World().run(1.0, [0.5, -0.5], led=led)
+    world.follower.forget()
+    told = len(world.told)
+    world.run(2.0, [0.5, -0.5], led=led)
+    assert len(world.told) == told
+    world.run(2 * SILENCE).run(0.5, [0.5, -0.5], led=led)
+    assert len(world.told) > told
 
 
 def test_nothing_is_known_to_give_way_to_before_a_command():

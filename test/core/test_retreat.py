@@ -156,6 +156,31 @@ def test_arm_that_can_not_be_seen_is_braked_and_led_nowhere():
     assert (np.diff(world.told, axis=0) >= 0.0).all()
 
 
+@pytest.mark.parametrize('late', [0, 3, 8])
+def test_arm_that_is_put_elsewhere_is_not_pulled_back_to_be_led_there(late):
+    """As a simulation does that begins anew: its servos hold where they are put."""
+    world = World(Servos(3.0)).run(1.0, [0.5, 0.5])
+    world.run(SILENCE + late * TICK)
+    world.servos.position = world.servos.goal = np.array([-0.8, 1.5])
+    world.run(1.0)
+    np.testing.assert_allclose(world.seen[-50:], np.tile([-0.8, 1.5], (50, 1)), atol=1e-9)
+    world.run(1.0, [-0.8, 1.5])
+    np.testing.assert_allclose(world.seen[-50:], np.tile([-0.8, 1.5], (50, 1)), atol=1e-9)
+
+
+@pytest.mark.parametrize('tick', range(12))
+def test_arm_that_is_misread_once_is_not_led_there(tick):
+    world = World(Servos(3.0)).run(1.0, [0.5, 0.5])
+    for number in range(100):
+        wrong = np.array([1.0, 0.0]) if number == tick else 0.0
+        command = world.follower.tick(world.now, TICK, world.servos.position + wrong)
+        world.servos.goal = world.servos.goal if command is None else command
+        world.servos.turn()
+        world.told.append(world.servos.goal)
+        world.now += TICK
+    np.testing.assert_allclose(world.told[-100:], 0.5, atol=0.05)
+
+
 @pytest.mark.parametrize('stop', ['disable', 'estop'])
 def test_executor_meets_an_arm_that_is_far_behind(stop):
     executor, servos = Executor(ARM, ExecutorConfig()), Servos(1.0)

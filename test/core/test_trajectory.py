@@ -159,6 +159,17 @@ def test_new_trajectory_replaces_the_old_one_from_where_the_arm_is():
     np.testing.assert_allclose(world.position, before, atol=0.03)  # and not 1.6
 
 
+def test_tick_that_comes_late_leads_no_joint_to_and_fro():
+    world = World().play([4.0], [1.6]).run(1.0)
+    for elapsed in (0.3, TICK, TICK, 0.08, TICK, TICK):
+        world.now += elapsed - TICK
+        world.position = world.follower.tick(world.now, elapsed, world.position)
+        world.sent.append(world.position)
+        world.now += TICK
+    world.run(1.0)
+    assert (np.diff(world.sent, axis=0) >= 0.0).all()
+
+
 def test_stop_ends_a_trajectory_for_good():
     world = World().play([4.0], [1.6]).run(2.0)
     world.follower.stop()

@@ -38,6 +38,8 @@ class Anchor:
         self._measured: np.ndarray | None = None  # (joints,) rad, when it was seen last
         self._unseen = 0.0  # s, since then
         self._doubted = False  # whether somebody may have put it elsewhere meanwhile
+        self._put = False  # the same, until it follows again
+        self._left: np.ndarray | None = None  # (joints,) rad, from where it leapt
 
     @property
     def position(self) -> np.ndarray:
@@ -64,8 +66,12 @@ class Anchor:
         return True
 
     def doubt(self) -> None:
-        """Take note that somebody may have put the arm elsewhere: where it is next seen tells."""
-        self._doubted = True
+        """
+        Take note that somebody may have put the arm elsewhere: where it is next seen tells.
+
+        Its command is not led there, which would move it from where it was put.
+        """
+        self._doubted = self._put = True
 
     def see(self, measured: np.ndarray, elapsed: float) -> None:
         """
@@ -96,7 +102,7 @@ class Anchor:
         """Take note of how the joints (joints,) stand off from their commands while they move."""
         assert self.motion is not None
         self._lag = measured - self.motion.position
-        self._stood, self._told, self._kept = 0.0, True, True
+        self._stood, self._told, self._kept, self._put = 0.0, True, True, False
         self._retreat, self._felt, self._speed = None, measured, np.zeros(len(measured))
 
     def brake(self, elapsed: float, measured: np.ndarray | None = None) -> bool:
@@ -108,39 +114,55 @@ class Anchor:
         """
         if self.motion is None:
             return False
-        coming = self._coming(self.motion, measured, elapsed)
-        moved, target = self.motion.moving, self._way_back(self.motion, coming)
+        ahead = self._ahead(self.motion, measured, elapsed)
+        moved, target = self.motion.moving, self._way_back(self.motion, ahead)
         if target is None:
             self.motion.stop(elapsed)
         else:
             self.motion.follow(target, elapsed)
-        comes = coming is not None and self._stood <= self._robot.settle_time and coming.any()
-        self._stood = 0.0 if comes or self.motion.moving else self._stood + elapsed
+        early = ahead is not None and self._stood <= self._robot.settle_time
+        restless = self.motion.moving or (early and not self._standing(ahead).all())
+        self._stood = 0.0 if restless else self._stood + elapsed
         return moved or self.motion.moving
 
-    def _coming(
+    def _ahead(
         self, motion: Motion, measured: np.ndarray | None, elapsed: float
     ) -> np.ndarray | None:
-        """Say which joints (joints,) are on the way to their commands; None: nobody knows."""
+        """Look at the arm; return how far its command is ahead of it (joints,), None: unknown."""
         seen = measured if measured is not None and np.isfinite(measured).all() else None
         before, self._felt = self._felt, seen
         if seen is None or before is None or elapsed <= 0.0:
             return None
+        self._note_leap(before, seen, elapsed)
         share = min(elapsed / SMOOTHED, 1.0)
         self._speed = (1.0 - share) * self._speed + share * (seen - before) / elapsed
-        ahead, slow = motion.position - seen, self._robot.same_lag / self._robot.settle_time
-        far: np.ndarray = np.abs(ahead) > self._robot.same_lag
-        return far & (self._speed * np.sign(ahead) > slow)
+        return motion.position - seen
 
-    def _way_back(self, motion: Motion, coming: np.ndarray | None) -> np.ndarray | None:
+    def _note_leap(self, before: np.ndarray, seen: np.ndarray, elapsed: float) -> None:
+        """Take note that the arm was put elsewhere: it got there as no arm can, and stays."""
+        reach = 2.0 * self._robot.velocity * elapsed + self._robot.largest_lag
+        if (np.abs(seen - before) > reach).any():
+            self._left = before if self._left is None else self._left
+        elif self._left is not None:  # else it was misread
+            self._put = bool((np.abs(seen - self._left) > self._robot.largest_lag).any())
+            self._left = None
+
+    def _standing(self, ahead: np.ndarray | None) -> np.ndarray:
+        """Say which joints (joints,) stand, or are where they are sent."""
+        slow = np.abs(self._speed) <= self._robot.same_lag / self._robot.settle_time
+        return slow if ahead is None else slow | (np.abs(ahead) <= self._robot.same_lag)
+
+    def _way_back(self, motion: Motion, ahead: np.ndarray | None) -> np.ndarray | None:
         """Return where the command of an arm that is far behind is led to; None: it brakes."""
-        rests = self._stood > self._robot.settle_time or not self._told
-        if coming is None or rests or (self._retreat is None and motion.moving):
+        rests = self._put or not self._told or self._stood > self._robot.settle_time
+        if ahead is None or rests or (self._retreat is None and motion.moving):
             return None
         if self._retreat is None:
             self._retreat = Retreat(self._robot, self._lag)
         assert self._felt is not None
-        return self._retreat.target(motion, self._felt, coming)
+        standing = self._standing(ahead)
+        coming = ~standing & (self._speed * ahead > 0.0)
+        return self._retreat.target(motion, self._felt, coming, standing)
 
     def settle(self, measured: np.ndarray, elapsed: float) -> bool:
         """
@@ -159,7 +181,7 @@ class Anchor:
         if self.motion is None or not self._told:
             self.motion, self._told = Motion(self._robot, measured), False
         elif not (left := self._are_left(measured, self.motion)).all():
-            if self._stood <= self._robot.settle_time:
+            if self._stood <= self._robot.settle_time and not self._put:
                 return False
             found = np.where(left, self.motion.position, measured)
             self.motion, self._told = Motion(self._robot, found), False

@@ -35,6 +35,7 @@ class Follower:
         self._led = False  # whether the command is a person's
         self._led_at = -np.inf  # s, when such a one was last followed
         self._stopped = False  # whether whoever commands has to begin where the arm is
+        self._let_go = False  # whether commands have come without a pause since the arm was
         self.astray = ''  # which joint keeps the last command from being followed: it is elsewhere
 
     @property
@@ -101,8 +102,13 @@ class Follower:
         return self._anchor.give_way()
 
     def forget(self) -> None:
-        """Take note that the arm was let go: it goes on from wherever it is then."""
+        """
+        Take note that the arm was let go: it goes on from wherever it is then.
+
+        Commands that come already do not switch it on again; they have to end first.
+        """
         self.stop()
+        self._let_go = True
         self._anchor.take(None)
         self._following = False
 
@@ -115,6 +121,7 @@ class Follower:
         """
         if not self._heard - self._silence <= now <= self._ends + self._silence:
             self.stop()
+            self._let_go = False
         command = self._welcome(now, measured)
         if command is None or measured is None:
             self._following = False
@@ -131,8 +138,8 @@ class Follower:
     def _welcome(self, now: float, measured: np.ndarray | None) -> Trajectory | None:
         """Return the command, if there is one, and it need not begin elsewhere than it does."""
         command, self.astray = self._command, ''
-        if command is None or measured is None:
-            return command
+        if command is None or measured is None or self._let_go:
+            return None
         if self._stopped or (self._led and now - self._led_at > PAUSE):
             self.astray = self._find_astray(command, measured)
         if self.astray:
@@ -160,11 +167,11 @@ class Follower:
     def _follow(
         self, command: Trajectory, measured: np.ndarray, now: float, elapsed: float
     ) -> np.ndarray:
-        """Return where to be at the next tick, which comes as long after this as the last did."""
+        """Return where to be now, ``elapsed`` s after the last command."""
         motion = self._anchor.motion
         assert motion is not None
         self._anchor.note_lag(measured)
         if not self._joined:
             command = command.joined(motion.position, motion.velocity, now - self._began)
             self._command, self._began, self._joined = command, now, True
-        return motion.follow(command.at(now + elapsed - self._began), elapsed).copy()
+        return motion.follow(command.at(now - self._began), elapsed).copy()

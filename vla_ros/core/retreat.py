@@ -37,19 +37,21 @@ class Retreat:
         self._goal: np.ndarray = np.full(count, np.nan)
 
     def target(
-        self, motion: Motion, measured: np.ndarray, coming: np.ndarray
+        self, motion: Motion, measured: np.ndarray, coming: np.ndarray, standing: np.ndarray
     ) -> np.ndarray | None:
         """
         Return where to lead the commands (joints,) rad; None: they may stay where they are.
 
-        ``measured`` is where the joints are, and ``coming`` says which of them are on their way
-        to their commands, (joints,) each.
+        ``measured`` is where the joints are; ``coming`` says which of them are on their way to
+        their commands, and ``standing`` which of them stand, (joints,) each. One that does neither
+        is pushed, or was misread, and is not led after that.
         """
         lag = measured - motion.position
         usual = np.where(coming, np.nan, self._usual)
         far = np.fmin(np.abs(lag), np.abs(lag - usual)) > self._allowed
         self._goal = np.where(coming, np.nan, self._goal)
-        self._goal = np.where(far & np.isnan(self._goal), measured, self._goal)
+        found = far & (coming | standing) & np.isnan(self._goal)
+        self._goal = np.where(found, measured, self._goal)
         led = np.isfinite(self._goal)
         if not (led & (np.abs(self._goal - motion.position) > REACHED)).any():
             return None
