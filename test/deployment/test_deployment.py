@@ -137,6 +137,7 @@ def test_wrong_arguments_are_refused_naming_what_is_allowed(
         ('description: no nodes', 'nodes'),
         ('nodes: [{executable: sim}]', 'nodes: 0: got no name'),
         ('nodes: [{name: a, executable: sim, executible: x}]', 'nodes: 0.*executible'),
+        ('nodes: [{name: a, executable: sim, 7: x, true: y}]', r"nodes: 0: got \['7', 'True'\]"),
         ('nodes: [{name: a, executable: sim, required: maybe}]', "required: got 'maybe'.*bool"),
         ('nodes: [{name: a, executable: x}, {name: a, executable: y}]', "got 'a' twice"),
         ('nodes: [{name: a, executable: x, when: {view: rviz}}]', r"got \['view'\]"),

@@ -113,7 +113,28 @@ def test_an_entry_without_its_cost_is_refused_with_the_mend(tmp_path):
         load_profile(write(tmp_path / 'p.json', entry(), bare))
 
 
-@pytest.mark.parametrize('text', ['', '[]', '{"format": 9, "entries": []}'])
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [
+        ('cost', [1]),
+        ('cost', {'conv.fp32': {'a': 1}}),
+        ('cost', {'conv.fp32': {'flops': 'many'}}),
+        ('cost', {'conv.int8_static': {'flops': {}}}),
+        ('threads', 'two'),
+        ('p50', [None]),
+        ('p50', 0),
+        ('precision', ['fp32']),
+        ('precision', 'fp7'),
+    ],
+)
+def test_a_value_of_another_kind_is_told_with_its_entry(tmp_path, key, value):
+    with pytest.raises(ConfigError, match=r'p\.json: entry 1: '):
+        load_profile(write(tmp_path / 'p.json', entry(), {**entry(), key: value}))
+
+
+@pytest.mark.parametrize(
+    'text', ['', '[]', '{"format": 9, "entries": []}', '{"format": 1, "entries": 3}']
+)
 def test_what_is_no_profile_is_refused(tmp_path, text):
     (tmp_path / 'p.json').write_text(text)
     with pytest.raises(ConfigError, match=r'p\.json'):

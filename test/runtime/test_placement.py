@@ -69,6 +69,8 @@ def test_settings_may_be_of_a_provider_that_another_node_runs_on(write):
     ('text', 'message'),
     [
         ('nodes: {camera: {device: tpu}}', "nodes: camera: device: got 'tpu', expected one of"),
+        ('nodes: {camera: {device: [tpu]}}', r"device: got \['tpu'\], expected one of"),
+        ('nodes: {camera: {7: 9}}', r"nodes: camera: got \['7'\], expected keys of"),
         ('nodes: {camera: {speed: 9}}', r"nodes: camera: got \['speed'\], expected keys of"),
         ('nodes: {camera: {thread: 9}}', r"got \['thread'\].*; did you mean threads?"),
         (

@@ -23,9 +23,9 @@ class ConfigError(VlaError, ValueError):
     """A file, a parameter or an argument that makes no sense; met at start, never in motion."""
 
 
-def suggest(name: str, names: Iterable[str]) -> str:
+def suggest(name: object, names: Iterable[object]) -> str:
     """Return ``; did you mean X?`` for the one of ``names`` that is most like ``name``, or ''."""
-    found = get_close_matches(name, list(names), 1)
+    found = get_close_matches(str(name), map(str, names), 1)  # a key in a file may be a number
     return f'; did you mean {found[0]}?' if found else ''
 
 

@@ -276,7 +276,7 @@ def _make(kind: type[Entry], where: str, content: Any, **more: Any) -> Entry:
     keys = {**_typed(where, content, Mapping), **more}
     hints = get_type_hints(kind)
     if set(keys) - set(hints):
-        unknown = sorted(set(keys) - set(hints))
+        unknown = sorted(map(str, set(keys) - set(hints)))
         raise ConfigError(
             f'{where}: got {unknown}, expected {list(hints)}{suggest(unknown[0], hints)}'
         )

@@ -103,7 +103,12 @@ class Cost:
 
 def cost_from_dict(content: Mapping[str, Mapping[str, Any]]) -> Cost:
     """Return what ``Cost.as_dict`` was made of."""
-    return Cost({name: Work(**work) for name, work in content.items()})
+    return Cost(
+        {
+            name: Work(**{what: float(amount) for what, amount in work.items()})
+            for name, work in content.items()
+        }
+    )
 
 
 def total(operations: Iterable[Operation]) -> Cost:

@@ -7,7 +7,6 @@ Profiles: measured latencies of blocks, and the rates of a processor that explai
 they fit it; work that the profile has none of keeps the description's rates, scaled like the rest.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import read_json
 from vla_ros.planning.boards import Rates, features
 from vla_ros.planning.cost import Cost, cost_from_dict
 
@@ -57,18 +57,17 @@ class Comparison(NamedTuple):
 
 
 def load_profile(path: Path) -> list[Measured]:
-    """Read a profile.json; raise ConfigError naming the entry and the key that is missing."""
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f'{path}: cannot be read: {error}') from None
-    version = content.get('format') if isinstance(content, dict) else None
-    if version != FORMAT or not content.get('entries'):
+    """Read a profile.json; raise ConfigError naming the entry and the key that is wrong."""
+    content = read_json(path)
+    version, entries = (
+        (content.get('format'), content.get('entries')) if isinstance(content, dict) else (None, 0)
+    )
+    if version != FORMAT or not isinstance(entries, list) or not entries:
         raise ConfigError(
             f'{path}: got format {version!r}, expected {FORMAT} with entries; write it with '
             'vla_ros benchmark policy'
         )
-    return [_measured(path, number, entry) for number, entry in enumerate(content['entries'])]
+    return [_read_entry(path, number, entry) for number, entry in enumerate(entries)]
 
 
 def fit(measured: Sequence[Measured], prior: Rates) -> Rates:
@@ -138,6 +137,19 @@ def _whole(measured: Measured) -> tuple[str, str, str]:
     return measured.policy, measured.recipe, measured.variant
 
 
+def _read_entry(path: Path, number: int, entry: Any) -> Measured:
+    """Return what one entry says; raise ConfigError naming it where it says nothing."""
+    try:
+        return _measured(path, number, entry)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(
+            f'{path}: entry {number}: got a value of another kind ({error!r}), expected what '
+            'vla_ros benchmark policy wrote; measure again'
+        ) from None
+
+
 def _measured(path: Path, number: int, entry: dict[str, Any]) -> Measured:
     missing = [key for key in KEYS if key not in entry]
     if missing:
@@ -147,6 +159,8 @@ def _measured(path: Path, number: int, entry: dict[str, Any]) -> Measured:
         )
     precision = entry.get('precision') or 'fp32'
     cost = cost_from_dict(entry['cost']).with_floats(precision)
+    if not float(entry['p50']) > 0:
+        raise ConfigError(f'{path}: entry {number}: p50: got {entry["p50"]!r} s, expected above 0')
     policy = f'{entry["policy"]} {entry.get("width", "?")}x{entry.get("height", "?")}'
     return Measured(
         policy,

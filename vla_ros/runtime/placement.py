@@ -64,7 +64,7 @@ class NodePlacement:
         """Check every value."""
         object.__setattr__(self, 'providers', _sequence('providers', self.providers, str))
         object.__setattr__(self, 'cores', _sequence('cores', self.cores, int))
-        if self.device not in PROVIDERS:
+        if self.device not in tuple(PROVIDERS):  # it may be anything that a file holds
             raise ConfigError(f'device: got {self.device!r}, expected one of {list(PROVIDERS)}')
         _check_choice('backend', self.backend, tuple(BACKENDS))
         _check_choice('precision', self.precision, PRECISIONS)
