@@ -116,3 +116,18 @@ def test_the_checksums_are_those_that_other_readers_verify(tmp_path):
 def test_a_message_that_is_cut_is_named(tmp_path):
     with pytest.raises(VlaError, match='/joint_states: got a damaged sensor_msgs/msg/JointState'):
         decode(joint_states(START, [0.0, 1.0])._replace(data=b'\x00\x01\x00\x00\x01'))
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'by'),
+    [('nanoseconds: ', 'long #'), ('  files:', '  files: true\n  others:')],
+)
+def test_metadata_of_another_kind_are_named(tmp_path, spoil, by):
+    folder = write_bag(tmp_path / 'bag', make_messages(3))
+    file = folder / 'metadata.yaml'
+    text = file.read_text()
+    assert spoil in text
+    file.write_text(text.replace(spoil, spoil + by if by.endswith('#') else by, 1))
+    with pytest.raises(VlaError, match='cannot be read'):
+        for episode in open_bags(folder):
+            episode.topics()

@@ -64,6 +64,15 @@ def test_line_that_is_no_trial_is_named(tmp_path):
         Session(tmp_path, trials)
 
 
+def test_an_outcome_of_another_kind_is_named(tmp_path):
+    trials = plan_trials(POLICIES, SCENES, 3)
+    Session(tmp_path, trials)
+    line = '{"trial": 1, "success": "yes", "duration": 1.0}\n'
+    (tmp_path / 'trials.jsonl').write_text(line)
+    with pytest.raises(ConfigError, match="success: got 'yes', expected true or false"):
+        Session(tmp_path, trials)
+
+
 def test_table_has_intervals_and_the_difference_on_the_same_scenes(tmp_path):
     session = Session(tmp_path, plan_trials(POLICIES, SCENES, 3), held_out=6)
     play(session, lambda trial: trial.policy == 'new' or trial.scene.index < 3)

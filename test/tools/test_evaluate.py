@@ -252,3 +252,19 @@ def test_writing_never_takes_a_share_that_counts_and_an_end_loses_nothing(
     stop_after(monkeypatch, 3)
     assert evaluated(tiny_bundle, file) == 130
     assert written == [1, 3] and len(json.loads(file.read_text())['episodes']) == 3
+
+
+@pytest.mark.parametrize(
+    ('fact', 'value'),
+    [('success', -1), ('idle', None), ('latencies', True), ('latencies', [None]), ('pictures', 3)],
+)
+def test_figures_that_somebody_has_spoilt_are_refused_by_name(
+    tiny_bundle, tmp_path, capsys, fact, value
+):
+    file = tmp_path / 'figures.json'
+    assert evaluated(tiny_bundle, file, '--episodes', 1) == 0
+    content = json.loads(file.read_text())
+    content['episodes'][0][fact] = value
+    file.write_text(json.dumps(content))
+    assert evaluated(tiny_bundle, file) == 2
+    assert f'{file}: got no figures of an evaluation' in capsys.readouterr().err

@@ -57,7 +57,8 @@ _FOOTER, _DATA_END = 0x02, 0x0F  # MCAP's record types
 _ENDING = struct.pack('<BQI', _DATA_END, 4, 0) + struct.pack('<BQQQI', _FOOTER, 20, 0, 0, 0)
 _ENDING += _MAGIC
 # what rosbags raises for a bag that is damaged
-BROKEN = (ReaderError, OSError, KeyError, ValueError, struct.error, sqlite3.Error, AssertionError)
+BROKEN = (ReaderError, OSError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
+BROKEN += (struct.error, sqlite3.Error)
 _FOREVER = QosTime(9223372036, 854775807)
 _LATCHED_QOS = Qos(
     QosHistory.KEEP_LAST,
@@ -188,7 +189,7 @@ class Episode:
     def topics(self) -> dict[str, str]:
         """Return the message type of every topic that has a message."""
         with reading(self.path), Reader(self.path) as reader:
-            return {c.topic: c.msgtype for c in reader.connections if c.msgcount}
+            return {str(c.topic): c.msgtype for c in reader.connections if c.msgcount}
 
 
 @contextmanager

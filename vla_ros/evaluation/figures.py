@@ -113,7 +113,7 @@ class Figures:
             before = dict(content['settings'])
             results = [_result(facts) for facts in content['episodes']]
             whole = len(results) >= content['planned']
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ConfigError(
                 f'{path}: got no figures of an evaluation ({error!r}); {MEND}'
             ) from None
@@ -150,5 +150,14 @@ def _facts(result: EpisodeResult) -> dict[str, object]:
 
 def _result(facts: Mapping[str, Any]) -> EpisodeResult:
     """Return an episode of which the states, for a video, are not known any more."""
-    counts = {name: Counter(facts[name]) for name in ('pictures', 'reused')}
-    return EpisodeResult(**{**{name: facts[name] for name in FACTS}, **counts})
+    for name in ('success', 'at_other_goal'):
+        if type(facts[name]) is not bool:
+            raise TypeError(f'{name}: got {facts[name]!r}, expected true or false')
+    values: dict[str, Any] = {name: facts[name] for name in FACTS}
+    values |= {name: float(facts[name]) for name in ('duration', 'idle')}
+    values |= {name: int(facts[name]) for name in ('cluster', 'seed', 'starved')}
+    values |= {name: str(facts[name]) for name in ('asked', 'goal')}
+    values['latencies'] = [float(seconds) for seconds in facts['latencies']]
+    for name in ('pictures', 'reused'):
+        values[name] = Counter({str(key): int(count) for key, count in facts[name].items()})
+    return EpisodeResult(**values)

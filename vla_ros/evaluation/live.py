@@ -143,6 +143,8 @@ class Session:
         try:
             found = json.loads(line)
             number = int(found.pop('trial'))
+            if type(found['success']) is not bool:
+                raise TypeError(f'success: got {found["success"]!r}, expected true or false')
             self.outcomes[number] = Outcome(**found)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(

@@ -105,10 +105,17 @@ def cost_from_dict(content: Mapping[str, Mapping[str, Any]]) -> Cost:
     """Return what ``Cost.as_dict`` was made of."""
     return Cost(
         {
-            name: Work(**{what: float(amount) for what, amount in work.items()})
+            name: Work(**{what: _amount(amount) for what, amount in work.items()})
             for name, work in content.items()
         }
     )
+
+
+def _amount(value: Any) -> Any:
+    """Return a number; raise TypeError for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f'got {value!r}, expected a number')
+    return value
 
 
 def total(operations: Iterable[Operation]) -> Cost:

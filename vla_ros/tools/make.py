@@ -111,7 +111,7 @@ def load_making(path: Path, assignments: list[str]) -> tuple[list[Step], dict[st
             raise ConfigError(
                 f'{path}: step {output}: got {command!r}, expected its output and a command'
             )
-    values = {name: str(value) for name, value in content['arguments'].items()}
+    values = {str(name): str(value) for name, value in content['arguments'].items()}
     used = {name for command in content['steps'].values() for name in _IN_BRACES.findall(command)}
     for name, value in parse_assignments(assignments).items():
         if name not in values:
