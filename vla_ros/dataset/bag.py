@@ -57,8 +57,8 @@ _FOOTER, _DATA_END = 0x02, 0x0F  # MCAP's record types
 _ENDING = struct.pack('<BQI', _DATA_END, 4, 0) + struct.pack('<BQQQI', _FOOTER, 20, 0, 0, 0)
 _ENDING += _MAGIC
 # what rosbags raises for a bag that is damaged
-BROKEN = (ReaderError, OSError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
-BROKEN += (struct.error, sqlite3.Error)
+BROKEN: tuple[type[Exception], ...] = (ReaderError, OSError, struct.error, sqlite3.Error)
+BROKEN += (LookupError, ValueError, TypeError, AttributeError, AssertionError)
 _FOREVER = QosTime(9223372036, 854775807)
 _LATCHED_QOS = Qos(
     QosHistory.KEEP_LAST,
