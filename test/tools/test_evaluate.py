@@ -81,6 +81,7 @@ def test_the_report_shows_each_failure_and_the_queue_of_an_episode(tiny_bundle, 
     [
         (['--episodes', '0'], 'episodes: got 0, expected 1 or more'),
         (['--episodes', '-3'], 'episodes: got -3, expected 1 or more'),
+        (['--episodes', '1000000001'], 'episodes: got 1000000001, expected at most 1000000'),
         (['--workers', '0'], '--workers: got 0, expected 1 or more'),
         (['--failures', '-1'], '--failures: got -1, expected 0 or more'),
         (['--seed', '-1'], '--seed: got -1, expected 0 or more'),

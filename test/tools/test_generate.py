@@ -40,6 +40,7 @@ def test_each_demonstration_is_asked_for_the_other_goal_in_the_middle(tmp_path):
         (['--arrays', '--policy', 'tea_bag_act', '--noise', 0.1], '--noise: got it with --policy'),
         (['--arrays', '--latency', 0.1], '--latency: got it without --policy and --scenes'),
         (['--noise', 0.5], '--noise: got it without --arrays, where it changes nothing'),
+        (['--starts', 10**9], 'episodes per cluster: got 1000000002, expected at most 100000'),
         (['--arrays', '--astray', 0.5], '--astray: got it without --policy'),
         (['--arrays', '--move', 0.2], '--move: got it without --scenes'),
         (['--switch', '--goal', 'mug', 'saucer'], '--switch: got it without --arrays'),

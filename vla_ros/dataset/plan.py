@@ -17,6 +17,7 @@ from vla_ros.core.errors import ConfigError
 
 SETS = ('test', 'validation', 'global')  # of clusters: all but the held-out one, that one, both
 
+MOST_EPISODES = 100_000  # of a cluster
 NEAR = 'near'  # mishap of an arm that starts with its hand near the object
 
 _EVALUATION = 2**31  # seeds of evaluations lie above, those of recordings below
@@ -64,6 +65,10 @@ class Plan:
             raise ConfigError(
                 f'episodes per cluster: got {self.starts} starts, {self.recoveries} recoveries '
                 f'and {self.nears} near the object, expected at least one'
+            )
+        if sum(counts) > MOST_EPISODES:
+            raise ConfigError(
+                f'episodes per cluster: got {sum(counts)}, expected at most {MOST_EPISODES}'
             )
         if self.recoveries and not self.recovery_kinds:
             raise ConfigError(

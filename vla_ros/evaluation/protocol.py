@@ -26,6 +26,7 @@ from vla_ros.sim.task import Task, TaskChoice
 
 OnEpisode = Callable[[EpisodeResult], None]
 
+MOST_EPISODES = 1_000_000  # that a list of them has room for
 STUDY_EPISODES = {'test': 20, 'validation': 10, 'global': 30}
 
 
@@ -86,6 +87,8 @@ def plan_set(
     count = STUDY_EPISODES[name] if episodes is None else episodes
     if count < 1:
         raise ConfigError(f'episodes: got {count}, expected 1 or more')
+    if count > MOST_EPISODES:
+        raise ConfigError(f'episodes: got {count}, expected at most {MOST_EPISODES}')
     if name != 'global':
         return plan.evaluation(name, count, seed)
     validation = round(count / 3) if plan.held_out else 0
