@@ -76,7 +76,8 @@ def test_export_converts_what_it_is_told_and_refuses_what_nobody_said(
     assert main([*words, str(tmp_path / 'silent')])
     assert 'say what they are: --units degrees' in capsys.readouterr().err
     assert not (tmp_path / 'silent').exists()
-    assert main([*words, str(tmp_path / 'bundle'), '--units', 'degrees']) == 0
+    assert main([*words, str(tmp_path / 'bundle'), '--units', 'degrees', '--robot', 'so101']) == 0
+    assert f'--policy {tmp_path / "bundle"} --robot so101' in capsys.readouterr().out
     spec = load_bundle(tmp_path / 'bundle').spec
     assert (spec.units, spec.source['units']) == ('rad', 'degrees')
     highest = spec.statistics['action']['max']

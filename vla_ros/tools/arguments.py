@@ -148,6 +148,12 @@ def command(text: str, *values: object) -> str:
     return text.format(*(quote(str(value)) for value in values))
 
 
+def repeated(args: Namespace, *options: str) -> str:
+    """Return the words of those ``options`` that were given, for the command that comes next."""
+    given = ((name, getattr(args, name)) for name in options)
+    return ''.join(command(f' --{name} {{}}', value) for name, value in given if value)
+
+
 def tell_end(reports: Iterable[Path | str | None] = (), following: str = '') -> None:
     """Print where the results of a command lie, and what one would do next."""
     for path in filter(None, reports):

@@ -22,6 +22,7 @@ from vla_ros.tools.arguments import (
     existing,
     made,
     refuse_units,
+    repeated,
     tell_end,
     topic_choice,
 )
@@ -71,7 +72,8 @@ def _to_bags(args: Namespace) -> int:
     with progress('episode') as on_progress:
         episodes = convert_to_bags(args.source, args.output, on_progress, args.units, robot)
     print(f'{len(episodes)} episodes in {args.output}')
-    tell_end(following=command('vla_ros replay {} --policy ./my_policy', args.output))
+    following = command('vla_ros replay {} --policy ./my_policy', args.output)
+    tell_end(following=following + repeated(args, 'robot'))
     return 0
 
 

@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vla_ros.core.errors import ConfigError
-from vla_ros.tools.arguments import add_units, chosen_robot, command, existing, made, tell_end
+from vla_ros.tools.arguments import (
+    add_units,
+    chosen_robot,
+    command,
+    existing,
+    made,
+    repeated,
+    tell_end,
+)
 
 if TYPE_CHECKING:
     from vla_ros.train.checkpoint import Checkpoint, DatasetFacts
@@ -110,7 +118,8 @@ def run(args: argparse.Namespace) -> int:
     options = SplitOptions(noise_scale=args.noise_scale, words=args.words)
     difference = export(checkpoint, facts, args.output, seen, source, options=options)
     print(f'{args.output}: written; the blocks differ from torch by at most {difference:.1e}')
-    tell_end(following=command('vla_ros replay recordings --policy {}', args.output))
+    following = command('vla_ros replay recordings --policy {}', args.output)
+    tell_end(following=following + repeated(args, 'robot'))
     return 0
 
 

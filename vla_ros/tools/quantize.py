@@ -26,6 +26,7 @@ from vla_ros.tools.arguments import (
     command,
     existing,
     made,
+    repeated,
     tell_end,
 )
 
@@ -110,7 +111,8 @@ def run(args: Namespace) -> int:
                 'error': error.as_dict(),
             },
         )
-    tell_end((args.json,), command('vla_ros replay recordings --policy {}', args.output))
+    following = command('vla_ros replay recordings --policy {}', args.output)
+    tell_end((args.json,), following + repeated(args, 'robot'))
     return 0
 
 

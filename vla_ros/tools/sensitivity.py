@@ -27,6 +27,7 @@ from vla_ros.tools.arguments import (
     command,
     existing,
     made,
+    repeated,
     tell_end,
 )
 
@@ -145,6 +146,7 @@ def run(args: Namespace) -> int:
         chosen.variant.name,
         args.dataset,
     )
+    following += repeated(args, 'units', 'robot')
     if chosen.variant.name == sensitivity.REFERENCE:
         following = command('vla_ros up {} policy:={}', DEPLOYMENT, args.policy)
     tell_end((args.work / 'report.json', args.work / 'report.html'), following)
