@@ -197,7 +197,8 @@ def test_emergency_stop_is_latched_while_the_button_is_down(operate):
     arm.graph.spin(0.5)
     np.testing.assert_allclose(arm.position, here, atol=0.005)  # releasing it moves nothing
     arm.send(here)
-    arm.graph.until(lambda: arm.obstacles[-1].data == '')
+    arm.graph.until(lambda: arm.node._follower.following)
+    assert arm.call('relax').message.startswith('the arm follows')
     arm.send(here + 0.3)
     arm.arrives(here + 0.3)
 
@@ -248,7 +249,7 @@ def test_stop_outlives_a_driver_that_its_launcher_starts_again(operate, tmp_path
     assert arm.call('estop').success
     arm.node.destroy_node()  # as a process that is killed: nobody released the stop
     arm.graph.nodes.remove(arm.node)
-    arm.graph.start(RobotNode())
+    node = arm.graph.start(RobotNode())
     here = arm.position
     arm.send(here + 0.3)
     arm.graph.until(lambda: arm.obstacles[-1].data.startswith('emergency stop'))
@@ -256,7 +257,7 @@ def test_stop_outlives_a_driver_that_its_launcher_starts_again(operate, tmp_path
     np.testing.assert_allclose(arm.position, here, atol=0.005)
     arm.send(here)
     assert arm.call('rearm').success
-    arm.graph.until(lambda: arm.obstacles[-1].data == '')
+    arm.graph.until(lambda: node._follower.following)
     arm.send(here + 0.3)
     arm.arrives(here + 0.3)
     assert not list(tmp_path.glob('*.stopped'))
