@@ -3,6 +3,7 @@
 """What every source file has to keep to."""
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +35,13 @@ def test_every_file_says_what_it_is():
 
 def test_every_file_is_short_enough_to_read():
     assert not names(path for path in FILES if len(read(path).splitlines()) > LONGEST_FILE)
+
+
+def test_nothing_is_logged_by_the_root_logger():
+    """LeRobot's noise is silenced there, and what the package says would be, too."""
+    spoken = re.compile(r'\blogging\.(debug|info|warning|error|exception|critical)\(')
+    package = (path for path in FILES if path.is_relative_to(ROOT / 'vla_ros'))
+    assert not names(path for path in package if spoken.search(read(path)))
 
 
 def test_the_licence_is_here():

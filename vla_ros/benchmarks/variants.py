@@ -83,7 +83,7 @@ def parse_variant(text: str) -> Variant:
         return Variant(label, path)
     file = find_config('placement', placement)
     for remark in find_misnamed(file):
-        logging.warning(remark)
+        logging.getLogger(__name__).warning(remark)
     return Variant(label, path, load_placement(file))
 
 
@@ -91,7 +91,7 @@ def read_size(text: str) -> PictureSize:
     """Return the size of a policy's pictures; say so where they are taller than wide."""
     size = parse_size(text)
     if size.height > size.width:
-        logging.warning(
+        logging.getLogger(__name__).warning(
             f'--size: got {text}, pictures {size.height - size.width} px taller than wide; '
             f'{NOTATION} names the width first'
         )

@@ -39,7 +39,7 @@ class Policy:
         for stage in (self.vision_encoder, self.llm_backbone, self.action_expert):
             other = find_other_model(stage.session)
             if other:
-                logging.warning(other)
+                logging.getLogger(__name__).warning(other)
 
     def predict(
         self,

@@ -96,7 +96,7 @@ def run(args: Namespace) -> int:
         f'frames, at most {error.radians:.3f} rad; {joint} is off by {bias:+.4f} rad on average'
     )
     if error.mae > _FAR:
-        logging.warning(
+        logging.getLogger(__name__).warning(
             f'{args.output}: got actions that differ by {error.mae:.2f} of their spread, expected '
             f'below {_FAR}: that is another policy. `vla_ros sensitivity` says which block makes '
             'the difference; give it another precision'

@@ -112,7 +112,7 @@ def _run_fast(args: Namespace) -> int:
     bundle = load_bundle(find_config('policies', args.policy))
     placement = find_config('placement', args.placement)
     for remark in find_misnamed(placement):
-        logging.warning(remark)
+        logging.getLogger(__name__).warning(remark)
     policy = Policy(bundle, load_placement(placement))
     robot = load_robot(find_config('robots', args.robot))
     replay = Replay(bundle.path, bundle.spec, robot, settings, 'fast')

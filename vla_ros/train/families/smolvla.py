@@ -60,7 +60,9 @@ class SmolVlaSize:
         model = AutoConfig.from_pretrained(vlm)
         weights = has_weights(vlm)
         if not weights:
-            logging.warning(f'{vlm}: holds no weights; the vision-language model starts untrained')
+            logging.getLogger(__name__).warning(
+                f'{vlm}: holds no weights; the vision-language model starts untrained'
+            )
         side = model.vision_config.image_size
         return SmolVLAConfig(
             input_features=inputs,
