@@ -188,7 +188,7 @@ def test_release_of_a_stop_moves_nothing_by_itself(led):
     world = World().run(1.0, [0.5, -0.5], led=led)
     world.follower.stop()
     world.run(0.3)
-    world.follower.release()
+    world.follower.halt()
     told = len(world.told)
     world.run(0.6, [1.5, -0.5], led=led)
     assert len(world.told) == told and 'shoulder is 1.0 rad off' in world.follower.astray
@@ -198,7 +198,7 @@ def test_release_of_a_stop_moves_nothing_by_itself(led):
 
 def test_trajectory_that_leads_from_where_the_arm_is_may_follow_a_stop():
     world = World().run(1.0, [0.5, -0.5])
-    world.follower.release()
+    world.follower.halt()
     world.follower.play(Trajectory(np.array([1.0]), np.array([[1.5, -0.5]])), world.now, world.now)
     world.run(1.5)
     np.testing.assert_allclose(world.position, [1.5, -0.5], atol=1e-3)
@@ -215,6 +215,6 @@ def test_what_a_gripper_squeezes_is_no_way_to_go_for_a_leader():
 
     for squeezed in np.linspace(0.0, 0.5, 100):
         lead(squeezed)
-    world.follower.release()
+    world.follower.halt()
     lead(0.5)
     assert not world.follower.astray

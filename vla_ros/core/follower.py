@@ -86,8 +86,8 @@ class Follower:
         """Brake from the next tick on, and forget the command."""
         self._command = None
 
-    def release(self) -> None:
-        """Go on after a stop: from now on whoever commands begins where the arm is."""
+    def halt(self) -> None:
+        """Stop, and have whoever commands after that begin where the arm is."""
         self.stop()
         self._stopped = True
 

@@ -191,10 +191,11 @@ class RobotNode(VlaNode):
         self._pressed = time.monotonic() if msg.data else -np.inf
 
     def _on_rearm(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self.active:
+            self._inbox.append(self._follower.halt)  # first: no tick may go on without that
         response.success = self.active and self._estop.release()
         if response.success:
             self._spared = False  # after that: a motor that is still unwell stops it again
-            self._inbox.append(self._follower.release)
         else:
             response.message = 'topic estop still says true' if self.active else NOT_ACTIVE
         return response
@@ -229,7 +230,9 @@ class RobotNode(VlaNode):
         self._reading = reading = self._read()
         self._judge(reading, now)
         obstacle = self._obstacle()
-        if obstacle:
+        if self._estop.why:
+            self._follower.halt()
+        elif obstacle:
             self._follower.stop()
         measured = reading.positions if reading else None
         positions = self._follower.tick(now, elapsed, measured)
