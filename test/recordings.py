@@ -55,19 +55,22 @@ def joint_states(time, positions, names=JOINTS):
     )
 
 
-def joint_commands(time, positions, names=JOINTS):
+def joint_commands(time, positions, names=JOINTS, later=()):
+    """Return a trajectory to ``positions``, and in a second each to the places that come later."""
     types, none = typestore().types, np.zeros(0)
-    duration = types['builtin_interfaces/msg/Duration'](0, 0)
-    point = types['trajectory_msgs/msg/JointTrajectoryPoint'](
-        np.array(positions), none, none, none, duration
-    )
+    durations = [types['builtin_interfaces/msg/Duration'](i, 0) for i in range(1 + len(later))]
+    point = types['trajectory_msgs/msg/JointTrajectoryPoint']
+    points = [
+        point(np.array(place), none, none, none, duration)
+        for place, duration in zip([positions, *later], durations, strict=True)
+    ]
     return message(
         '/joint_commands',
         'trajectory_msgs/msg/JointTrajectory',
         time,
         header(time),
         list(names),
-        [point],
+        points,
     )
 
 

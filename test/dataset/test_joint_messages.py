@@ -45,6 +45,14 @@ def test_a_command_of_another_length_than_its_names_is_named(positions):
         read_command('bag: /joint_commands', joint_commands(START, positions), NAMES)
 
 
+def test_a_command_through_several_places_is_no_action():
+    same = joint_commands(START, [0.0, 1.0], NAMES, later=[[0.0, 1.0]])
+    np.testing.assert_array_equal(read_command('bag: /c', same, NAMES), [0.0, 1.0])
+    way = joint_commands(START, [0.0, 1.0], NAMES, later=[[0.5, 1.0], [1.0, 1.0]])
+    with pytest.raises(VlaError, match='^bag: /c: .*through 3 points.*followed_commands'):
+        read_command('bag: /c', way, NAMES)
+
+
 def test_velocities_without_positions_and_joints_of_others_say_nothing():
     others = (
         joint_states(START + 0.5, [np.nan], ('wheel',)),

@@ -23,11 +23,18 @@ def command_time(message: Message) -> float:
 
 def read_command(what: str, message: Message, joint_names: Sequence[str]) -> np.ndarray:
     """
-    Return where the last point of a trajectory sends the joints, (joints,).
+    Return where a trajectory of one place sends the joints, (joints,).
 
-    Raise VlaError, beginning with ``what``, where it does not say that of each of them, once.
+    Raise VlaError, beginning with ``what``, where it does not say that of each of them, once, and
+    where it leads through several places: when the arm was sent to which, it does not say alone.
     """
     msg = decode(message)
+    if len({tuple(point.positions) for point in msg.points}) > 1:
+        raise VlaError(
+            f'{what}: got a trajectory through {len(msg.points)} points, expected one place in '
+            'each message, where the arm is sent at its time; record what the arm is sent while '
+            'it plays them, which the robot node publishes as followed_commands'
+        )
     found = _by_name(what, msg.joint_names, msg.points[-1].positions if msg.points else ())
     missing = [name for name in joint_names if name not in found]
     if missing:
