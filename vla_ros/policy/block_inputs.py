@@ -105,7 +105,13 @@ def block_inputs(
     A block that runs several times for one answer has as many entries for each sample.
     """
     listening, told = heard(bundle)
-    policy = open_policy(listening)
+    return _show(open_policy(listening), told, samples)
+
+
+def _show(
+    policy: Any, told: Mapping[str, Heard], samples: Sequence[Seen]
+) -> dict[str, list[Arrays]]:
+    """Have a policy answer; return what each of its blocks, which are heard, is given."""
     for block in told.values():
         block.inputs.clear()  # of the warm-up
     for number, sample in enumerate(samples):
@@ -125,11 +131,13 @@ def write_answers(bundle: Bundle, seen: Seen, folder: Path) -> None:
     Its policy.json names the files from then on. They are computed one picture at a time, in
     fp32, on ONNX Runtime's CPU provider: a quantized policy is held against the one at fp32.
     """
-    given = block_inputs(bundle, [seen], lambda listening: Policy(listening, ONE_BY_ONE))
+    listening, told = heard(bundle)
+    policy = Policy(listening, ONE_BY_ONE)
+    given = _show(policy, told, [seen])
     file = folder / 'policy.json'
     content = read_json(file)
     for block, facts in content['blocks'].items():
         path, inputs = folder / f'{block}_answer.npz', given[block][0]
-        write_answer(path, inputs, bundle.open(block, ONE_BY_ONE.default).run(inputs))
+        write_answer(path, inputs, getattr(policy, block).session.run(inputs))
         facts['answer'] = {'file': path.name, 'sha256': file_sha256(path)}
     file.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
