@@ -6,7 +6,6 @@ What each block of a policy is given: heard by sessions that pass everything on.
 What the blocks make of one observation is kept with them, see known_answer.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from vla_ros.core.files import read_json
-from vla_ros.policy.bundle import Bundle
+from vla_ros.policy.bundle import Bundle, write_policy_json
 from vla_ros.policy.integrity import file_sha256
 from vla_ros.policy.known_answer import write_answer
 from vla_ros.policy.pipeline import Policy
@@ -134,10 +133,9 @@ def write_answers(bundle: Bundle, seen: Seen, folder: Path) -> None:
     listening, told = heard(bundle)
     policy = Policy(listening, ONE_BY_ONE)
     given = _show(policy, told, [seen])
-    file = folder / 'policy.json'
-    content = read_json(file)
+    content = read_json(folder / 'policy.json')
     for block, facts in content['blocks'].items():
         path, inputs = folder / f'{block}_answer.npz', given[block][0]
         write_answer(path, inputs, getattr(policy, block).session.run(inputs))
         facts['answer'] = {'file': path.name, 'sha256': file_sha256(path)}
-    file.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+    write_policy_json(folder, content)

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A policy bundle: a folder with policy.json and one ONNX model for each block."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from vla_ros.core.errors import ConfigError
 from vla_ros.core.files import read_json
@@ -101,6 +103,12 @@ def load_bundle(path: Path, blocks: Sequence[str] = BLOCKS) -> Bundle:
         needed += spec.language.files
     seals = {item.file: seal(path / item.file, item.sha256) for item in needed}
     return Bundle(path, spec, seals=seals)
+
+
+def write_policy_json(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write what `load_bundle` reads beside the files of the blocks."""
+    text = json.dumps(content, indent=2) + '\n'
+    (folder / 'policy.json').write_text(text, encoding='utf-8')
 
 
 def _check_tensors(

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write a policy bundle anew, with each block at the precision that a recipe gives it."""
 
-import json
 import os
 import shutil
 from collections import Counter
@@ -11,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from vla_ros.core.errors import ConfigError
+from vla_ros.core.files import read_json
 from vla_ros.dataset.samples import Sample
 from vla_ros.policy.block_inputs import block_inputs, write_answers
-from vla_ros.policy.bundle import Bundle, load_bundle
+from vla_ros.policy.bundle import Bundle, load_bundle, write_policy_json
 from vla_ros.policy.integrity import file_sha256
 from vla_ros.policy.pipeline import Policy
 from vla_ros.policy.spec import BLOCKS, PolicySpec
@@ -175,12 +175,11 @@ def _check_target(bundle: Bundle, recipe: Recipe) -> None:
 
 def _write_json(bundle: Bundle, recipe: Recipe, folder: Path, name: str, frames: int) -> None:
     """Write policy.json: the old one, with the new files, their precisions and the recipe."""
-    file = folder / 'policy.json'
-    content: dict[str, Any] = json.loads(file.read_text(encoding='utf-8'))
+    content: dict[str, Any] = read_json(folder / 'policy.json')
     for block, facts in content['blocks'].items():
         facts['sha256'] = file_sha256(folder / facts['file'])
         if recipe.target != DEFAULT:
             facts['precision'] = recipe.block(block).runtime_precision
     content['name'] = name
     content['recipe'] = {**recipe.as_dict(), 'source': bundle.spec.name, 'frames': frames}
-    file.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+    write_policy_json(folder, content)

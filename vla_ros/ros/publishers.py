@@ -10,6 +10,7 @@ from typing import Any
 from builtin_interfaces.msg import Time
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from vla_ros.msg import QueueStatus
 from vla_ros.ros import qos
@@ -122,7 +123,7 @@ class Answerers:
         """Return the nodes that publish on the topic, by their publishers."""
         topic = self._node.resolve_topic_name(self._topic)
         return {
-            bytes(end.endpoint_gid): f'{end.node_namespace.rstrip("/")}/{end.node_name}'
+            bytes(end.endpoint_gid): _node_of(end)
             for end in self._node.get_publishers_info_by_topic(topic)
         }
 
@@ -186,10 +187,7 @@ class Rivals:
         if self._node.count_publishers(self._topic) <= 1 and not self._twin:
             self.names = ()
             return
-        found = [
-            (info.node_namespace.rstrip('/') + '/' + info.node_name)
-            for info in self._node.get_publishers_info_by_topic(self._topic)
-        ]
+        found = [_node_of(end) for end in self._node.get_publishers_info_by_topic(self._topic)]
         mine = self._node.get_fully_qualified_name()
         others = {name for name in found if name != mine}
         twins = found.count(mine) > 1 and self._now() - self._began > GONE
@@ -223,11 +221,13 @@ def clock_objection(node: Node, advertised: Collection[str]) -> str:
         return ''
     if node.count_publishers(CLOCK) <= 1:
         return ''
-    names = sorted(
-        f'{each.node_namespace.rstrip("/")}/{each.node_name}'
-        for each in node.get_publishers_info_by_topic(CLOCK)
-    )
+    names = sorted(_node_of(end) for end in node.get_publishers_info_by_topic(CLOCK))
     return (
         f'{CLOCK}: got {len(names)} publishers ({", ".join(names)}), expected one: time jumps '
         'between theirs; end all but one'
     )
+
+
+def _node_of(end: TopicEndpointInfo) -> str:
+    """Return the full name of the node that an endpoint of a topic belongs to."""
+    return f'{end.node_namespace.rstrip("/")}/{end.node_name}'

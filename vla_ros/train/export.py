@@ -7,7 +7,6 @@ A bundle is written only where its blocks, run one after the other in ONNX Runti
 LeRobot's own preprocessor, policy and postprocessor give.
 """
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +21,7 @@ from vla_ros.core.units import RAD
 from vla_ros.dataset.feature_names import camera_name, camera_names
 from vla_ros.dataset.lerobot import open_dataset
 from vla_ros.policy.block_inputs import write_answers
-from vla_ros.policy.bundle import load_bundle
+from vla_ros.policy.bundle import load_bundle, write_policy_json
 from vla_ros.policy.family import ExpertSettings
 from vla_ros.policy.integrity import file_sha256
 from vla_ros.policy.pipeline import Policy
@@ -205,7 +204,7 @@ def _write(
         **split.write_files(folder),
         'source': {'datasets': list(facts.datasets), **source},
     }
-    (folder / 'policy.json').write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+    write_policy_json(folder, content)
 
 
 def _check_cameras(checkpoint: Checkpoint, observations: Sequence[Observation]) -> None:
